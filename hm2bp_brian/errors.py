@@ -1,0 +1,76 @@
+"""Errors of this package: one base class; each error is also the builtin that a user would catch."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class Hm2bpError(Exception):
+    """Base class of every error that this package raises on purpose."""
+
+
+class ConfigurationError(Hm2bpError, ValueError):
+    """A setting, parameter or combination of them that can't work."""
+
+
+class UnitError(Hm2bpError, TypeError):
+    """A quantity with wrong units, or a plain number where units are needed."""
+
+
+class ShapeError(Hm2bpError, ValueError):
+    """An array of the wrong shape, or layers whose shapes don't chain."""
+
+
+class SpikeError(Hm2bpError, ValueError):
+    """Spikes that are no spike trains: not boolean, not finite, out of range, empty batch."""
+
+
+class LabelError(Hm2bpError, ValueError):
+    """Labels that don't fit the data or the network's outputs."""
+
+
+class UnknownNameError(Hm2bpError, ValueError):
+    """The name of a recipe, engine, optimizer, ... that does not exist."""
+
+    def __init__(self, kind: str, name: object, known: Iterable[str]):
+        known = sorted(known)
+        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        super().__init__(f"unknown {kind} '{name}'.{hint} Known: {', '.join(known)}.")
+
+
+class NoSpspError(Hm2bpError, ValueError):
+    """The neuron's equations have no spike-train level post-synaptic potential."""
+
+
+class EngineError(Hm2bpError, RuntimeError):
+    """An engine can't run this network, or failed while running it."""
+
+
+class CompilationError(EngineError):
+    """The C++ compiler is missing or refused the generated code."""
+
+
+class InterruptedRunError(EngineError):
+    """A simulation returned before its end, so that its spikes can't be used."""
+
+
+class NumericalError(Hm2bpError, ArithmeticError):
+    """NaN or infinity where a finite number is needed."""
+
+
+class DatasetError(Hm2bpError, ValueError):
+    """A data file that is truncated, foreign or does not match its hash."""
+
+
+class DatasetNotFoundError(Hm2bpError, FileNotFoundError):
+    """Data that is neither here nor to be had."""
+
+
+class CheckpointError(Hm2bpError, ValueError):
+    """A checkpoint that is corrupt or belongs to another network."""
+
+
+class RunFolderError(Hm2bpError, FileExistsError):
+    """An output folder that already holds another run."""

@@ -1,0 +1,185 @@
+"""A network: its layers, neurons, time axis and weights. It runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from brian2 import second
+
+from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError
+from hm2bp_brian.model.linearity import LinearMap, linear_map
+from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.model.units import to_float
+
+
+class WeightList(list):
+    """The weights of a network, one array a layer; each assignment is checked.
+
+    Raises
+    ------
+    ShapeError
+        If an array has another shape than the layer's weights, or the number of arrays differs.
+    NumericalError
+        If there is NaN or infinity.
+    """
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]], arrays: Iterable):
+        self._shapes = list(shapes)
+        arrays = list(arrays)
+        if len(arrays) != len(self._shapes):
+            raise ShapeError(f"expected weights of {len(self._shapes)} layers, found {len(arrays)} arrays")
+        super().__init__(self._checked(layer, array) for layer, array in enumerate(arrays))
+
+    def __setitem__(self, layer, array):
+        if not isinstance(layer, int | np.integer):
+            raise ShapeError("set the weights of one layer at a time, or assign the whole list to network.weights")
+        super().__setitem__(layer, self._checked(layer % len(self), array))
+
+    def _checked(self, layer: int, array) -> np.ndarray:
+        array = np.asarray(array)
+        if array.dtype not in (np.float32, np.float64):
+            array = array.astype(np.float32)
+        if array.shape != self._shapes[layer]:
+            raise ShapeError(f"weights of layer {layer} must have shape {self._shapes[layer]}, found {array.shape}")
+        finite = np.isfinite(array)
+        if not finite.all():
+            where = tuple(int(i) for i in np.argwhere(~finite)[0])
+            raise NumericalError(f"weights of layer {layer} must be finite, found {array[where]} at index {where}")
+        return np.ascontiguousarray(array)
+
+
+class SpikingNetwork:
+    """A feed-forward network of spiking layers, written once and run by any engine.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of the input population, channels last: ``(28, 28, 1)``.
+    layers : list of layers
+        Such as ``Dense``; shapes are inferred from ``input_shape``.
+    neuron : NeuronModel or list of NeuronModel
+        The neuron of all layers, or one a layer.
+    dt, duration : Quantity
+        Time step, and length of one presentation: a multiple of ``dt``.
+    seed : int
+        Seed of the initial weights.
+
+    Attributes
+    ----------
+    dt : float
+        Time step in seconds.
+    n_steps : int
+        Steps in one presentation.
+    shapes : list of tuple
+        Shape of each layer's population.
+
+    Raises
+    ------
+    UnitError, ConfigurationError, ShapeError
+        If units, values or shapes do not fit.
+    """
+
+    def __init__(self, input_shape, layers, neuron, *, dt, duration, seed: int = 0):
+        self.input_shape = _population_shape(input_shape)
+        self.layers = list(layers)
+        if not self.layers:
+            raise ConfigurationError("a network needs at least one layer, found none")
+        self.neurons = list(neuron) if isinstance(neuron, list | tuple) else [neuron] * len(self.layers)
+        if len(self.neurons) != len(self.layers):
+            raise ConfigurationError(f"{len(self.layers)} layers need as many neurons, found {len(self.neurons)}")
+        for model in self.neurons:
+            if not isinstance(model, NeuronModel):
+                raise ConfigurationError(f"neuron must be a NeuronModel such as LIF(...), found {model!r}")
+        self.seed = int(seed)
+        self.dt, self.n_steps = _time_axis(dt, duration)
+        self.shapes = []
+        for number, layer in enumerate(self.layers):
+            self.shapes.append(layer.output_shape(self.shape_before(number)))
+            self.neurons[number].check_size(self.size(number))
+        self.thresholds = [
+            to_float(f"threshold of layer {number}", layer.threshold, model.threshold_dimension)
+            for number, (layer, model) in enumerate(zip(self.layers, self.neurons, strict=True))
+        ]
+        generator = np.random.default_rng(self.seed)
+        self.weights = [
+            layer.initializer(
+                layer.weight_shape(self.shape_before(number)),
+                to_float(f"initial limit of layer {number}", layer.initializer.limit, model.weight_dimension),
+                generator,
+            )
+            for number, (layer, model) in enumerate(zip(self.layers, self.neurons, strict=True))
+        ]
+        self._linear_maps: dict[int, LinearMap] = {}
+
+    @property
+    def weights(self) -> WeightList:
+        """Weights, one array a layer, in the base unit of the synaptic variable; dense: ``(n_pre, n_post)``."""
+        return self._weights
+
+    @weights.setter
+    def weights(self, arrays):
+        shapes = [layer.weight_shape(self.shape_before(number)) for number, layer in enumerate(self.layers)]
+        self._weights = WeightList(shapes, arrays)
+
+    def shape_before(self, layer: int) -> tuple[int, ...]:
+        """Shape of the population that layer ``layer`` receives."""
+        return self.input_shape if layer == 0 else self.shapes[layer - 1]
+
+    def size(self, layer: int) -> int:
+        """Number of neurons in a layer."""
+        return int(np.prod(self.shapes[layer]))
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of neurons in the last layer."""
+        return self.size(len(self.layers) - 1)
+
+    def linear_map(self, layer: int) -> LinearMap:
+        """The matrix of one step below threshold of a layer's neurons (see ``linearity.linear_map``)."""
+        if layer not in self._linear_maps:
+            self._linear_maps[layer] = linear_map(self.neurons[layer], self.size(layer), self.dt)
+        return self._linear_maps[layer]
+
+    def __str__(self) -> str:
+        rows = [("layer", "shape", "parameters", "threshold"), ("input", str(self.input_shape), "0", "")]
+        for number, layer in enumerate(self.layers):
+            rows.append(
+                (
+                    f"{number} {type(layer).__name__}",
+                    str(self.shapes[number]),
+                    f"{self.weights[number].size:,}",
+                    str(layer.threshold),
+                )
+            )
+        rows.append(("total", "", f"{sum(w.size for w in self.weights):,}", ""))
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines.insert(1, "-" * max(len(line) for line in lines))
+        steps = f"{self.n_steps} steps of {self.dt * second!s} a presentation; {self.neurons[0]!r}"
+        return "\n".join([*lines, steps])
+
+    def summary(self) -> None:
+        """Print a table of the layers: shape, number of parameters, threshold."""
+        print(self)
+
+
+def _population_shape(shape) -> tuple[int, ...]:
+    shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    if not shape or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in shape):
+        raise ShapeError(f"input_shape must be positive integers such as (28, 28, 1), found {shape!r}")
+    return tuple(int(n) for n in shape)
+
+
+def _time_axis(dt, duration) -> tuple[float, int]:
+    dt = to_float("dt", dt, second.dim)
+    duration = to_float("duration", duration, second.dim)
+    if dt <= 0 or duration <= 0:
+        raise ConfigurationError(f"dt and duration must be positive, found {dt} s and {duration} s")
+    n_steps = round(duration / dt)
+    if n_steps < 1 or abs(n_steps * dt - duration) > 1e-6 * dt:
+        raise ConfigurationError(
+            f"duration must be a multiple of dt: {duration} s / {dt} s = {duration / dt:.6g} steps; "
+            f"take {max(n_steps, 1) * dt:g} s"
+        )
+    return dt, n_steps

@@ -1,0 +1,265 @@
+"""Neurons as Brian2 equations with units."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from brian2 import Equations, Network, NeuronGroup, second
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
+from brian2.units.fundamentalunits import DIMENSIONLESS, DimensionMismatchError, get_dimensions
+
+from hm2bp_brian.errors import ConfigurationError, Hm2bpError, NoSpspError, UnitError
+from hm2bp_brian.model.units import to_float
+
+THRESHOLD_ON_VARIABLE = re.compile(r"^\s*(\w+)\s*>=?\s*v_th\s*$")
+RESET_TO_CONSTANT = re.compile(r"^\s*(\w+)\s*=\s*([^=].*)$")
+
+
+class NeuronModel:
+    """A neuron in Brian2's equation language.
+
+    Parameters
+    ----------
+    equations : str
+        Brian2 equations. Every presentation starts with all differential variables at 0, as if no spike had ever been.
+    threshold : str
+        Condition of a spike; ``v_th`` in it is the threshold of the neuron's layer.
+    reset : str
+        Statements executed after a spike.
+    refractory : Quantity
+        Absolute refractory time; equations marked ``(unless refractory)`` stand still meanwhile. As in Brian2, 3 ms at
+        dt = 1 ms leave two whole steps after the spike's own step.
+    method : str or tuple of str
+        Name of a Brian2 integration method; of several, the first that fits the equations, as in ``NeuronGroup``.
+    synaptic_variable : str
+        The variable to which presynaptic spikes add their weight.
+    **parameters : Quantity, float or array
+        Values of the names in the equations: scalars, or one value a neuron.
+
+    Raises
+    ------
+    UnitError
+        If units in the equations, of the refractory time or of a parameter do not fit.
+    ConfigurationError
+        If names are missing, not used, or reserved, or the equations can't be parsed or integrated.
+    """
+
+    def __init__(
+        self,
+        equations: str,
+        *,
+        threshold: str = "u > v_th",
+        reset: str = "u = 0",
+        refractory=0 * second,
+        method: str | tuple[str, ...] = ("exact", "euler", "heun"),
+        synaptic_variable: str = "I",
+        **parameters,
+    ):
+        self.equations = equations
+        self.threshold = threshold
+        self.reset = reset
+        self.method = method
+        self.synaptic_variable = synaptic_variable
+        self.parameters = parameters
+        self.refractory = to_float("refractory", refractory, second.dim)
+        if self.refractory < 0:
+            raise ConfigurationError(f"refractory must not be negative, found {refractory!r}")
+        try:
+            self._parsed = Equations(equations)
+        except Exception as error:  # Brian2 raises several unrelated classes for malformed equations
+            raise ConfigurationError(f"the neuron's equations can't be read: {error}") from error
+        self._check_names()
+        self._check_with_brian()
+
+    def _check_names(self):
+        if self.synaptic_variable not in self.state_variables:
+            raise ConfigurationError(
+                f"spikes add their weight to '{self.synaptic_variable}', but the equations define "
+                f"{', '.join(self.state_variables) or 'no differential variable'}; name the right one by "
+                "synaptic_variable="
+            )
+        if not re.search(r"\bv_th\b", self.threshold):
+            raise ConfigurationError(
+                f"the threshold '{self.threshold}' must use v_th, which stands for the threshold of the neuron's layer"
+            )
+        code = "\n".join([self.equations, self.threshold, self.reset])
+        for name in self.parameters:
+            if name == "v_th" or name in self._parsed:
+                raise ConfigurationError(f"parameter '{name}' is defined twice")
+            if not re.search(rf"\b{re.escape(name)}\b", code):
+                raise ConfigurationError(f"parameter '{name}' is not used in the equations, threshold or reset")
+        if re.search(r"\bt\b", code):
+            raise ConfigurationError(
+                "the neuron uses the time 't'; presentations follow one another in one run, so its value would depend "
+                "on the sample's place in the batch. Make the drive an input spike train, or a parameter"
+            )
+
+    def _check_with_brian(self):
+        # Brian2 itself knows best what is wrong with equations: build a network of such neurons and let it look.
+        sizes = [len(value) for value in self.parameters.values() if np.ndim(value) == 1]
+        try:
+            group = self.brian_group(sizes[0] if sizes else 1, name="neuron_check*")
+            Network(group).run(0 * second, namespace={})
+        except Hm2bpError:
+            raise
+        except Exception as error:  # Brian2 raises several unrelated classes, the reason being the innermost one
+            reason = error
+            while reason.__cause__ is not None:
+                reason = reason.__cause__
+            if isinstance(reason, DimensionMismatchError):
+                raise UnitError(f"units in the neuron do not fit: {reason}") from error
+            raise ConfigurationError(f"Brian2 refuses the neuron: {str(reason).strip(chr(39))}") from error
+
+    @property
+    def state_variables(self) -> tuple[str, ...]:
+        """Names of the differential variables, sorted."""
+        return tuple(sorted(self._parsed.diff_eq_names))
+
+    def dimension_of(self, variable: str):
+        """Dimension of a variable of the equations."""
+        return self._parsed.dimensions[variable]
+
+    @property
+    def weight_dimension(self):
+        """Dimension of weights: that of the synaptic variable."""
+        return self.dimension_of(self.synaptic_variable)
+
+    @property
+    def threshold_dimension(self):
+        """Dimension of ``v_th``: that of the variable it is compared with."""
+        compared = re.search(r"(\w+)\s*[<>]=?\s*v_th\b", self.threshold) or re.search(
+            r"\bv_th\s*[<>]=?\s*(\w+)", self.threshold
+        )
+        known = compared and compared.group(1) in self._parsed
+        return self.dimension_of(compared.group(1)) if known else DIMENSIONLESS
+
+    @property
+    def membrane_variable(self) -> str:
+        """The variable whose value at the firing times is the S-PSP.
+
+        Raises
+        ------
+        NoSpspError
+            If the neuron does not fire when one variable crosses ``v_th``, or its reset does anything else than set
+            that variable to a fixed value.
+        """
+        crossing = THRESHOLD_ON_VARIABLE.match(self.threshold)
+        if crossing is None or crossing.group(1) not in self.state_variables:
+            raise NoSpspError(
+                f"no S-PSP: the threshold must be 'VARIABLE > v_th' for one differential variable, found "
+                f"'{self.threshold}'"
+            )
+        variable = crossing.group(1)
+        reset = RESET_TO_CONSTANT.match(self.reset.strip())
+        used = set(re.findall(r"[A-Za-z_]\w*", reset.group(2))) if reset else set()
+        if reset is None or "\n" in self.reset.strip() or reset.group(1) != variable or used & set(self._parsed):
+            raise NoSpspError(
+                f"no S-PSP: the reset must set '{variable}' to a fixed value and nothing else, found '{self.reset}'"
+            )
+        return variable
+
+    def check_size(self, n_neurons: int):
+        """Raise ConfigurationError if a parameter with one value a neuron has another size."""
+        for name, value in self.parameters.items():
+            if np.ndim(value) and np.shape(value) != (n_neurons,):
+                raise ConfigurationError(
+                    f"parameter '{name}' has shape {np.shape(value)}, but the layer has {n_neurons} neurons"
+                )
+
+    def refractory_steps(self, dt: float) -> int:
+        """Steps after a spike's own step during which the neuron is refractory (``dt`` in seconds)."""
+        # Brian2's own rounding: timestep(t - lastspike, dt) >= timestep(refractory, dt)
+        return max(int((self.refractory + 1e-3 * dt) / dt) - 1, 0)
+
+    def brian_group(
+        self, n_neurons: int, v_th=0.0, *, name: str, dtype=np.float64, codeobj_class=NumpyCodeObject, **kwds
+    ):
+        """Make the Brian2 ``NeuronGroup`` of ``n_neurons`` such neurons with threshold ``v_th`` (SI base units)."""
+        self.check_size(n_neurons)
+        arrays = {k: v for k, v in self.parameters.items() if np.ndim(v)}
+        scalars = {k: v for k, v in self.parameters.items() if not np.ndim(v)}
+        dimensions = {k: get_dimensions(v) for k, v in arrays.items()} | {"v_th": self.threshold_dimension}
+        extra = [
+            SingleEquation(PARAMETER, k, dimensions=d, var_type=FLOAT, flags=["constant"])
+            for k, d in dimensions.items()
+        ]
+        group = NeuronGroup(
+            n_neurons,
+            self._parsed + Equations(extra),
+            threshold=self.threshold,
+            reset=self.reset,
+            method=self.method,
+            namespace=scalars,
+            name=name,
+            dtype=dtype,
+            codeobj_class=codeobj_class,
+            refractory=self.refractory * second if self.refractory else False,
+            **kwds,
+        )
+        group.variables["v_th"].set_value(v_th)
+        for k, v in arrays.items():
+            group.variables[k].set_value(np.asarray(v))
+        return group
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.equations.strip()!r}, threshold={self.threshold!r}, reset={self.reset!r})"
+
+
+class LIF(NeuronModel):
+    """Leaky integrate-and-fire neuron with an exponential synapse, as in the paper.
+
+    .. math::
+        du/dt = -u/\\tau_m + I/\\tau_s, \\qquad dI/dt = -I/\\tau_s
+
+    fires when u > v_th, then u = 0 for the refractory time.
+
+    Parameters
+    ----------
+    tau_m, tau_s : Quantity
+        Membrane and synaptic time constants; they may be equal.
+    refractory : Quantity
+        Absolute refractory time; 3 ms at dt = 1 ms leave two whole steps after the spike's own step.
+    method : str
+        Brian2 integration method; "euler" is what the paper's authors use.
+
+    Raises
+    ------
+    UnitError
+        If a time has no unit or a wrong one.
+    ConfigurationError
+        If a time constant is not positive.
+    """
+
+    def __init__(self, tau_m, tau_s, refractory=0 * second, method: str = "euler"):
+        self.tau_m = to_float("LIF.tau_m", tau_m, second.dim)
+        self.tau_s = to_float("LIF.tau_s", tau_s, second.dim)
+        for name, value in (("tau_m", self.tau_m), ("tau_s", self.tau_s)):
+            if value <= 0:
+                raise ConfigurationError(f"LIF.{name} must be positive, found {value} s")
+        equal = self.tau_m == self.tau_s
+        refractory_flag = "(unless refractory)" if to_float("refractory", refractory, second.dim) else ""
+        if equal and refractory_flag and method in ("exact", "linear"):
+            raise ConfigurationError(
+                "LIF with tau_m = tau_s and a refractory time: Brian2's exact integration divides by their difference "
+                "there; take method='rk4', or time constants that differ by a millionth"
+            )
+        # one symbol for one value, for the same reason
+        names = {"tau_m": tau_m} if equal else {"tau_m": tau_m, "tau_s": tau_s}
+        synapse = "tau_s" if "tau_s" in names else "tau_m"
+        super().__init__(
+            f"""
+            du/dt = -u/tau_m + I/{synapse} : 1 {refractory_flag}
+            dI/dt = -I/{synapse} : 1
+            """,
+            refractory=refractory,
+            method=method,
+            **names,
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"LIF(tau_m={self.tau_m * second!r}, tau_s={self.tau_s * second!r}, "
+            f"refractory={self.refractory * second!r}, method={self.method!r})"
+        )
