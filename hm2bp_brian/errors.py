@@ -52,9 +52,6 @@ class CompilationError(EngineError):
     """The C++ compiler is missing or refused the generated code."""
 
 
-class InterruptedRunError(EngineError):
-    """A simulation returned before its end, so that its spikes can't be used."""
-
 
 class NumericalError(Hm2bpError, ArithmeticError):
     """NaN or infinity where a finite number is needed."""

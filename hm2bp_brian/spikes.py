@@ -76,6 +76,20 @@ class SpikeBatch:
             )
 
     @classmethod
+    def from_sorted(cls, neurons, offsets, n_samples, n_steps, shape, by_neuron) -> SpikeBatch:
+        """Make a batch from arrays that an engine made and that need no check; see ``by_neuron`` for the last one."""
+        batch = object.__new__(cls)
+        batch.__dict__.update(
+            neurons=neurons,
+            offsets=offsets,
+            n_samples=n_samples,
+            n_steps=n_steps,
+            shape=tuple(shape),
+            by_neuron=by_neuron,
+        )
+        return batch
+
+    @classmethod
     def from_dense(cls, spikes) -> SpikeBatch:
         """Make a batch from a boolean array.
 

@@ -1,0 +1,202 @@
+"""C++ for a neuron's equations, written by Brian2's own code generator."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from brian2 import prefs, second
+from brian2.codegen.codeobject import CodeObject, create_runner_codeobj
+from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
+from brian2.codegen.templates import Templater
+from brian2.core.functions import DEFAULT_FUNCTIONS, Function
+from brian2.core.variables import ArrayVariable, Constant
+
+from hm2bp_brian.errors import EngineError
+from hm2bp_brian.model.neurons import NeuronModel
+
+STATEFUL_FUNCTIONS = {"rand", "randn", "poisson"}
+DOUBLE_LITERAL = re.compile(r"(?<![\w.])(\d+\.\d*(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)(?![\w.])")
+
+# In the working precision, unlike Brian2's, which would turn float32 arithmetic into float64. Never-fired neurons lie
+# 1e4 s back, which may be more steps than an int32 holds.
+TIMESTEP = """
+static inline int32_t _timestep(scalar t, scalar dt)
+{
+    const scalar steps = (t + scalar(1e-3) * dt) / dt;
+    return int32_t(steps < scalar(1e9) ? steps : scalar(1e9));
+}
+"""
+
+
+class FusedGenerator(CPPCodeGenerator):
+    """Brian2's C++ generator, with floating point numbers of the working precision ``scalar``."""
+
+    universal_support_code = ""  # once a file, not once a block
+
+    def __init__(self, *args, **kwds):
+        super().__init__(*args, **kwds)
+        in_brian = self.c_data_type
+        self.c_data_type = lambda dtype: "scalar" if np.issubdtype(dtype, np.floating) else in_brian(dtype)
+
+    @staticmethod
+    def get_array_name(var, access_data=True):
+        return f"_array_{var.name}"
+
+    def translate_expression(self, expr):
+        return DOUBLE_LITERAL.sub(r"scalar(\1)", super().translate_expression(expr))
+
+
+class FusedCodeObject(CodeObject):
+    """Carries generated lines; ``compiler.py`` compiles them, in one piece with the kernels around them."""
+
+    templater = Templater("hm2bp_brian.simulation.fused", ".cpp")
+    struct_template = Templater("hm2bp_brian.simulation.fused", ".hpp").env.get_template("neurons.hpp")
+    generator_class = FusedGenerator
+    class_name = "fused"
+
+    def compile_block(self, block):
+        return None
+
+    def run_block(self, block):
+        return None
+
+
+DEFAULT_FUNCTIONS["timestep"].implementations.add_implementation(FusedCodeObject, code=TIMESTEP, name="_timestep")
+
+
+@dataclass(frozen=True)
+class NeuronCode:
+    """Generated C++ of a neuron, and the arrays and constants that it reads, in the order of its ``load``.
+
+    Attributes
+    ----------
+    source : str
+        ``struct Neurons``, the state of a tile; the same for any size and parameter values.
+    arrays : tuple of arrays (n_neurons,)
+        Start values of state variables, and parameters.
+    constants : float64 array
+    """
+
+    source: str
+    arrays: tuple[np.ndarray, ...]
+    constants: np.ndarray
+
+
+@contextmanager
+def _default_float(dtype):
+    """Let Brian2 generate code in another precision, and put its preference back."""
+    before = prefs["core.default_float_dtype"]
+    prefs["core.default_float_dtype"] = dtype
+    try:
+        yield
+    finally:
+        prefs["core.default_float_dtype"] = before
+
+
+def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype) -> NeuronCode:
+    """Generate the C++ of a layer's neurons.
+
+    Parameters
+    ----------
+    neuron : NeuronModel
+    n_neurons : int
+    v_th, dt : float
+        Threshold, and time step in seconds.
+    dtype : float32 or float64
+
+    Raises
+    ------
+    EngineError
+        If the equations hold something that can't be run a tile at a time.
+    """
+    with _default_float(np.dtype(dtype).type):
+        group = neuron.brian_group(n_neurons, v_th, name="fused*", dtype=dtype, dt=dt * second)
+        _refuse_what_cannot_be_tiled(neuron, group)
+        group._network = "fused"  # it will never run: keeps Brian2 from warning that it was forgotten
+        runners = {
+            "update": (group.state_updater, ()),
+            "threshold": (group.thresholder["spike"], ()),
+            "reset": (group.resetter["spike"], ("not_refractory",)),
+        }
+        blocks = {name: _code_object(group, *runner) for name, runner in runners.items()}
+    variables = {k: v for block in blocks.values() for k, v in block.variables.items()}
+    variables["v_th"] = group.variables["v_th"]
+    if neuron.refractory:
+        variables |= {k: group.variables[k] for k in ("lastspike", "not_refractory")}
+    _refuse_functions(variables)
+    arrays = [v for _, v in sorted(variables.items()) if isinstance(v, ArrayVariable) and v.name not in ("t", "dt")]
+    for variable in arrays:
+        if variable.scalar:
+            raise EngineError(
+                f"engine 'fused' can't run the shared variable '{variable.name}'; make it a parameter of NeuronModel, "
+                "or use engine='brian2'"
+            )
+    constants = [v for _, v in sorted(variables.items()) if isinstance(v, Constant)]
+    written = set(neuron.state_variables) | {"lastspike", "not_refractory"}
+    lines = "\n".join(block.code.vector_lines for block in blocks.values())
+    source = FusedCodeObject.struct_template.render(
+        blocks={name: block.code for name, block in blocks.items()},
+        universal_support=CPPCodeGenerator.universal_support_code,
+        arrays=[
+            {
+                "name": v.name,
+                "type": _c_type(v.dtype),
+                "written": v.name in written or f"_array_{v.name}[_idx] =" in lines,
+            }
+            for v in arrays
+        ],
+        constants=[{"name": v.name, "type": _c_type(np.asarray(v.value).dtype)} for v in constants],
+        uses_refractory=bool(neuron.refractory),
+    )
+    defines = f"#define SYNAPTIC _array_{neuron.synaptic_variable}\n#define N_VARIABLES {len(neuron.state_variables)}\n"
+    return NeuronCode(
+        defines + source,
+        tuple(np.ascontiguousarray(v.get_value()) for v in arrays),
+        np.array([float(v.value) for v in constants]),
+    )
+
+
+def _code_object(group, runner, override_conditional_write) -> FusedCodeObject:
+    runner.update_abstract_code(run_namespace={})
+    return create_runner_codeobj(
+        group,
+        runner.abstract_code,
+        "neuron",
+        run_namespace={},
+        name=f"{runner.name}_fused*",
+        codeobj_class=FusedCodeObject,
+        additional_variables=getattr(runner, "variables", None),
+        override_conditional_write=override_conditional_write,
+        check_units=False,
+    )
+
+
+def _c_type(dtype) -> str:
+    if np.issubdtype(dtype, np.floating):
+        return "scalar"
+    return "char" if dtype == bool else f"{np.dtype(dtype).name}_t"
+
+
+def _refuse_what_cannot_be_tiled(neuron: NeuronModel, group) -> None:
+    advice = "; use engine='brian2', which runs any equations that Brian2 runs"
+    if group.equations.is_stochastic:
+        raise EngineError(f"engine 'fused' can't run noise (xi) in equations{advice}")
+    if group.subexpression_updater is not None:
+        raise EngineError(f"engine 'fused' can't run subexpressions that are 'constant over dt'{advice}")
+    if group.variables[neuron.synaptic_variable].conditional_write is not None:
+        raise EngineError(
+            f"engine 'fused' can't add spikes to '{neuron.synaptic_variable}', which stands still in the refractory "
+            f"time{advice}"
+        )
+
+
+def _refuse_functions(variables) -> None:
+    for name, variable in variables.items():
+        if isinstance(variable, Function) and (name not in DEFAULT_FUNCTIONS or name in STATEFUL_FUNCTIONS):
+            raise EngineError(
+                f"engine 'fused' can't run the function '{name}' in equations (random numbers, TimedArrays and the "
+                "user's own functions are not translated); use engine='brian2'"
+            )

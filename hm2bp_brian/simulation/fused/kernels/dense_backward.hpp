@@ -1,0 +1,196 @@
+// HM2-BP through a dense layer by the adjoint: q(t) of a tile backwards over time, then one presynaptic train at a time
+// gives S-PSPs, T-PSP, gradient and delta. learning/gradients.py has the same with names and equation numbers.
+#pragma once
+#include <new>
+
+#include "parallel.hpp"
+#include "tile.hpp"
+
+struct Backward {
+    const int32_t *pre_steps;  // steps of each presynaptic neuron's spikes, rising
+    const int64_t *pre_trains;  // (n_samples * n_pre + 1)
+    const int32_t *post_steps;
+    const int64_t *post_trains;  // (n_samples * n_post + 1)
+    int64_t n_samples, n_steps, n_pre, n_post;
+    const scalar *weights;  // (n_pre, n_post)
+    const scalar *active, *refractory;  // (n_post, K, K): x(t+1) = A x(t)
+    int64_t membrane, synaptic, refractory_steps;
+    double v_th, v_th_pre;
+    const scalar *delta, *factor;  // (n_samples, n_post)
+    double silent_spsp, silent_delta_ratio, silent_kappa_ratio;
+};
+
+enum : uint8_t { ACTIVE = 0, REFRACTORY = 1, FIRES = 2 };
+
+// One tile in one sample: what each neuron does in each step, its spike counts, and q (n_steps, W).
+template <int W, int K>
+static void adjoint(const Backward &b, int64_t sample, int64_t first, int64_t n_lanes, const scalar *active,
+                    const scalar *refractory, uint8_t *phase, scalar *q, scalar *counts) {
+    memset(phase, ACTIVE, b.n_steps * W);
+    for (int lane = 0; lane < W; lane++) counts[lane] = 0;
+    for (int64_t lane = 0; lane < n_lanes; lane++) {
+        const int64_t train = sample * b.n_post + first + lane;
+        for (int64_t k = b.post_trains[train]; k < b.post_trains[train + 1]; k++) {
+            const int64_t step = b.post_steps[k];
+            phase[step * W + lane] = FIRES;
+            for (int64_t s = step + 1; s <= step + b.refractory_steps && s < b.n_steps; s++)
+                phase[s * W + lane] = REFRACTORY;
+        }
+        // a train made for a silent target may fire within its own refractory time
+        for (int64_t k = b.post_trains[train]; k < b.post_trains[train + 1]; k++)
+            phase[b.post_steps[k] * W + lane] = FIRES;
+        counts[lane] = scalar(b.post_trains[train + 1] - b.post_trains[train]);
+    }
+    alignas(64) scalar lambda[K][W] = {};
+    alignas(64) scalar mu[K][W];
+    for (int64_t step = b.n_steps - 1; step >= 0; step--) {
+        memcpy(q + step * W, lambda[b.synaptic], sizeof lambda[0]);
+        memcpy(mu, lambda, sizeof mu);
+        const uint8_t *now = phase + step * W;
+        for (int lane = 0; lane < W; lane++)
+            mu[b.membrane][lane] = now[lane] == FIRES ? scalar(1) : mu[b.membrane][lane];
+        for (int i = 0; i < K; i++)
+            for (int lane = 0; lane < W; lane++) {
+                scalar sum = 0;
+                for (int j = 0; j < K; j++)
+                    sum += (now[lane] == REFRACTORY ? refractory : active)[(j * K + i) * W + lane] * mu[j][lane];
+                lambda[i][lane] = sum;
+            }
+    }
+}
+
+// Per-lane numbers of one tile, the same for all samples.
+template <int W, int K>
+struct BackwardTile {
+    int64_t first, n_lanes;
+    Buffer weights;
+    alignas(64) scalar active[K * K * W], refractory[K * K * W], weight_sum[W];
+
+    BackwardTile(const Backward &b, int64_t tile) : first(tile * W), weights(b.n_pre * W) {
+        n_lanes = b.n_post - first < W ? b.n_post - first : W;
+        pack_tile<W>(b.weights, b.n_pre, b.n_post, tile, weights.data);
+        for (int entry = 0; entry < K * K; entry++)
+            for (int lane = 0; lane < W; lane++) {
+                active[entry * W + lane] = lane < n_lanes ? b.active[(first + lane) * K * K + entry] : 0;
+                refractory[entry * W + lane] = lane < n_lanes ? b.refractory[(first + lane) * K * K + entry] : 0;
+            }
+        for (int lane = 0; lane < W; lane++) weight_sum[lane] = 0;
+        for (int64_t pre = 0; pre < b.n_pre; pre++)
+            for (int lane = 0; lane < W; lane++) weight_sum[lane] += weights.data[pre * W + lane];
+    }
+};
+
+// Scratch memory of one thread at work.
+template <int W>
+struct BackwardScratch {
+    Buffer q, spsp;
+    std::vector<uint8_t> phase;
+    explicit BackwardScratch(const Backward &b) : q(b.n_steps * W), spsp(b.n_pre * W), phase(b.n_steps * W) {}
+};
+
+// Adds one sample to the tile's gradient (n_pre, W), and writes the tile's part of delta_pre (n_pre), if wanted.
+template <int W, int K>
+static void backward_sample(const Backward &b, int64_t sample, const BackwardTile<W, K> &tile,
+                            BackwardScratch<W> &scratch, scalar *gradient, scalar *delta_pre) {
+    const scalar *weights = tile.weights.data;
+    scalar *q = scratch.q.data, *spsp = scratch.spsp.data;
+    alignas(64) scalar counts[W], delta[W], coefficient[W], delta_fired[W], delta_silent[W], product[W];
+    adjoint<W, K>(b, sample, tile.first, tile.n_lanes, tile.active, tile.refractory, scratch.phase.data(), q, counts);
+    alignas(64) scalar tpsp[W] = {};
+    const int64_t *trains = b.pre_trains + sample * b.n_pre;
+    for (int64_t pre = 0; pre < b.n_pre; pre++) {
+        if (trains[pre] == trains[pre + 1]) continue;
+        vector_t sums[W / LANES] = {};
+        for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
+            const vector_t *at_step = reinterpret_cast<const vector_t *>(q + b.pre_steps[k] * W);
+            for (int v = 0; v < W / LANES; v++) sums[v] += at_step[v];
+        }
+        memcpy(spsp + pre * W, sums, sizeof sums);
+        for (int lane = 0; lane < W; lane++) tpsp[lane] += weights[pre * W + lane] * spsp[pre * W + lane];
+    }
+    for (int lane = 0; lane < W; lane++) {
+        const bool real = lane < tile.n_lanes, silent = counts[lane] == 0;
+        const int64_t index = sample * b.n_post + tile.first + lane;
+        delta[lane] = real ? b.delta[index] : 0;
+        const scalar ratio = silent ? scalar(b.silent_kappa_ratio) * tile.weight_sum[lane] : tpsp[lane] / counts[lane];
+        const scalar kappa = 1 + ratio / scalar(b.v_th);
+        coefficient[lane] = real ? delta[lane] * kappa * b.factor[index] : 0;
+        delta_fired[lane] = silent ? 0 : delta[lane];
+        delta_silent[lane] = silent ? delta[lane] * scalar(b.silent_delta_ratio) : 0;
+    }
+    for (int64_t pre = 0; pre < b.n_pre; pre++) {
+        const scalar *w = weights + pre * W, *e = spsp + pre * W;
+        const int64_t count = trains[pre + 1] - trains[pre];
+        if (count)
+            for (int lane = 0; lane < W; lane++)
+                gradient[pre * W + lane] += coefficient[lane] * (counts[lane] == 0 ? scalar(b.silent_spsp) : e[lane]);
+        if (!delta_pre) continue;
+        if (count)
+            for (int lane = 0; lane < W; lane++)
+                product[lane] = w[lane] * (delta_fired[lane] * e[lane] / scalar(count) + delta_silent[lane]);
+        else
+            for (int lane = 0; lane < W; lane++) product[lane] = w[lane] * delta[lane] * scalar(b.silent_delta_ratio);
+        delta_pre[pre] = lane_sum<W>(product) / scalar(b.v_th_pre);
+    }
+}
+
+// gradient: (n_pre, n_post), summed over samples. delta_pre: (n_samples, n_pre) or null.
+template <int W, int K>
+static void backward(const Backward &b, scalar *gradient, scalar *delta_pre, int threads) {
+    const int64_t n_tiles = (b.n_post + W - 1) / W;
+    const int64_t wanted = (32 + n_tiles - 1) / n_tiles;
+    const int64_t n_chunks = b.n_samples < wanted ? b.n_samples : wanted;
+    Buffer partial(n_tiles * n_chunks * b.n_pre * W);
+    Buffer partial_delta(delta_pre ? n_tiles * b.n_samples * b.n_pre : 0);
+    parallel_for(n_tiles * n_chunks, threads, [&](int64_t unit) {
+        const int64_t tile_number = unit / n_chunks, chunk = unit % n_chunks;
+        const BackwardTile<W, K> tile(b, tile_number);
+        BackwardScratch<W> scratch(b);
+        scalar *sum = partial.data + unit * b.n_pre * W;
+        memset(sum, 0, b.n_pre * W * sizeof(scalar));
+        for (int64_t s = chunk * b.n_samples / n_chunks; s < (chunk + 1) * b.n_samples / n_chunks; s++) {
+            scalar *row = delta_pre ? partial_delta.data + (tile_number * b.n_samples + s) * b.n_pre : nullptr;
+            bool any = false;  // a sample within the loss's margin has no deltas
+            for (int64_t i = 0; i < b.n_post; i++) any |= b.delta[s * b.n_post + i] != 0;
+            if (any)
+                backward_sample<W, K>(b, s, tile, scratch, sum, row);
+            else if (row)
+                memset(row, 0, b.n_pre * sizeof(scalar));
+        }
+    });
+    const int64_t block = 64;
+    parallel_for((b.n_pre + block - 1) / block, threads, [&](int64_t unit) {
+        for (int64_t pre = unit * block; pre < b.n_pre && pre < (unit + 1) * block; pre++)
+            for (int64_t tile = 0; tile < n_tiles; tile++) {
+                alignas(64) scalar sums[W] = {};
+                for (int64_t chunk = 0; chunk < n_chunks; chunk++)
+                    for (int lane = 0; lane < W; lane++)
+                        sums[lane] += partial.data[((tile * n_chunks + chunk) * b.n_pre + pre) * W + lane];
+                const int64_t n_lanes = b.n_post - tile * W < W ? b.n_post - tile * W : W;
+                memcpy(gradient + pre * b.n_post + tile * W, sums, n_lanes * sizeof(scalar));
+            }
+    });
+    if (delta_pre)
+        parallel_for(b.n_samples, threads, [&](int64_t s) {
+            for (int64_t pre = 0; pre < b.n_pre; pre++) {
+                scalar sum = 0;
+                for (int64_t tile = 0; tile < n_tiles; tile++)
+                    sum += partial_delta.data[(tile * b.n_samples + s) * b.n_pre + pre];
+                delta_pre[s * b.n_pre + pre] = sum;
+            }
+        });
+}
+
+extern "C" void dense_backward(const int32_t *pre_steps, const int64_t *pre_trains, const int32_t *post_steps,
+                               const int64_t *post_trains, int64_t n_samples, int64_t n_steps, int64_t n_pre,
+                               int64_t n_post, const scalar *weights, const scalar *active, const scalar *refractory,
+                               int64_t membrane, int64_t synaptic, int64_t refractory_steps, double v_th,
+                               double v_th_pre, const scalar *delta, const scalar *factor, double silent_spsp,
+                               double silent_delta_ratio, double silent_kappa_ratio, scalar *gradient,
+                               scalar *delta_pre, int threads) {
+    const Backward b{pre_steps,  pre_trains, post_steps, post_trains, n_samples,  n_steps,    n_pre,
+                     n_post,     weights,    active,     refractory,  membrane,   synaptic,   refractory_steps,
+                     v_th,       v_th_pre,   delta,      factor,      silent_spsp, silent_delta_ratio, silent_kappa_ratio};
+    auto run = n_post <= 16 ? backward<16, N_VARIABLES> : backward<64, N_VARIABLES>;
+    run(b, gradient, delta_pre, threads);
+}

@@ -1,0 +1,108 @@
+// A dense layer over the whole presentation, tile by tile: state update, threshold, synapses, reset, as in Brian2.
+// Neurons<W>, the tile's state with update(), threshold() and reset(), is generated from the neuron's equations.
+#pragma once
+#include <new>
+
+#include "parallel.hpp"
+#include "tile.hpp"
+
+struct Presentation {
+    const int32_t *pre_neurons;  // spikes of each step, rising
+    const int64_t *pre_offsets;  // (n_samples * n_steps + 1)
+    int64_t n_samples, n_steps, n_pre, n_post;
+};
+
+// One sample through tiles [first_tile, last_tile); lateral inhibition ties all tiles of a layer together.
+// Returns -1, or the first step with a non-finite state if check_each_step, or 0 if the state ended non-finite.
+template <int W>
+static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *tiles, int64_t first_tile,
+                          int64_t last_tile, const scalar *packed, double dt, scalar lateral, uint64_t *bits,
+                          bool check_each_step) {
+    const int64_t n_words = (p.n_post + W - 1) / W;
+    const int64_t n_tiles = last_tile - first_tile;
+    for (int64_t k = 0; k < n_tiles; k++) tiles[k].start();
+    for (int64_t step = 0; step < p.n_steps; step++) {
+        const int64_t row = sample * p.n_steps + step;
+        uint64_t *fired = bits + row * n_words;
+        bool any_fired = false;
+        for (int64_t k = 0; k < n_tiles; k++) {
+            const int64_t n_lanes = p.n_post - (first_tile + k) * W;
+            tiles[k].update(step * dt);
+            fired[first_tile + k] = tiles[k].threshold() & (n_lanes < 64 ? (uint64_t(1) << n_lanes) - 1 : ~uint64_t(0));
+            any_fired |= fired[first_tile + k] != 0;
+        }
+        const int32_t *spike = p.pre_neurons + p.pre_offsets[row];
+        const int32_t *last = p.pre_neurons + p.pre_offsets[row + 1];
+        for (int64_t k = 0; k < n_tiles && spike != last; k++) {
+            vector_t sums[W / LANES];
+            memcpy(sums, tiles[k].SYNAPTIC, sizeof sums);
+            for (const int32_t *s = spike; s != last; s++) {
+                const vector_t *row_of_weights = reinterpret_cast<const vector_t *>(packed + (k * p.n_pre + *s) * W);
+                for (int v = 0; v < W / LANES; v++) sums[v] += row_of_weights[v];
+            }
+            memcpy(tiles[k].SYNAPTIC, sums, sizeof sums);
+        }
+        if (any_fired && lateral != 0)
+            for (int64_t source = first_tile; source < last_tile; source++)
+                for (uint64_t rest = fired[source]; rest; rest &= rest - 1)
+                    for (int64_t k = 0; k < n_tiles; k++)
+                        for (int lane = 0; lane < W; lane++)
+                            if (first_tile + k != source || lane != __builtin_ctzll(rest))
+                                tiles[k].SYNAPTIC[lane] += -lateral;
+        if (any_fired)
+            for (int64_t k = 0; k < n_tiles; k++)
+                for (uint64_t rest = fired[first_tile + k]; rest; rest &= rest - 1)
+                    tiles[k].reset(__builtin_ctzll(rest));
+        if (check_each_step)
+            for (int64_t k = 0; k < n_tiles; k++)
+                if (!tiles[k].finite()) return step;
+    }
+    for (int64_t k = 0; k < n_tiles; k++)
+        if (!tiles[k].finite()) return 0;
+    return -1;
+}
+
+// bits: (n_samples, n_steps, n_tiles). failure: sample and step of a non-finite state, or (-1, -1).
+template <int W>
+static void forward(const Presentation &p, const scalar *weights, const void *const *arrays, const double *constants,
+                    double dt, double lateral, uint64_t *bits, int64_t *failure, int threads) {
+    const int64_t n_tiles = (p.n_post + W - 1) / W;
+    const int64_t tiles_per_unit = lateral != 0 ? n_tiles : 1;
+    const int64_t n_groups = n_tiles / tiles_per_unit;
+    const int64_t wanted = (32 + n_groups - 1) / n_groups;
+    const int64_t n_chunks = p.n_samples < wanted ? p.n_samples : wanted;
+    std::atomic<int64_t> first_failure{INT64_MAX};
+    parallel_for(n_groups * n_chunks, threads, [&](int64_t unit) {
+        const int64_t first_tile = (unit / n_chunks) * tiles_per_unit, chunk = unit % n_chunks;
+        const int64_t last_tile = first_tile + tiles_per_unit;
+        Buffer packed(tiles_per_unit * p.n_pre * W);
+        std::vector<Neurons<W>> tiles(tiles_per_unit);
+        for (int64_t k = 0; k < tiles_per_unit; k++) {
+            pack_tile<W>(weights, p.n_pre, p.n_post, first_tile + k, packed.data + k * p.n_pre * W);
+            tiles[k].load(arrays, constants, dt, (first_tile + k) * W, p.n_post);
+        }
+        for (int64_t s = chunk * p.n_samples / n_chunks; s < (chunk + 1) * p.n_samples / n_chunks; s++) {
+            auto run = [&](bool check) {
+                return run_sample<W>(p, s, tiles.data(), first_tile, last_tile, packed.data, dt, scalar(lateral), bits,
+                                     check);
+            };
+            if (run(false) < 0) continue;
+            const int64_t key = s * p.n_steps + run(true);
+            int64_t seen = first_failure.load();
+            while (key < seen && !first_failure.compare_exchange_weak(seen, key)) {}
+            return;
+        }
+    });
+    const bool failed = first_failure.load() != INT64_MAX;
+    failure[0] = failed ? first_failure.load() / p.n_steps : -1;
+    failure[1] = failed ? first_failure.load() % p.n_steps : -1;
+}
+
+extern "C" void dense_forward(const int32_t *pre_neurons, const int64_t *pre_offsets, int64_t n_samples,
+                              int64_t n_steps, int64_t n_pre, int64_t n_post, const scalar *weights,
+                              const void *const *arrays, const double *constants, double dt, double lateral,
+                              uint64_t *bits, int64_t *failure, int threads) {
+    const Presentation p{pre_neurons, pre_offsets, n_samples, n_steps, n_pre, n_post};
+    auto run = n_post <= 16 ? forward<16> : forward<64>;
+    run(p, weights, arrays, constants, dt, lateral, bits, failure, threads);
+}

@@ -1,0 +1,89 @@
+// Spike trains as rows of bits, as lists, and the Bernoulli encoder. A "row" is one step of one sample (its bits are
+// neurons) or one neuron of one sample (its bits are steps).
+#include "parallel.hpp"
+
+static inline uint32_t hash32(uint32_t x) {
+    x ^= x >> 16;
+    x *= 0x21f0aaadu;
+    x ^= x >> 15;
+    x *= 0x735a2d97u;
+    x ^= x >> 15;
+    return x;
+}
+
+extern "C" {
+
+// Same integers as encoding/poisson.py. bits: (n_samples, n_neurons, n_words), bit t of a row: a spike at step t.
+void bernoulli_bits(const uint32_t *thresholds, const uint32_t *keys, int64_t n_samples, int64_t n_neurons,
+                    int64_t n_steps, uint64_t *bits, int threads) {
+    const int64_t n_words = (n_steps + 63) / 64;
+    parallel_for(n_samples, threads, [&](int64_t sample) {
+        const uint32_t key0 = keys[2 * sample], key1 = keys[2 * sample + 1];
+        for (int64_t neuron = 0; neuron < n_neurons; neuron++) {
+            const uint32_t threshold = thresholds[sample * n_neurons + neuron];
+            uint64_t *row = bits + (sample * n_neurons + neuron) * n_words;
+            for (int64_t word = 0; word < n_words; word++) row[word] = 0;
+            if (threshold == 0) continue;
+            for (int64_t word = 0; word < n_words; word++) {
+                uint8_t fires[64];
+                const uint32_t counter = uint32_t(neuron * n_steps + word * 64) + key0;
+                for (uint32_t step = 0; step < 64; step++)
+                    fires[step] = hash32(hash32(counter + step) ^ key1) < threshold;
+                uint64_t packed = 0;
+                for (int step = 0; step < 64; step++) packed |= uint64_t(fires[step]) << step;
+                row[word] = packed;
+            }
+            row[0] &= ~uint64_t(1);  // step 0 is silent
+            if (n_steps % 64) row[n_words - 1] &= (uint64_t(1) << (n_steps % 64)) - 1;
+        }
+    });
+}
+
+void count_bits(const uint64_t *bits, int64_t n_rows, int64_t n_words, int64_t *counts, int threads) {
+    const int64_t block = 4096;
+    parallel_for((n_rows + block - 1) / block, threads, [&](int64_t unit) {
+        const int64_t end = (unit + 1) * block < n_rows ? (unit + 1) * block : n_rows;
+        for (int64_t row = unit * block; row < end; row++) {
+            int64_t count = 0;
+            for (int64_t word = 0; word < n_words; word++) count += __builtin_popcountll(bits[row * n_words + word]);
+            counts[row] = count;
+        }
+    });
+}
+
+// List the set bits of each row; offsets: (n_rows + 1), from count_bits.
+void expand_bits(const uint64_t *bits, int64_t n_rows, int64_t n_words, const int64_t *offsets, int32_t *indices,
+                 int threads) {
+    const int64_t block = 4096;
+    parallel_for((n_rows + block - 1) / block, threads, [&](int64_t unit) {
+        const int64_t end = (unit + 1) * block < n_rows ? (unit + 1) * block : n_rows;
+        for (int64_t row = unit * block; row < end; row++) {
+            int32_t *out = indices + offsets[row];
+            for (int64_t word = 0; word < n_words; word++)
+                for (uint64_t rest = bits[row * n_words + word]; rest; rest &= rest - 1)
+                    *out++ = int32_t(word * 64 + __builtin_ctzll(rest));
+        }
+    });
+}
+
+// Lists by row into lists by column, sample by sample: steps of each neuron from neurons of each step, or back.
+void transpose_lists(const int32_t *indices, const int64_t *offsets, int64_t n_samples, int64_t n_rows,
+                     int64_t n_columns, int32_t *out_indices, int64_t *out_offsets, int threads) {
+    parallel_for(n_samples, threads, [&](int64_t sample) {
+        const int64_t *row_offsets = offsets + sample * n_rows;
+        int64_t *column_offsets = out_offsets + sample * n_columns;
+        std::vector<int64_t> next(n_columns, 0);
+        for (int64_t k = row_offsets[0]; k < row_offsets[n_rows]; k++) next[indices[k]]++;
+        int64_t position = row_offsets[0];
+        for (int64_t column = 0; column < n_columns; column++) {
+            const int64_t count = next[column];
+            column_offsets[column] = next[column] = position;
+            position += count;
+        }
+        for (int64_t row = 0; row < n_rows; row++)
+            for (int64_t k = row_offsets[row]; k < row_offsets[row + 1]; k++)
+                out_indices[next[indices[k]]++] = int32_t(row);
+    });
+    out_offsets[n_samples * n_columns] = offsets[n_samples * n_rows];
+}
+}

@@ -1,0 +1,50 @@
+// A tile: W neighbouring neurons of a layer, whose state stays in registers and first-level cache.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+constexpr int LANES = 64 / sizeof(scalar);
+typedef scalar vector_t __attribute__((vector_size(64)));
+
+// The sum of a tile's lanes, always in the same order.
+template <int W>
+static inline scalar lane_sum(const scalar *values) {
+    scalar sums[W];
+    memcpy(sums, values, sizeof sums);
+    for (int half = W / 2; half; half /= 2)
+        for (int lane = 0; lane < half; lane++) sums[lane] += sums[lane + half];
+    return sums[0];
+}
+
+// Pack W bytes of 0 or 1 into bits.
+template <int W>
+static inline uint64_t pack_bits(const uint8_t *bytes) {
+    uint64_t packed = 0;
+    for (int group = 0; group < W / 8; group++) {
+        uint64_t eight;
+        memcpy(&eight, bytes + 8 * group, 8);
+        packed |= ((eight * 0x0102040810204080u) >> 56) << (8 * group);
+    }
+    return packed;
+}
+
+// Copy one tile's columns of a (n_rows, n_columns) matrix; lanes past its edge are 0.
+template <int W>
+static inline void pack_tile(const scalar *matrix, int64_t n_rows, int64_t n_columns, int64_t tile, scalar *packed) {
+    const int64_t first = tile * W;
+    const int64_t n_lanes = n_columns - first < W ? n_columns - first : W;
+    for (int64_t row = 0; row < n_rows; row++) {
+        memcpy(packed + row * W, matrix + row * n_columns + first, n_lanes * sizeof(scalar));
+        for (int64_t lane = n_lanes; lane < W; lane++) packed[row * W + lane] = 0;
+    }
+}
+
+// Memory for vector loads.
+struct Buffer {
+    scalar *data;
+    explicit Buffer(int64_t n)
+        : data(static_cast<scalar *>(::operator new(n * sizeof(scalar), std::align_val_t(64)))) {}
+    ~Buffer() { ::operator delete(data, std::align_val_t(64)); }
+    Buffer(const Buffer &) = delete;
+};
