@@ -52,7 +52,6 @@ class CompilationError(EngineError):
     """The C++ compiler is missing or refused the generated code."""
 
 
-
 class NumericalError(Hm2bpError, ArithmeticError):
     """NaN or infinity where a finite number is needed."""
 

@@ -201,6 +201,13 @@ class SpikeBatch:
         row = sample * self.n_neurons + neuron
         return steps[offsets[row] : offsets[row + 1]]
 
+    def sample(self, number: int) -> SpikeBatch:
+        """The batch that holds only this sample."""
+        if not 0 <= number < self.n_samples:
+            raise SpikeError(f"samples are numbered 0..{self.n_samples - 1}, found {number}")
+        offsets = self.offsets[number * self.n_steps : (number + 1) * self.n_steps + 1]
+        return SpikeBatch(self.neurons[offsets[0] : offsets[-1]], offsets - offsets[0], 1, self.n_steps, self.shape)
+
     def dense(self) -> np.ndarray:
         """The spikes as a boolean array (n_samples, n_steps, *shape)."""
         dense = np.zeros((self.n_samples * self.n_steps, self.n_neurons), dtype=bool)

@@ -83,6 +83,11 @@ def linear_map(neuron: NeuronModel, n_neurons: int, dt: float) -> LinearMap:
     """
     variables = neuron.state_variables
     membrane = variables.index(neuron.membrane_variable)
+    if variables[membrane] == neuron.synaptic_variable or neuron.blocks_synapses_when_refractory:
+        raise NoSpspError(
+            "no S-PSP: spikes add their weight to the membrane variable, or to one that stands still in the "
+            f"refractory time ('{neuron.synaptic_variable}'); give the synapse a variable of its own"
+        )
     per_neuron = any(np.ndim(value) for value in neuron.parameters.values())
     n_probed = n_neurons if per_neuron else 1
     n_variables = len(variables)

@@ -127,6 +127,11 @@ class NeuronModel:
         return self.dimension_of(self.synaptic_variable)
 
     @property
+    def blocks_synapses_when_refractory(self) -> bool:
+        """Whether the synaptic variable is marked ``(unless refractory)``, so that spikes are lost meanwhile."""
+        return "unless refractory" in self._parsed[self.synaptic_variable].flags and self.refractory > 0
+
+    @property
     def threshold_dimension(self):
         """Dimension of ``v_th``: that of the variable it is compared with."""
         compared = re.search(r"(\w+)\s*[<>]=?\s*v_th\b", self.threshold) or re.search(

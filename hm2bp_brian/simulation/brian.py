@@ -34,7 +34,7 @@ class BrianNetwork:
         Holds all objects; add your own monitors with ``network.add``.
     objects : dict
         ``input`` (SpikeGeneratorGroup); for each layer l ``layer_l`` (NeuronGroup), ``synapses_l`` (Synapses with
-        weight ``w``), ``lateral_l`` if it has lateral inhibition, and ``spikes_l`` (SpikeMonitor). ``built["layer_0"]``
+        weight ``weight``), ``lateral_l`` if it has lateral inhibition, and ``spikes_l`` (SpikeMonitor). ``built["layer_0"]``
         is short for ``built.objects["layer_0"]``.
     """
 
@@ -64,12 +64,12 @@ class BrianNetwork:
         )
         self._reset_between_samples(group, codeobj_class)
         pre = self.objects["input" if layer == 0 else f"layer_{layer - 1}"]
-        weight = SingleEquation(PARAMETER, "w", dimensions=model.weight_dimension, var_type=FLOAT)
+        weight_equation = SingleEquation(PARAMETER, "weight", dimensions=model.weight_dimension, var_type=FLOAT)
         synapses = Synapses(
             pre,
             group,
-            Equations([weight]),
-            on_pre=f"{model.synaptic_variable}_post += w",
+            Equations([weight_equation]),
+            on_pre=f"{model.synaptic_variable}_post += weight",
             name=f"synapses_{layer}",
             **common,
         )
@@ -109,7 +109,7 @@ class BrianNetwork:
     def set_weights(self, weights) -> None:
         """Write one array a layer into the Synapses, in the base unit of the synaptic variable."""
         for layer, array in enumerate(weights):
-            self[f"synapses_{layer}"].variables["w"].set_value(np.asarray(array, dtype=self.dtype).ravel())
+            self[f"synapses_{layer}"].variables["weight"].set_value(np.asarray(array, dtype=self.dtype).ravel())
 
     def set_input(self, batch: SpikeBatch) -> None:
         """Let the input group fire the spikes of a batch, its samples one after the other, from the present time on.
@@ -147,7 +147,9 @@ class BrianNetwork:
             self.network.run(n_steps * self._dt, namespace={})
         done = round(float((self.network.t - start) / self._dt))
         if done != n_steps:
-            raise KeyboardInterrupt(f"Brian2's run was stopped after {done} of {n_steps} steps; its spikes are not used")
+            raise KeyboardInterrupt(
+                f"Brian2's run was stopped after {done} of {n_steps} steps; its spikes are not used"
+            )
         layers = [self._read_spikes(layer, batch, start) for layer in range(len(self.spiking_network.layers))]
         return SpikeRecord(batch, layers)
 

@@ -9,7 +9,7 @@ import numpy as np
 from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, TimedArray, second
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
-from hm2bp_brian.errors import InterruptedRunError, NoSpspError
+from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
@@ -50,8 +50,8 @@ def simulate_spsp(network, record: SpikeRecord, layer: int) -> np.ndarray:
     ------
     NoSpspError
         If the layer's neuron is not LIF.
-    InterruptedRunError
-        If the simulation was stopped before its end.
+    KeyboardInterrupt
+        If the run was stopped before its end: Brian2 itself returns early and says nothing.
     """
     neuron = network.neurons[layer]
     if not isinstance(neuron, LIF):
@@ -80,7 +80,7 @@ def simulate_spsp(network, record: SpikeRecord, layer: int) -> np.ndarray:
     simulation = Network(pre, post, synapses)
     simulation.run(network.n_steps * dt, namespace={})
     if simulation.t < (network.n_steps - 0.5) * dt:
-        raise InterruptedRunError(f"the simulation of S-PSP traces stopped at {simulation.t}")
+        raise KeyboardInterrupt(f"the simulation of S-PSP traces was stopped at {simulation.t}; it has no result")
     return np.array(synapses.spsp).reshape(n_samples, n_post, n_pre)
 
 

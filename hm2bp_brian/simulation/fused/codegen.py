@@ -13,6 +13,7 @@ from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
 from brian2.codegen.templates import Templater
 from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 from brian2.core.variables import ArrayVariable, Constant
+from brian2.utils.stringtools import get_identifiers
 
 from hm2bp_brian.errors import EngineError
 from hm2bp_brian.model.neurons import NeuronModel
@@ -126,7 +127,6 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     variables["v_th"] = group.variables["v_th"]
     if neuron.refractory:
         variables |= {k: group.variables[k] for k in ("lastspike", "not_refractory")}
-    _refuse_functions(variables)
     arrays = [v for _, v in sorted(variables.items()) if isinstance(v, ArrayVariable) and v.name not in ("t", "dt")]
     for variable in arrays:
         if variable.scalar:
@@ -184,19 +184,18 @@ def _refuse_what_cannot_be_tiled(neuron: NeuronModel, group) -> None:
     advice = "; use engine='brian2', which runs any equations that Brian2 runs"
     if group.equations.is_stochastic:
         raise EngineError(f"engine 'fused' can't run noise (xi) in equations{advice}")
+    names = get_identifiers("\n".join([neuron.equations, neuron.threshold, neuron.reset]))
+    own_functions = {name for name, value in neuron.parameters.items() if isinstance(value, Function)}
+    refused = names & (STATEFUL_FUNCTIONS | own_functions)
+    if refused:
+        raise EngineError(
+            f"engine 'fused' can't run the function '{min(refused)}' in equations: neither random numbers nor "
+            f"TimedArrays and other own functions{advice}"
+        )
     if group.subexpression_updater is not None:
         raise EngineError(f"engine 'fused' can't run subexpressions that are 'constant over dt'{advice}")
-    if group.variables[neuron.synaptic_variable].conditional_write is not None:
+    if neuron.blocks_synapses_when_refractory:
         raise EngineError(
             f"engine 'fused' can't add spikes to '{neuron.synaptic_variable}', which stands still in the refractory "
             f"time{advice}"
         )
-
-
-def _refuse_functions(variables) -> None:
-    for name, variable in variables.items():
-        if isinstance(variable, Function) and (name not in DEFAULT_FUNCTIONS or name in STATEFUL_FUNCTIONS):
-            raise EngineError(
-                f"engine 'fused' can't run the function '{name}' in equations (random numbers, TimedArrays and the "
-                "user's own functions are not translated); use engine='brian2'"
-            )

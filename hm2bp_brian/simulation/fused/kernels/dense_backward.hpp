@@ -20,25 +20,23 @@ struct Backward {
     double silent_spsp, silent_delta_ratio, silent_kappa_ratio;
 };
 
-enum : uint8_t { ACTIVE = 0, REFRACTORY = 1, FIRES = 2 };
+// Flags, because a train made for a silent target may fire within its own refractory time.
+enum : uint8_t { REFRACTORY = 1, FIRES = 2 };
 
 // One tile in one sample: what each neuron does in each step, its spike counts, and q (n_steps, W).
 template <int W, int K>
 static void adjoint(const Backward &b, int64_t sample, int64_t first, int64_t n_lanes, const scalar *active,
                     const scalar *refractory, uint8_t *phase, scalar *q, scalar *counts) {
-    memset(phase, ACTIVE, b.n_steps * W);
+    memset(phase, 0, b.n_steps * W);
     for (int lane = 0; lane < W; lane++) counts[lane] = 0;
     for (int64_t lane = 0; lane < n_lanes; lane++) {
         const int64_t train = sample * b.n_post + first + lane;
         for (int64_t k = b.post_trains[train]; k < b.post_trains[train + 1]; k++) {
             const int64_t step = b.post_steps[k];
-            phase[step * W + lane] = FIRES;
+            phase[step * W + lane] |= FIRES;
             for (int64_t s = step + 1; s <= step + b.refractory_steps && s < b.n_steps; s++)
-                phase[s * W + lane] = REFRACTORY;
+                phase[s * W + lane] |= REFRACTORY;
         }
-        // a train made for a silent target may fire within its own refractory time
-        for (int64_t k = b.post_trains[train]; k < b.post_trains[train + 1]; k++)
-            phase[b.post_steps[k] * W + lane] = FIRES;
         counts[lane] = scalar(b.post_trains[train + 1] - b.post_trains[train]);
     }
     alignas(64) scalar lambda[K][W] = {};
@@ -48,12 +46,12 @@ static void adjoint(const Backward &b, int64_t sample, int64_t first, int64_t n_
         memcpy(mu, lambda, sizeof mu);
         const uint8_t *now = phase + step * W;
         for (int lane = 0; lane < W; lane++)
-            mu[b.membrane][lane] = now[lane] == FIRES ? scalar(1) : mu[b.membrane][lane];
+            mu[b.membrane][lane] = now[lane] & FIRES ? scalar(1) : mu[b.membrane][lane];
         for (int i = 0; i < K; i++)
             for (int lane = 0; lane < W; lane++) {
                 scalar sum = 0;
                 for (int j = 0; j < K; j++)
-                    sum += (now[lane] == REFRACTORY ? refractory : active)[(j * K + i) * W + lane] * mu[j][lane];
+                    sum += (now[lane] & REFRACTORY ? refractory : active)[(j * K + i) * W + lane] * mu[j][lane];
                 lambda[i][lane] = sum;
             }
     }

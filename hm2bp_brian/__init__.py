@@ -1,0 +1,43 @@
+"""Train deep spiking neural networks, written as Brian2 equations, with HM2-BP."""
+
+from hm2bp_brian import datasets, encoding, errors, plotting
+from hm2bp_brian.learning.gradients import Gradients, gradients
+from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.learning.optimizers import SGD, Adam
+from hm2bp_brian.learning.regularizers import WeightLimit
+from hm2bp_brian.learning.spsp import spsp
+from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.layers import Dense
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.neurons import LIF, NeuronModel
+from hm2bp_brian.simulation.brian import BrianNetwork, build_brian_network
+from hm2bp_brian.simulation.simulator import simulate
+from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.training.trainer import Trainer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LIF",
+    "SGD",
+    "Adam",
+    "BrianNetwork",
+    "Dense",
+    "Gradients",
+    "NeuronModel",
+    "SpikeBatch",
+    "SpikeCountLoss",
+    "SpikeRecord",
+    "SpikingNetwork",
+    "Trainer",
+    "Uniform",
+    "WeightLimit",
+    "build_brian_network",
+    "datasets",
+    "encoding",
+    "errors",
+    "gradients",
+    "plotting",
+    "simulate",
+    "spsp",
+]

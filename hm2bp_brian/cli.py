@@ -1,0 +1,138 @@
+"""The command ``hm2bp``: one pair of functions a subcommand, its arguments and what it does."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+
+from hm2bp_brian.errors import Hm2bpError
+from hm2bp_brian.training import recipes
+from hm2bp_brian.training.callbacks import CheckpointCallback, EvaluationCallback, HistoryCallback, RateWarning
+from hm2bp_brian.training.run_folder import RunFolder
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C."""
+    parser = argparse.ArgumentParser(prog="hm2bp", description="Train deep spiking neural networks with HM2-BP.")
+    subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (add_recipes, add_train, add_evaluate):
+        add(subcommands)
+    args = parser.parse_args(argv)
+    try:
+        args.run(args)
+    except (Hm2bpError, OSError) as error:
+        print(f"hm2bp: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("hm2bp: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def add_recipes(subcommands) -> None:
+    """``hm2bp recipes``: list the recipes."""
+    parser = subcommands.add_parser("recipes", help="list the recipes")
+    parser.set_defaults(run=run_recipes)
+
+
+def run_recipes(args) -> None:
+    """Print the names of all recipes."""
+    print("\n".join(recipes.names()))
+
+
+def add_train(subcommands) -> None:
+    """``hm2bp train RECIPE``: train a network into a folder."""
+    parser = subcommands.add_parser("train", help="train a network by a recipe", argument_default=argparse.SUPPRESS)
+    parser.add_argument("recipe", metavar="RECIPE", help="one of those that 'hm2bp recipes' lists")
+    _add_data_and_engine(parser)
+    parser.add_argument("--epochs", type=int, metavar="N", help="number of epochs in all")
+    parser.add_argument("--train-samples", type=int, metavar="N", help="train on the first N samples only")
+    parser.add_argument("--test-samples", type=int, metavar="N", help="test on the first N samples only")
+    parser.add_argument("--batch-size", type=int, metavar="B")
+    parser.add_argument("--learning-rate", type=float, metavar="X")
+    parser.add_argument("--seed", type=int, metavar="S")
+    parser.add_argument(
+        "--hold-out", type=int, metavar="N", help="don't train on the last N samples, add their accuracy to the history"
+    )
+    parser.add_argument("--out", default=None, metavar="DIR", help="folder to make, default runs/RECIPE-seedS")
+    parser.add_argument("--resume", action="store_true", default=False, help="go on with the run in the folder")
+    parser.set_defaults(run=run_train)
+
+
+def run_train(args) -> None:
+    """Train, write the run folder, print the last accuracies."""
+    recipe = _with_overrides(recipes.get(args.recipe), vars(args))
+    folder = RunFolder(args.out or f"runs/{recipe.name}-seed{recipe.seed}")
+    folder.check(recipe, args.resume)
+    train, holdout, test = recipe.load_data(args.data)
+    trainer = recipe.make_trainer(recipe.make_network(train.images.shape[1:]), args.engine, args.threads)
+    if args.resume and folder.checkpoint.exists():
+        trainer.load(folder.checkpoint)
+    folder.write_recipe(
+        recipe,
+        engine=args.engine,
+        threads=trainer.simulator.threads,
+        train_samples=len(train),
+        holdout_samples=recipe.hold_out,
+        test_samples=len(test),
+    )
+    callbacks = [RateWarning(), CheckpointCallback(folder.checkpoint), HistoryCallback(folder.history)]
+    if holdout is not None:
+        callbacks.insert(0, EvaluationCallback(holdout, "holdout_accuracy"))
+    remaining = recipe.epochs - trainer.epoch
+    if remaining > 0 or not args.resume:
+        progress = sys.stderr.isatty()
+        trainer.fit(train, test, remaining, recipe.batch_size, callbacks=callbacks, progress=progress)
+    folder.draw(trainer, test)
+    last = trainer.history[-1]
+    print(f"{folder.path}: test accuracy {last['test_accuracy']:.4f} after epoch {last['epoch']}")
+
+
+def add_evaluate(subcommands) -> None:
+    """``hm2bp evaluate DIR``: the accuracy of a trained network."""
+    parser = subcommands.add_parser("evaluate", help="evaluate the network of a run folder, as JSON")
+    parser.add_argument("folder", metavar="DIR", help="folder that 'hm2bp train' made")
+    _add_data_and_engine(parser)
+    parser.add_argument("--test-samples", type=int, metavar="N", help="the first N samples only")
+    parser.set_defaults(run=run_evaluate)
+
+
+def run_evaluate(args) -> None:
+    """Print the accuracy on the test samples as JSON."""
+    folder = RunFolder(args.folder)
+    recipe = folder.read_recipe()
+    if args.test_samples is not None:
+        recipe = dataclasses.replace(recipe, test_samples=args.test_samples)
+    test = recipe.load_data(args.data)[-1]
+    trainer = recipe.make_trainer(recipe.make_network(test.images.shape[1:]), args.engine, args.threads)
+    trainer.load(folder.checkpoint)
+    result = {
+        "accuracy": trainer.evaluate(test),
+        "samples": len(test),
+        "dataset": recipe.dataset,
+        "recipe": recipe.name,
+        "seed": recipe.seed,
+        "epochs": trainer.epoch,
+    }
+    print(json.dumps(result))
+
+
+def _add_data_and_engine(parser) -> None:
+    parser.add_argument("--data", default=None, metavar="DIR", help="folder of the data files")
+    parser.add_argument("--engine", default="fused", metavar="E", help="fused (default) or brian2")
+    parser.add_argument("--threads", type=int, default=None, metavar="N", help="default: all cores")
+
+
+def _with_overrides(recipe: recipes.Recipe, arguments: dict) -> recipes.Recipe:
+    """The recipe with those of its fields replaced that were given on the command line."""
+    names = ("epochs", "train_samples", "test_samples", "batch_size", "seed", "hold_out")
+    overrides = {name: arguments[name] for name in names if name in arguments}
+    if "learning_rate" in arguments:
+        overrides["optimizer"] = dataclasses.replace(recipe.optimizer, learning_rate=arguments["learning_rate"])
+    return dataclasses.replace(recipe, **overrides)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

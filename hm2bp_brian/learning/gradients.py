@@ -1,0 +1,243 @@
+"""HM2-BP: gradients of the spike count loss through spike trains (Jin, Zhang & Li 2018).
+
+With errors o - y of the output counts, thresholds nu, S-PSPs e_{i|j} and T-PSPs a_i = sum_j w_ij e_{i|j}: ::
+
+    output layer   delta_i = (o_i - y_i) / nu
+    hidden layer   delta_j = 1/nu_j sum_i delta_i w_ij e_{i|j} / o_j
+    any layer      kappa_i = 1 + 1/nu_i sum_l w_il e_{i|l} / o_i
+                   dE/dw_ij = delta_i kappa_i e_{i|j}
+
+The ratios are not defined where a train is empty; the constants below stand in there, as in the authors' program.
+Without them, silent neurons would never learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hm2bp_brian.errors import ConfigurationError, ShapeError
+from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
+from hm2bp_brian.learning.spsp import adjoint, check_record, sum_over_trains
+from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+
+SILENT_POST_SPSP = 0.1  # e_{i|j} in the gradient where i is silent and j fired
+SILENT_DELTA_RATIO = 1.0  # e_{i|j} / o_j in delta_j where i or j is silent
+SILENT_KAPPA_RATIO = 0.5  # e_{i|l} / o_i in kappa_i where i is silent, for every input l
+
+
+@dataclass(frozen=True, eq=False)
+class Gradients(Sequence):
+    """Gradients of one batch: a sequence of one array a layer, each of the shape of the layer's weights.
+
+    Parameters
+    ----------
+    arrays : tuple of float arrays (n_pre, n_post)
+    loss : float
+        Mean of the samples' weighted losses, plus the regulariser's value.
+    deltas : tuple of float arrays (n_samples, n_neurons)
+        delta of each layer's neurons, times the sample's weight.
+    """
+
+    arrays: tuple[np.ndarray, ...]
+    loss: float
+    deltas: tuple[np.ndarray, ...]
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __getitem__(self, layer):
+        return self.arrays[layer]
+
+
+def gradients(
+    network, record: SpikeRecord, labels, loss=None, *, regularizer=None, sample_weights=None, backward=None
+) -> Gradients:
+    """Gradient of the loss with respect to all weights, mean over the batch, plus the regulariser's gradient.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    record : SpikeRecord
+        The spikes of a run with the network's weights.
+    labels : int array (n_samples,)
+        Class of each sample: the index of the output neuron that is to fire.
+    loss : SpikeCountLoss, optional
+    regularizer : WeightLimit, optional
+    sample_weights : array (n_samples,), optional
+        Factor of each sample's loss and gradient. The mean is over the number of samples, not over their weight.
+    backward : callable, optional
+        Backward pass of one layer with the signature of :func:`adjoint_layer`, the default.
+
+    Returns
+    -------
+    Gradients
+
+    Raises
+    ------
+    LabelError
+        If labels are not one a sample, or out of range.
+    ShapeError
+        If the record is not of this network, or there is not one weight a sample.
+    NoSpspError
+        If a layer's neurons have no S-PSP.
+    ConfigurationError
+        If a threshold is not positive, or a sample weight is negative or not finite.
+    """
+    loss = SpikeCountLoss() if loss is None else loss
+    backward = adjoint_layer if backward is None else backward
+    check_record(network, record)
+    labels = check_labels(labels, record.n_samples, network.n_outputs)
+    sample_weights = _checked_sample_weights(sample_weights, record.n_samples)
+    for layer, v_th in enumerate(network.thresholds):
+        if not v_th > 0:
+            raise ConfigurationError(f"the threshold of layer {layer} must be positive for HM2-BP, found {v_th}")
+
+    last = len(network.layers) - 1
+    counts = record.counts(last)
+    losses = loss.values(counts, labels)
+    delta = loss.errors(counts, labels) * sample_weights[:, None] / network.thresholds[last]
+    post = with_target_trains(record.output, labels, loss.desired)
+    factor = lateral_factor(
+        post,
+        network.linear_map(last),
+        network.thresholds[last],
+        network.layers[last].lateral_inhibition,
+        np.flatnonzero(delta.any(axis=1)),
+    )
+    arrays, deltas = [], [delta]
+    for layer in range(last, -1, -1):
+        v_th_pre = network.thresholds[layer - 1] if layer else None
+        pre = record.presynaptic(layer)
+        weights, linear_map, v_th = network.weights[layer], network.linear_map(layer), network.thresholds[layer]
+        total, delta_pre = backward(pre, post, weights, linear_map, v_th, delta, factor, v_th_pre)
+        arrays.insert(0, total / record.n_samples)
+        if layer:
+            post, delta, factor = pre, delta_pre, np.ones_like(delta_pre)
+            deltas.insert(0, delta)
+    value = float((losses * sample_weights).mean())
+    if regularizer is not None:
+        arrays = [array + regularizer.gradient(w) for array, w in zip(arrays, network.weights, strict=True)]
+        value += sum(regularizer.value(w) for w in network.weights)
+    return Gradients(tuple(arrays), value, tuple(deltas))
+
+
+def _checked_sample_weights(sample_weights, n_samples: int) -> np.ndarray:
+    if sample_weights is None:
+        return np.ones(n_samples)
+    sample_weights = np.asarray(sample_weights, dtype=np.float64)
+    if sample_weights.shape != (n_samples,):
+        raise ShapeError(f"sample_weights must have shape ({n_samples},), found {sample_weights.shape}")
+    wrong = ~(np.isfinite(sample_weights) & (sample_weights >= 0))
+    if wrong.any():
+        sample = int(np.argmax(wrong))
+        raise ConfigurationError(f"sample_weights must be finite and >= 0, found {sample_weights[sample]} at {sample}")
+    return sample_weights
+
+
+def adjoint_layer(pre: SpikeBatch, post: SpikeBatch, weights, linear_map, v_th, delta, factor, v_th_pre):
+    """Backward pass of one layer, by the adjoint of its neurons' dynamics.
+
+    Parameters
+    ----------
+    pre, post : SpikeBatch
+        Spikes of the population before the layer, and of the layer.
+    weights : array (n_pre, n_post)
+    linear_map : LinearMap
+        State update of the layer's neurons.
+    v_th : float
+        Their threshold nu_i.
+    delta : float array (n_samples, n_post)
+        Samples in which all are 0 are skipped.
+    factor : float array (n_samples, n_post)
+        Multiplies the gradient, not ``delta_pre``.
+    v_th_pre : float or None
+        Threshold nu_j of the population before; None if its deltas are not wanted.
+
+    Returns
+    -------
+    gradient_sum : float64 array (n_pre, n_post)
+        Sum over the samples of delta_i kappa_i e_{i|j} times the factor.
+    delta_pre : float64 array (n_samples, n_pre) or None
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    gradient_sum = np.zeros(weights.shape)
+    delta_pre = None if v_th_pre is None else np.zeros((pre.n_samples, pre.n_neurons))
+    for sample in np.flatnonzero(np.any(delta, axis=1)):
+        o_pre, o_post = pre.counts[sample], post.counts[sample]
+        e = sum_over_trains(pre, adjoint(post, linear_map, sample), sample)
+        kappa = 1.0 + _kappa_ratios(weights, e, o_post) / v_th
+        learned = np.where(o_post > 0, e, SILENT_POST_SPSP * (o_pre > 0)[:, None])
+        gradient_sum += learned * (delta[sample] * kappa * factor[sample])
+        if delta_pre is not None:
+            both_fired = (o_pre > 0)[:, None] & (o_post > 0)
+            ratio = np.where(both_fired, e / np.maximum(o_pre, 1)[:, None], SILENT_DELTA_RATIO)
+            delta_pre[sample] = (weights * ratio) @ delta[sample] / v_th_pre
+    return gradient_sum, delta_pre
+
+
+def _kappa_ratios(weights: np.ndarray, e: np.ndarray, o_post: np.ndarray) -> np.ndarray:
+    """sum_l w_il e_{i|l} / o_i of each post neuron i."""
+    a = np.einsum("li,li->i", weights, e)
+    return np.where(o_post > 0, a / np.maximum(o_post, 1), SILENT_KAPPA_RATIO * weights.sum(axis=0))
+
+
+def regular_train(desired: int, n_steps: int) -> np.ndarray:
+    """Steps of ``desired`` spikes spread evenly over a presentation, at most one a step."""
+    return np.unique(np.floor((np.arange(desired) + 0.5) * n_steps / desired).astype(np.int64))
+
+
+def with_target_trains(output: SpikeBatch, labels: np.ndarray, desired: int) -> SpikeBatch:
+    """The output layer's spikes, with a regular train of ``desired`` spikes in each target neuron that is silent.
+
+    The backward pass uses it in place of the empty train; the neuron's error still counts 0 spikes.
+    """
+    silent = np.flatnonzero(output.counts[np.arange(output.n_samples), labels] == 0)
+    if len(silent) == 0:
+        return output
+    train = regular_train(desired, output.n_steps)
+    return SpikeBatch.from_events(
+        np.concatenate([output.samples, np.repeat(silent, len(train))]),
+        np.concatenate([output.steps, np.tile(train, len(silent))]),
+        np.concatenate([output.neurons, np.repeat(labels[silent], len(train))]),
+        n_samples=output.n_samples,
+        n_steps=output.n_steps,
+        shape=output.shape,
+    )
+
+
+def lateral_factor(output: SpikeBatch, linear_map, v_th: float, strength: float, samples) -> np.ndarray:
+    """What lateral inhibition in the output layer does to the gradient of its weights.
+
+    With w0 the strength and d_l = 1/nu where l fired, else 0, neuron j's gradient is multiplied by ::
+
+        1 / (1 - w0² sum_{l != j} d_l d_j (e_{l|j} / o_j) (e_{j|l} / o_l))
+
+    Parameters
+    ----------
+    output : SpikeBatch
+        Spikes of the output layer, silent targets replaced (so that a target always counts as fired).
+    linear_map : LinearMap
+    v_th : float
+    strength : float
+        w0; 0 means no lateral inhibition.
+    samples : int array
+        The samples for which the factor is wanted; it is 1 elsewhere.
+
+    Returns
+    -------
+    float64 array (n_samples, n_outputs)
+    """
+    factor = np.ones((output.n_samples, output.n_neurons))
+    if strength == 0:
+        return factor
+    for sample in samples:
+        o = output.counts[sample]
+        e = sum_over_trains(output, adjoint(output, linear_map, sample), sample)
+        ratio = e / np.maximum(o, 1)[:, None]  # ratio[j, l] = e_{l|j} / o_j; 0 where either is silent, as d is
+        loops = ratio * ratio.T
+        np.fill_diagonal(loops, 0.0)
+        factor[sample] = 1.0 / (1.0 - (strength / v_th) ** 2 * loops.sum(axis=0))
+    return factor

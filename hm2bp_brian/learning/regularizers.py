@@ -1,0 +1,66 @@
+"""What keeps weights small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hm2bp_brian.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class WeightLimit:
+    """Pulls weights back, exponentially harder the more a neuron's weights exceed a limit W.
+
+    For a neuron i with n inputs, the gradient with respect to w_ij is
+
+    .. math::
+        \\lambda\\,\\beta\\,\\frac{w_{ij}}{W}
+        \\exp\\left(\\beta\\left(\\frac{1}{n}\\sum_l (w_{il}/W)^2 - 1\\right)\\right)
+
+    It was tuned for batches of one sample: with larger batches it must shrink, or it dominates.
+
+    Parameters
+    ----------
+    strength : float
+        lambda.
+    beta : float
+    limit : float
+        W, in the unit of the weights.
+
+    Raises
+    ------
+    ConfigurationError
+        Unless strength and beta are >= 0 and limit > 0, all finite.
+    """
+
+    strength: float = 10.0
+    beta: float = 0.04
+    limit: float = 8.0
+
+    def __post_init__(self):
+        for name, value in (("strength", self.strength), ("beta", self.beta), ("limit", self.limit)):
+            if not np.isfinite(value) or value < 0 or (name == "limit" and value == 0):
+                bound = "> 0" if name == "limit" else ">= 0"
+                raise ConfigurationError(f"WeightLimit.{name} must be finite and {bound}, found {value!r}")
+
+    def gradient(self, weights) -> np.ndarray:
+        """The gradient, float64, of the shape of ``weights`` (n_pre, n_post)."""
+        weights = np.asarray(weights, dtype=np.float64)
+        return self.strength * self.beta * weights / self.limit * np.exp(self.beta * (self._mean_square(weights) - 1.0))
+
+    def value(self, weights) -> float:
+        """The function whose gradient it is, 0 where all weights are 0.
+
+        With m_i the mean of (w_ij/W)² over the n inputs of neuron i,
+
+        .. math::
+            \\frac{\\lambda n W}{2} \\sum_i \\left( e^{\\beta (m_i - 1)} - e^{-\\beta} \\right)
+        """
+        weights = np.asarray(weights, dtype=np.float64)
+        excess = np.exp(-self.beta) * np.expm1(self.beta * self._mean_square(weights))
+        return float(self.strength * len(weights) * self.limit / 2 * excess.sum())
+
+    def _mean_square(self, weights: np.ndarray) -> np.ndarray:
+        return ((weights / self.limit) ** 2).mean(axis=0)

@@ -1,0 +1,162 @@
+"""Spike-train level post-synaptic potentials (S-PSP), three ways.
+
+The S-PSP e_{i|j} is the membrane potential that neuron j's spike train alone has put into neuron i at each of i's
+firing times, per unit of weight, summed over those times. Times follow Brian2's order within a step: state update,
+threshold, synapses, reset. A presynaptic spike at step t therefore acts on the membrane potential from step t + 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from hm2bp_brian.errors import ConfigurationError, NoSpspError, ShapeError, UnknownNameError
+from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+
+METHODS = ("adjoint", "closed_form", "traces")
+
+
+def spsp(network, record: SpikeRecord, layer: int, method: str = "adjoint") -> np.ndarray:
+    """S-PSP of every pair of neurons of a layer and the population before it.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    record : SpikeRecord
+        The network's spikes.
+    layer : int
+    method : {"adjoint", "closed_form", "traces"}
+        "adjoint" runs each post neuron's linear dynamics backwards: exact for the time step and integration method, and
+        fast. "closed_form" is the double sum of the paper's kernel over pairs of spikes, exact in continuous time; LIF
+        only. "traces" has Brian2 simulate every pair, for small layers; LIF only.
+
+    Returns
+    -------
+    float64 array (n_samples, n_post, n_pre)
+        ``e[:, i, j]`` is e_{i|j}; 0 where a train is empty.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method.
+    NoSpspError
+        If the method can't treat the layer's neuron.
+    ShapeError, ConfigurationError
+        If the record is not of this network, or there is no such layer.
+    """
+    if method not in METHODS:
+        raise UnknownNameError("S-PSP method", method, METHODS)
+    check_record(network, record)
+    if not 0 <= layer < len(network.layers):
+        raise ConfigurationError(f"the network has layers 0..{len(network.layers) - 1}, found layer {layer!r}")
+    if method == "closed_form":
+        return _closed_form(network, record, layer)
+    if method == "traces":
+        # imported here because learning must work without Brian2
+        from hm2bp_brian.simulation.traces import simulate_spsp
+
+        return simulate_spsp(network, record, layer)
+    pre, post, linear_map = record.presynaptic(layer), record.layers[layer], network.linear_map(layer)
+    return np.stack(
+        [sum_over_trains(pre, adjoint(post, linear_map, sample), sample).T for sample in range(record.n_samples)]
+    )
+
+
+def check_record(network, record: SpikeRecord) -> None:
+    """Raise ShapeError unless the record's layers and time axis are the network's."""
+    expected = (network.n_steps, tuple(network.input_shape), *map(tuple, network.shapes))
+    found = (record.n_steps, record.input.shape, *(layer.shape for layer in record.layers))
+    if expected != found:
+        raise ShapeError(
+            "the record is not of this network: expected (steps, input shape, layer shapes ...) = "
+            f"{expected}, found {found}"
+        )
+
+
+def adjoint(post: SpikeBatch, linear_map, sample: int) -> np.ndarray:
+    """Effect of one unit of synaptic input on the potentials read at a neuron's firing times.
+
+    Let x(t+1) = A_t x(t) be the neuron's state update. Going backwards in time, lambda(t) is the derivative of the
+    summed membrane potential with respect to the state at the end of step t: ::
+
+        lambda(T - 1) = 0
+        lambda(t - 1) = A_t^T mu(t),   mu(t) = lambda(t), but mu[membrane] = 1 where the neuron fires at t
+
+    The reset at t cuts the past: the membrane entry is not added to, but replaced by the 1 of the value read at the
+    threshold.
+
+    Parameters
+    ----------
+    post : SpikeBatch
+        Spikes of the post neurons.
+    linear_map : LinearMap
+        Their state update; A_t is ``linear_map.refractory`` in a neuron's refractory steps, else ``.active``.
+    sample : int
+
+    Returns
+    -------
+    q : float64 array (n_steps, n_post)
+        ``q[t, i]`` = lambda_i(t)[synaptic]: effect of a unit put into i's synaptic variable at the end of step t.
+    """
+    fires = post.sample(sample).dense().reshape(post.n_steps, post.n_neurons)
+    refractory = np.zeros_like(fires)
+    for steps_since in range(1, min(linear_map.refractory_steps, post.n_steps - 1) + 1):
+        refractory[steps_since:] |= fires[:-steps_since]
+    q = np.empty(fires.shape)
+    lam = np.zeros(linear_map.active.shape[:2])
+    for t in range(post.n_steps - 1, -1, -1):
+        q[t] = lam[:, linear_map.synaptic]
+        lam[fires[t], linear_map.membrane] = 1.0
+        step = np.where(refractory[t, :, None, None], linear_map.refractory, linear_map.active)
+        lam = np.einsum("nij,ni->nj", step, lam)
+    return q
+
+
+def sum_over_trains(pre: SpikeBatch, q: np.ndarray, sample: int) -> np.ndarray:
+    """e_{i|j} = sum of q_i(t) over the spikes t of j, float64 (n_pre, n_post), from ``q`` (n_steps, n_post)."""
+    steps, offsets = pre.sample(sample).by_neuron
+    trains = csr_array((np.ones(len(steps)), steps, offsets), shape=(pre.n_neurons, pre.n_steps))
+    return trains @ q
+
+
+def kernel(s, x, tau_m: float, tau_s: float) -> np.ndarray:
+    """Membrane potential, x seconds after one presynaptic spike of weight 1, of a LIF neuron free for s seconds.
+
+    The paper's kernel, with m = min(s, x): ::
+
+        epsilon(s, x) = exp(-max(x - s, 0) / tau_s) / (1 - tau_s / tau_m) * (exp(-m / tau_m) - exp(-m / tau_s))
+
+    for s, x > 0, else 0. It is evaluated in a form that holds for tau_m = tau_s too: with tau the longer of the two,
+    and d = m |1/tau_s - 1/tau_m|, the same is exp(-max(x - s, 0) / tau_s) m/tau_s exp(-m/tau) (1 - exp(-d)) / d.
+    """
+    s, x = np.broadcast_arrays(np.asarray(s, dtype=np.float64), np.asarray(x, dtype=np.float64))
+    m = np.maximum(np.minimum(s, x), 0.0)
+    d = m * abs(1 / tau_s - 1 / tau_m)
+    ratio = np.divide(-np.expm1(-d), d, out=np.ones_like(d), where=d > 0)
+    return np.exp(-np.maximum(x - s, 0.0) / tau_s) * m / tau_s * np.exp(-m / max(tau_m, tau_s)) * ratio
+
+
+def _closed_form(network, record: SpikeRecord, layer: int) -> np.ndarray:
+    """The double sum of the kernel over the spikes of both trains."""
+    # imported here because learning must work without Brian2
+    from hm2bp_brian.model.neurons import LIF
+
+    neuron = network.neurons[layer]
+    if not isinstance(neuron, LIF):
+        raise NoSpspError(
+            f"the closed form of the S-PSP is known for LIF neurons, found {neuron!r}; take method='adjoint'"
+        )
+    pre, post = record.presynaptic(layer), record.layers[layer]
+    e = np.zeros((record.n_samples, post.n_neurons, pre.n_neurons))
+    for sample in range(record.n_samples):
+        arriving = pre.sample(sample)
+        for i in range(post.n_neurons):
+            firing = post.train(sample, i)
+            # The state before step 0 counts as step -1. From then, or from the end of the last refractory step, the
+            # potential is updated once a step up to and with the step of the spike.
+            free_from = np.concatenate([[-1], firing[:-1] + neuron.refractory_steps(network.dt)])[: len(firing)]
+            s = (firing - free_from)[:, None] * network.dt
+            x = (firing[:, None] - arriving.steps) * network.dt
+            potentials = kernel(s, x, neuron.tau_m, neuron.tau_s)
+            e[sample, i] = np.bincount(arriving.neurons, potentials.sum(axis=0), pre.n_neurons)
+    return e

@@ -1,0 +1,120 @@
+"""Checkpoints: everything that training needs to go on bit for bit, in one .npz file without pickled objects."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from hm2bp_brian.errors import CheckpointError
+from hm2bp_brian.training.history import COLUMNS, History, write_atomically
+
+VERSION = 1
+# What must be equal in the file and in the trainer, and what may have any length.
+IDENTITY = ("version", "seed", "network/thresholds", "network/dt", "network/n_steps")
+ANY_LENGTH = ("sample_weights", "history/columns", "history/table")
+
+
+def save_checkpoint(path, trainer) -> None:
+    """Write the trainer's state: weights, optimizer, average, sample weights, epoch, seed and history."""
+    content = io.BytesIO()
+    np.savez(content, **trainer_state(trainer))
+    write_atomically(path, content.getvalue())
+
+
+def load_checkpoint(path, trainer) -> None:
+    """Put a trainer into the state that ``save_checkpoint`` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    CheckpointError
+        If the file is corrupt, or belongs to another network or kind of training. The trainer stays as it was.
+    """
+    arrays = _read(path)
+    _check(path, arrays, trainer_state(trainer))
+    restore(trainer, arrays)
+
+
+def trainer_state(trainer) -> dict[str, np.ndarray]:
+    """Copies of all arrays that make up the trainer's state, by their names in the file."""
+    network, history = trainer.network, trainer.history
+    state = {
+        "version": np.array(VERSION),
+        "seed": np.array(trainer.seed),
+        "epoch": np.array(trainer.epoch),
+        "network/thresholds": np.array(network.thresholds),
+        "network/dt": np.array(network.dt),
+        "network/n_steps": np.array(network.n_steps),
+        "history/columns": np.array(history.columns),
+        "history/table": history.table(),
+    }
+    state |= {f"weights/{layer}": w.copy() for layer, w in enumerate(network.weights)}
+    state |= {f"optimizer/{name}": array for name, array in trainer.optimizer.state().items()}
+    if trainer.average is not None:
+        state |= {f"average/{name}": array for name, array in trainer.average.state().items()}
+    if trainer.sample_weights is not None:
+        state["sample_weights"] = trainer.sample_weights.copy()
+    return state
+
+
+def restore(trainer, state: dict[str, np.ndarray]) -> None:
+    """Put a trainer into a state that ``trainer_state`` returned; the state must fit."""
+    columns = [str(name) for name in state["history/columns"]]
+    trainer.history.rows[:] = History.from_table(columns, state["history/table"])
+    for layer, w in enumerate(trainer.network.weights):
+        w[...] = state[f"weights/{layer}"]
+    trainer.optimizer.load_state(_below("optimizer/", state))
+    if trainer.average is not None:
+        trainer.average.load_state(_below("average/", state))
+    if trainer.sample_weights is not None:
+        trainer.sample_weights = state["sample_weights"].copy()
+    trainer.epoch = int(state["epoch"])
+
+
+def _below(prefix: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
+
+
+def _read(path) -> dict[str, np.ndarray]:
+    content = Path(path).read_bytes()
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            # numpy stops reading a damaged array before the end at which zipfile compares the checksum
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise CheckpointError(f"{path} is corrupt: the checksum of {damaged} is wrong")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except CheckpointError:
+        raise
+    except Exception as error:  # zipfile and numpy raise many unrelated classes for damaged files
+        raise CheckpointError(f"{path} is no checkpoint, or corrupt: {error}") from error
+
+
+def _check(path, arrays: dict[str, np.ndarray], template: dict[str, np.ndarray]) -> None:
+    for name in sorted(set(arrays) | set(template)):
+        found, expected = _describe(name, arrays.get(name)), _describe(name, template.get(name))
+        if found != expected:
+            raise CheckpointError(
+                f"{path} belongs to another network or training: '{name}' should be {expected}, found {found}"
+            )
+    columns, table = arrays["history/columns"], arrays["history/table"]
+    if tuple(columns[: len(COLUMNS)]) != COLUMNS or table.shape[1] != len(columns):
+        raise CheckpointError(f"{path}: the columns of the history don't fit its table: {list(columns)}, {table.shape}")
+
+
+def _describe(name: str, array: np.ndarray | None) -> str:
+    """All that must be the same in file and trainer, in words."""
+    if array is None:
+        return "absent"
+    if not isinstance(array, np.ndarray):
+        return "no array"
+    if name in IDENTITY:
+        return str(array.tolist())
+    if name in ANY_LENGTH:
+        return f"{array.ndim}-dimensional of kind '{array.dtype.kind}'"
+    return f"{array.dtype} of shape {array.shape}"

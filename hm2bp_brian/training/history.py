@@ -1,0 +1,104 @@
+"""What a training run was like, one row a finished epoch, and its CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hm2bp_brian.errors import DatasetError
+
+COLUMNS = ("epoch", "train_loss", "train_accuracy", "test_accuracy", "seconds")
+
+
+class History(Sequence):
+    """One row, a dictionary, for each finished epoch.
+
+    Every row has the columns ``epoch`` (from 1), ``train_loss``, ``train_accuracy``, ``test_accuracy`` and ``seconds``
+    (of training, without evaluation); others may follow, such as ``rate_0`` (mean spike count of a neuron of layer 0 in
+    a presentation). Accuracies are fractions; a value that was not measured is NaN, an empty cell in the file.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+    """
+
+    def __init__(self, rows: Iterable[dict] = ()):
+        self.rows = list(rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, epoch):
+        return self.rows[epoch]
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of all rows: the fixed ones, then the others in order of appearance."""
+        return list(dict.fromkeys([*COLUMNS, *(name for row in self.rows for name in row)]))
+
+    def column(self, name: str) -> np.ndarray:
+        """Values of one column, float64 (n_epochs,)."""
+        return np.array([row.get(name, np.nan) for row in self.rows], dtype=np.float64)
+
+    def table(self) -> np.ndarray:
+        """All values, float64 (n_epochs, n_columns), in the order of ``columns``."""
+        return np.stack([self.column(name) for name in self.columns], axis=1)
+
+    @classmethod
+    def from_table(cls, columns: Sequence[str], table: Iterable[Sequence[float]]) -> History:
+        """Make a history from what ``columns`` and ``table()`` return."""
+        rows = [dict(zip(columns, map(float, values), strict=True)) for values in table]
+        return cls(row | {"epoch": int(row["epoch"])} for row in rows)
+
+    def to_csv(self, path) -> None:
+        """Write the history with a header line; floats are written exactly."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        for row in self.rows:
+            values = (row.get(name, np.nan) for name in self.columns)
+            writer.writerow(["" if np.isnan(value) else str(value) for value in values])
+        write_atomically(path, text.getvalue().encode())
+
+    @classmethod
+    def from_csv(cls, path) -> History:
+        """Read a file that ``to_csv`` wrote.
+
+        Raises
+        ------
+        DatasetError
+            If it is another kind of file, or a cell is no number.
+        """
+        try:
+            rows = list(csv.reader(io.StringIO(Path(path).read_bytes().decode())))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DatasetError(f"{path} is no history: {error}") from error
+        header = rows[0] if rows else []
+        if tuple(header[: len(COLUMNS)]) != COLUMNS:
+            raise DatasetError(f"{path} is no history: its header must start with {','.join(COLUMNS)}, found {header}")
+        table = []
+        for line, cells in enumerate(rows[1:], start=2):
+            if len(cells) != len(header):
+                raise DatasetError(f"{path}, line {line}: expected {len(header)} cells, found {len(cells)}")
+            try:
+                table.append([float(cell) if cell else np.nan for cell in cells])
+                int(table[-1][0])
+            except (ValueError, OverflowError) as error:
+                raise DatasetError(f"{path}, line {line}: {error}") from error
+        return cls.from_table(header, table)
+
+
+def write_atomically(path, content: bytes) -> None:
+    """Write a file under a temporary name beside ``path`` and rename it, so that no half-written file is ever seen."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

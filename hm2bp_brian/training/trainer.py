@@ -1,0 +1,330 @@
+"""The training loop: encode, simulate, differentiate, update."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from hm2bp_brian.encoding.poisson import BernoulliEncoder, sample_keys
+from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, UnknownNameError
+from hm2bp_brian.learning.boosting import boost_sample_weights
+from hm2bp_brian.learning.gradients import Gradients, gradients
+from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
+from hm2bp_brian.learning.optimizers import make_optimizer
+from hm2bp_brian.simulation.simulator import make_simulator
+from hm2bp_brian.spikes import SpikeBatch
+from hm2bp_brian.training.averaging import WeightAverage
+from hm2bp_brian.training.callbacks import Callback
+from hm2bp_brian.training.checkpoint import load_checkpoint, restore, save_checkpoint, trainer_state
+from hm2bp_brian.training.history import History
+
+# Evaluation draws the same spikes every time, whatever the training seed. Training epochs count from 1.
+EVALUATION_SEED = 0
+EVALUATION_EPOCH = 0
+
+
+class Trainer:
+    """Trains a network with HM2-BP.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        Its weights are cast to ``dtype`` and then updated in place.
+    loss : SpikeCountLoss, optional
+    optimizer : str or optimizer
+        "adam", "sgd", or an object of `hm2bp_brian.learning.optimizers`, whose settings are copied.
+    engine : str
+        "fused" or "brian2".
+    regularizer : optional
+        Such as ``WeightLimit``.
+    encoder : BernoulliEncoder, optional
+        Turns images into spike probabilities.
+    augmentation : Augmentation, optional
+        Changes the training images at random.
+    averaging : float, optional
+        Decay of an exponential average of the weights over the updates, such as 0.998, which is then what is evaluated.
+    boosting : bool
+        Give more weight to the samples that an epoch got wrong.
+    dtype : str
+        "float32" or "float64", of weights and simulation.
+    threads : int, optional
+        Threads of the simulation; all cores if not given.
+    seed : int, optional
+        Seed of the order of samples, of the augmentation and of the input spikes; that of the network if not given.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of finished epochs.
+    history : History
+    sample_weights : array (n_samples,) or None
+        With boosting, the weights of the training samples; empty before the first epoch.
+
+    Raises
+    ------
+    ConfigurationError, UnknownNameError, EngineError
+        If a setting can't work.
+    """
+
+    def __init__(
+        self,
+        network,
+        loss=None,
+        optimizer="adam",
+        engine: str = "fused",
+        *,
+        regularizer=None,
+        encoder=None,
+        augmentation=None,
+        averaging: float | None = None,
+        boosting: bool = False,
+        dtype: str = "float32",
+        threads: int | None = None,
+        seed: int | None = None,
+    ):
+        if dtype not in ("float32", "float64"):
+            raise UnknownNameError("dtype", dtype, ("float32", "float64"))
+        self.network = network
+        self.loss = SpikeCountLoss() if loss is None else loss
+        self.regularizer = regularizer
+        self.encoder = BernoulliEncoder() if encoder is None else encoder
+        self.augmentation = augmentation
+        self.dtype = dtype
+        self.seed = _check_seed(network.seed if seed is None else seed)
+        self.simulator = make_simulator(network, engine=engine, dtype=dtype, threads=threads)
+        # copies, as arrays that the user still holds must not change
+        network.weights = [np.array(w, dtype=dtype, order="C") for w in network.weights]
+        self.optimizer = make_optimizer(optimizer)
+        self.optimizer.start(network.weights)
+        self.average = None if averaging is None else WeightAverage(averaging, network.weights)
+        self.sample_weights = np.ones(0) if boosting else None
+        self.epoch = 0
+        self.history = History()
+
+    def fit(
+        self,
+        train,
+        validation=None,
+        epochs: int = 1,
+        batch_size: int = 50,
+        callbacks: Sequence[Callback] = (),
+        progress: bool = True,
+    ) -> History:
+        """Train for so many more epochs.
+
+        Whatever ends it early (Ctrl+C, an error), the trainer is then as after the last finished epoch.
+
+        Parameters
+        ----------
+        train : ImageDataset
+        validation : ImageDataset, optional
+            Evaluated after each epoch: the column ``test_accuracy`` of the history.
+        epochs, batch_size : int
+        callbacks : sequence of Callback
+        progress : bool
+            Show progress bars.
+
+        Returns
+        -------
+        History
+            Of all epochs since the trainer was made or its checkpoint began.
+
+        Raises
+        ------
+        ConfigurationError, ShapeError, LabelError
+            If data or numbers don't fit, before any work is done.
+        NumericalError
+            If a gradient is not finite; the message says where.
+        """
+        self._check_data("train", train)
+        if validation is not None:
+            self._check_data("validation", validation)
+        _check_count("epochs", epochs)
+        _check_count("batch_size", batch_size)
+        self._prepare_sample_weights(len(train))
+        with tqdm(total=epochs, desc="training", unit="epoch", disable=not progress) as bar:
+            for _ in range(epochs):
+                last_finished = trainer_state(self)
+                try:
+                    row = self._train_epoch(train, batch_size, progress)
+                    if validation is not None:
+                        row["test_accuracy"] = self.evaluate(validation)
+                except BaseException:
+                    restore(self, last_finished)
+                    for callback in callbacks:
+                        callback.on_interrupt(self)
+                    raise
+                for callback in callbacks:
+                    callback.on_epoch_end(self, row)
+                bar.set_postfix(
+                    {name: f"{row[name]:.4g}" for name in ("train_loss", "train_accuracy", "test_accuracy")}
+                )
+                bar.update()
+        return self.history
+
+    def _train_epoch(self, train, batch_size: int, progress: bool) -> dict:
+        network, epoch, started = self.network, self.epoch + 1, time.perf_counter()
+        learning_rate = self.optimizer.schedule(self.optimizer.learning_rate, epoch)
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
+        tally = _Tally(len(train), len(network.layers))
+        with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
+            for number, indices in enumerate(_batches(order, batch_size)):
+                images, labels = train.images[indices], train.labels[indices]
+                if self.augmentation is not None:
+                    images = self.augmentation(images, self.seed, epoch, indices)
+                record = self.simulator.run(network.weights, self._encode(images, self.seed, epoch, indices))
+                gradient = gradients(
+                    network,
+                    record,
+                    labels,
+                    self.loss,
+                    regularizer=self.regularizer,
+                    sample_weights=None if self.sample_weights is None else self.sample_weights[indices],
+                    backward=self.simulator.backward_layer,
+                )
+                _check_finite(gradient, number, epoch)
+                self.optimizer.update(network.weights, gradient, learning_rate)
+                if self.average is not None:
+                    self.average.update(network.weights)
+                tally.add(indices, record, labels, gradient.loss)
+                bar.set_postfix(tally.progress(), refresh=False)
+                bar.update(len(indices))
+        if self.sample_weights is not None:
+            self.sample_weights = boost_sample_weights(
+                self.sample_weights, tally.correct, train.labels, network.n_outputs
+            )
+        row = {"epoch": epoch} | tally.row(network, time.perf_counter() - started)
+        self.history.rows.append(row)
+        self.epoch = epoch
+        return row
+
+    def _encode(self, images, seed: int, epoch: int, indices) -> SpikeBatch:
+        network = self.network
+        keys = sample_keys(seed, epoch, indices)
+        return self.simulator.encode(self.encoder.thresholds(images), keys, network.n_steps, network.input_shape)
+
+    @property
+    def evaluation_weights(self) -> Sequence[np.ndarray]:
+        """The weights that are evaluated: the average if there is one, else those of the network."""
+        if self.average is None or self.average.updates == 0:
+            return self.network.weights
+        return self.average.weights()
+
+    def predict(self, dataset, batch_size: int = 100) -> np.ndarray:
+        """Classes of the images: the output neuron with most spikes, of several the first; int64 (n_samples,)."""
+        _check_count("batch_size", batch_size)
+        self._check_images("dataset", dataset)
+        weights = self.evaluation_weights
+        predictions = np.empty(len(dataset), dtype=np.int64)
+        for indices in _batches(np.arange(len(dataset)), batch_size):
+            spikes = self._encode(dataset.images[indices], EVALUATION_SEED, EVALUATION_EPOCH, indices)
+            predictions[indices] = _classes(self.simulator.run(weights, spikes))
+        return predictions
+
+    def evaluate(self, dataset, batch_size: int = 100) -> float:
+        """Fraction of the images that are classified correctly; the input spikes are the same every time."""
+        self._check_data("dataset", dataset)
+        return float(np.mean(self.predict(dataset, batch_size) == dataset.labels))
+
+    def record(self, dataset, index: int):
+        """The spikes of all layers, a SpikeRecord, while the network sees one image of a data set in evaluation."""
+        indices = np.array([index])
+        spikes = self._encode(dataset.images[indices], EVALUATION_SEED, EVALUATION_EPOCH, indices)
+        return self.simulator.run(self.evaluation_weights, spikes)
+
+    def save(self, path) -> None:
+        """Write a checkpoint (see `hm2bp_brian.training.checkpoint.save_checkpoint`)."""
+        save_checkpoint(path, self)
+
+    def load(self, path) -> None:
+        """Go on from a checkpoint (see `hm2bp_brian.training.checkpoint.load_checkpoint`)."""
+        load_checkpoint(path, self)
+
+    def _prepare_sample_weights(self, n_samples: int) -> None:
+        if self.sample_weights is None:
+            return
+        if self.sample_weights.size == 0:
+            self.sample_weights = np.ones(n_samples)
+        if len(self.sample_weights) != n_samples:
+            raise ConfigurationError(
+                f"boosting goes on with the same training samples: there are weights of {len(self.sample_weights)}, "
+                f"found {n_samples} samples. Make a new Trainer for other data"
+            )
+
+    def _check_data(self, name: str, dataset) -> None:
+        self._check_images(name, dataset)
+        check_labels(dataset.labels, len(dataset), self.network.n_outputs)
+
+    def _check_images(self, name: str, dataset) -> None:
+        if len(dataset) == 0:
+            raise ConfigurationError(f"{name} is empty; at least one sample is needed")
+        if dataset.images.shape[1:] != self.network.input_shape:
+            raise ShapeError(
+                f"{name} has images of shape {dataset.images.shape[1:]}, but the network's input_shape is "
+                f"{self.network.input_shape}"
+            )
+
+
+class _Tally:
+    """Sums over the batches of an epoch."""
+
+    def __init__(self, n_samples: int, n_layers: int):
+        self.correct = np.zeros(n_samples, dtype=bool)
+        self.seen = 0
+        self.loss = 0.0
+        self.n_correct = 0
+        self.spikes = [0] * n_layers
+
+    def add(self, indices, record, labels, loss: float) -> None:
+        correct = _classes(record) == labels
+        self.correct[indices] = correct
+        self.n_correct += int(correct.sum())
+        self.seen += len(indices)
+        self.loss += float(loss) * len(indices)
+        for layer, spikes in enumerate(record.layers):
+            self.spikes[layer] += spikes.n_spikes
+
+    def progress(self) -> dict:
+        return {"loss": f"{self.loss / self.seen:.4g}", "accuracy": f"{self.n_correct / self.seen:.4f}"}
+
+    def row(self, network, seconds: float) -> dict:
+        row = {
+            "train_loss": self.loss / self.seen,
+            "train_accuracy": self.n_correct / self.seen,
+            "test_accuracy": float("nan"),
+            "seconds": seconds,
+        }
+        return row | {f"rate_{k}": n / (self.seen * network.size(k)) for k, n in enumerate(self.spikes)}
+
+
+def _classes(record) -> np.ndarray:
+    return np.argmax(record.output.counts, axis=1)
+
+
+def _batches(indices: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    for start in range(0, len(indices), batch_size):
+        yield indices[start : start + batch_size]
+
+
+def _check_finite(gradient: Gradients, batch: int, epoch: int) -> None:
+    for layer, array in enumerate(gradient):
+        if not np.isfinite(array).all():
+            raise NumericalError(
+                f"the gradient of layer {layer} is not finite in batch {batch} of epoch {epoch} (layers and batches "
+                "count from 0). No weight has been changed by it; the weights go back to the last finished epoch. "
+                "Try a lower learning rate, clip=True in Adam, or a weaker regularizer"
+            )
+
+
+def _check_count(name: str, value) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigurationError(f"{name} must be a positive integer, found {value!r}")
+
+
+def _check_seed(seed) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise ConfigurationError(f"seed must be an integer in 0..2**63-1, found {seed!r}")
+    return int(seed)

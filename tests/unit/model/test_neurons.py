@@ -1,0 +1,107 @@
+"""What a user may write as a neuron, and what the errors say."""
+
+import numpy as np
+import pytest
+from brian2 import mV, ms
+
+from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnitError
+from hm2bp_brian.model.neurons import LIF, NeuronModel
+
+TWO_VARIABLES = """
+du/dt = (I - u)/tau : 1
+dI/dt = -I/tau : 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("times", "error", "message"),
+    [
+        ((64, 8 * ms), UnitError, r"LIF.tau_m needs a value in second, such as 64\*ms; found 64"),
+        ((64 * ms, 8 * mV), UnitError, r"LIF.tau_s needs a value in second.*found 8. \* mvolt"),
+        ((64 * ms, -8 * ms), ConfigurationError, "LIF.tau_s must be positive, found -0.008 s"),
+        ((64 * ms, 0 * ms), ConfigurationError, "LIF.tau_s must be positive"),
+        ((np.nan * ms, 8 * ms), ConfigurationError, "LIF.tau_m must be one finite number"),
+        (([1, 2] * ms, 8 * ms), ConfigurationError, "LIF.tau_m must be one finite number"),
+    ],
+)
+def test_lif_times(times, error, message):
+    with pytest.raises(error, match=message):
+        LIF(*times)
+
+
+def test_refractory_time():
+    with pytest.raises(UnitError, match="refractory needs a value in second"):
+        LIF(64 * ms, 8 * ms, refractory=3)
+    with pytest.raises(ConfigurationError, match="refractory must not be negative"):
+        LIF(64 * ms, 8 * ms, refractory=-3 * ms)
+    assert [LIF(64 * ms, 8 * ms, refractory=r * ms).refractory_steps(1e-3) for r in (0, 1, 2, 3)] == [0, 0, 1, 2]
+
+
+def test_equal_time_constants_with_exact_integration():
+    with pytest.raises(ConfigurationError, match="tau_m = tau_s"):
+        LIF(8 * ms, 8 * ms, refractory=3 * ms, method="exact")
+    LIF(8 * ms, 8 * ms, method="exact")
+    LIF(8 * ms, 8 * ms, refractory=3 * ms, method="euler")
+
+
+def test_missing_and_superfluous_names():
+    with pytest.raises(ConfigurationError, match="tau"):
+        NeuronModel(TWO_VARIABLES)
+    with pytest.raises(ConfigurationError, match="'tau_x' is not used"):
+        NeuronModel(TWO_VARIABLES, tau=8 * ms, tau_x=3 * ms)
+    with pytest.raises(ConfigurationError, match="add their weight to 'g', but the equations define I, u"):
+        NeuronModel(TWO_VARIABLES, tau=8 * ms, synaptic_variable="g")
+    with pytest.raises(ConfigurationError, match="must use v_th"):
+        NeuronModel(TWO_VARIABLES, tau=8 * ms, threshold="u > 1")
+    with pytest.raises(ConfigurationError, match="uses the time 't'"):
+        NeuronModel("du/dt = (I - u + t/second)/tau : 1\ndI/dt = -I/tau : 1", tau=8 * ms)
+
+
+def test_units_in_equations():
+    with pytest.raises(UnitError, match="units in the neuron do not fit"):
+        NeuronModel("du/dt = (I - u)/tau : 1\ndI/dt = -I/tau : volt", tau=8 * ms)
+    with pytest.raises(UnitError):
+        NeuronModel(TWO_VARIABLES, tau=8 * mV)
+
+
+def test_unreadable_equations_and_methods():
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        NeuronModel("du/dt = (I - u)/tau")
+    with pytest.raises(ConfigurationError, match="Brian2 refuses"):
+        NeuronModel(TWO_VARIABLES, tau=8 * ms, method="eulerian")
+
+
+def test_one_value_a_neuron():
+    neuron = NeuronModel(TWO_VARIABLES, tau=[5, 10] * ms)
+    group = neuron.brian_group(2, v_th=3.0, name="two*")
+    assert np.array_equal(group.tau[:] / ms, [5, 10])
+    with pytest.raises(ConfigurationError, match=r"'tau' has shape \(2,\), but the layer has 3 neurons"):
+        neuron.check_size(3)
+
+
+@pytest.mark.parametrize(
+    ("kwds", "message"),
+    [
+        ({"reset": "u -= v_th"}, "must set 'u' to a fixed value"),
+        ({"reset": "u = I"}, "must set 'u' to a fixed value"),
+        ({"reset": "u = 0\nI = 0"}, "must set 'u' to a fixed value"),
+        ({"reset": "I = 0"}, "must set 'u' to a fixed value"),
+        ({"threshold": "u > v_th and I > 0"}, "threshold must be"),
+    ],
+)
+def test_neurons_without_spsp_say_why(kwds, message):
+    neuron = NeuronModel(TWO_VARIABLES, tau=8 * ms, **kwds)
+    with pytest.raises(NoSpspError, match=message):
+        _ = neuron.membrane_variable
+
+
+def test_threshold_takes_the_membrane_unit():
+    neuron = NeuronModel(
+        "dv/dt = -v/tau + g/tau : volt\ndg/dt = -g/tau : volt",
+        threshold="v > v_th",
+        reset="v = 0*mV",
+        synaptic_variable="g",
+        tau=8 * ms,
+    )
+    assert neuron.threshold_dimension is mV.dim
+    assert neuron.membrane_variable == "v"

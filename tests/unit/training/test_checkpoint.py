@@ -1,0 +1,184 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tiny_training import LAYERS, assert_same_state, make_trainer, tiny_dataset, tiny_network
+
+from hm2bp_brian.errors import CheckpointError
+from hm2bp_brian.learning.optimizers import SGD, Adam
+from hm2bp_brian.model.layers import Dense
+from hm2bp_brian.training.checkpoint import load_checkpoint, save_checkpoint, trainer_state
+
+TRAIN = tiny_dataset(12)
+SETTINGS = {"averaging": 0.9, "boosting": True}
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A trained trainer, its checkpoint as bytes, and a function for new trainers of the same kind."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+
+        def new(network=None, **changes):
+            return make_trainer(monkeypatch, network, **(SETTINGS | changes))
+
+        trainer = new()
+        trainer.fit(TRAIN, epochs=2, progress=False)
+        content = io.BytesIO()
+        np.savez(content, **trainer_state(trainer))
+        yield trainer, content.getvalue(), new
+
+
+def test_loading_puts_everything_back(made, tmp_path):
+    trainer, _, new = made
+    save_checkpoint(tmp_path / "c.npz", trainer)
+    other = new()
+    load_checkpoint(tmp_path / "c.npz", other)
+    assert_same_state(trainer_state(other), trainer_state(trainer))
+    assert list(other.history) == list(trainer.history) or np.isnan(other.history[0]["test_accuracy"])
+    assert isinstance(other.epoch, int) and isinstance(other.history[0]["epoch"], int)
+    assert [p.name for p in tmp_path.iterdir()] == ["c.npz"]
+
+
+def test_four_epochs_equal_two_and_two_more(made, tmp_path):
+    _, _, new = made
+    whole, first, second = new(), new(), new()
+    whole.fit(TRAIN, TRAIN, epochs=4, batch_size=5, progress=False)
+    first.fit(TRAIN, TRAIN, epochs=2, batch_size=5, progress=False)
+    first.save(tmp_path / "c.npz")
+    second.load(tmp_path / "c.npz")
+    second.fit(TRAIN, TRAIN, epochs=2, batch_size=5, progress=False)
+    assert_same_state(trainer_state(second), trainer_state(whole))
+
+
+def test_a_checkpoint_before_the_first_epoch(made, tmp_path):
+    _, _, new = made
+    new().save(tmp_path / "c.npz")
+    other = new()
+    other.load(tmp_path / "c.npz")
+    other.fit(TRAIN, progress=False)
+    assert other.epoch == 1
+
+
+def test_the_state_is_a_copy(made):
+    _, _, new = made
+    trainer = new()
+    state = trainer_state(trainer)
+    before = {name: array.copy() for name, array in state.items()}
+    trainer.fit(TRAIN, progress=False)
+    assert_same_state(state, before)
+
+
+OTHERS = {
+    "sizes": ({"network": tiny_network(layers=(Dense(9, 1.0), LAYERS[1]))}, r"float64 of shape \(16, 9\).*\(16, 8\)"),
+    "depth": ({"network": tiny_network(layers=LAYERS[1:])}, "should be"),
+    "thresholds": (
+        {"network": tiny_network(layers=(Dense(8, 2.0), LAYERS[1]))},
+        r"'network/thresholds' should be \[2.0, 1.0\], found \[1.0, 1.0\]",
+    ),
+    "seed": ({"seed": 5}, "'seed' should be 5, found 1"),
+    "dtype": ({"dtype": "float32"}, "should be float32 .* found float64"),
+    "optimizer": ({"optimizer": SGD()}, "'optimizer/.*' should be absent, found float64 of shape"),
+    "averaging": ({"averaging": None}, "'average/.*' should be absent"),
+    "boosting": ({"boosting": False}, "'sample_weights' should be absent"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_checkpoints_of_others_are_refused(made, tmp_path, case):
+    trainer, content, new = made
+    changes, message = OTHERS[case]
+    path = tmp_path / "c.npz"
+    path.write_bytes(content)
+    other = new(**changes)
+    before = trainer_state(other)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_checkpoint(path, other)
+    assert str(path) in str(caught.value)
+    assert_same_state(trainer_state(other), before)
+
+
+def test_settings_of_the_optimizer_may_change(made, tmp_path):
+    trainer, content, new = made
+    (tmp_path / "c.npz").write_bytes(content)
+    other = new(optimizer=Adam(0.5))
+    other.load(tmp_path / "c.npz")
+    assert other.epoch == 2 and other.optimizer.learning_rate == 0.5
+
+
+def changed(content: bytes, **arrays) -> bytes:
+    with np.load(io.BytesIO(content)) as file:
+        everything = dict(file) | arrays
+    out = io.BytesIO()
+    np.savez(out, **{name: array for name, array in everything.items() if array is not None})
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"version": np.array(99)}, "'version' should be 1, found 99"),
+        ({"epoch": None}, "'epoch' should be int64 .* found absent"),
+        ({"weights/1": None}, "'weights/1' .* found absent"),
+        ({"surplus": np.zeros(3)}, "'surplus' should be absent, found float64"),
+        ({"weights/0": np.array([object()])}, "is no checkpoint, or corrupt"),
+        ({"history/columns": np.array(["a", "b"])}, "columns of the history"),
+        ({"history/table": np.zeros((2, 3))}, "columns of the history"),
+        ({"history/table": np.zeros(3)}, "'history/table' should be 2-dimensional"),
+    ],
+)
+def test_altered_checkpoints_are_refused(made, tmp_path, arrays, message):
+    _, content, new = made
+    path = tmp_path / "c.npz"
+    path.write_bytes(changed(content, **arrays))
+    other = new()
+    before = trainer_state(other)
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(path, other)
+    assert_same_state(trainer_state(other), before)
+
+
+def test_a_missing_file(made, tmp_path):
+    with pytest.raises(FileNotFoundError, match="c.npz"):
+        load_checkpoint(tmp_path / "c.npz", made[2]())
+
+
+def check_damaged(made, tmp_path_factory, damaged: bytes):
+    """Loading ends in a CheckpointError and the state before, or in the state of the undamaged file."""
+    trainer, _, new = made
+    path = tmp_path_factory.mktemp("damaged") / "c.npz"
+    path.write_bytes(damaged)
+    other = new()
+    before = trainer_state(other)
+    try:
+        load_checkpoint(path, other)
+    except CheckpointError as error:
+        assert str(path) in str(error)
+        assert_same_state(trainer_state(other), before)
+    else:
+        assert_same_state(trainer_state(other), trainer_state(trainer))
+
+
+@settings(max_examples=150, deadline=None)
+@given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+@example(place=0.0, flip=1)
+def test_a_changed_byte_is_noticed(made, tmp_path_factory, place, flip):
+    damaged = bytearray(made[1])
+    damaged[int(place * len(damaged))] ^= flip
+    check_damaged(made, tmp_path_factory, bytes(damaged))
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.integers(0, 10**9), flip=st.integers(1, 255))
+def test_a_changed_byte_in_the_directory_is_noticed(made, tmp_path_factory, place, flip):
+    damaged = bytearray(made[1])
+    start = damaged.index(b"PK\x01\x02")
+    damaged[start + place % (len(damaged) - start)] ^= flip
+    check_damaged(made, tmp_path_factory, bytes(damaged))
+
+
+@settings(max_examples=50, deadline=None)
+@given(length=st.floats(0, 1, exclude_max=True), tail=st.binary(max_size=30))
+def test_a_file_cut_short_is_noticed(made, tmp_path_factory, length, tail):
+    check_damaged(made, tmp_path_factory, made[1][: int(length * len(made[1]))] + tail)
