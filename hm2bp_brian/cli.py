@@ -78,11 +78,11 @@ def run_train(args) -> None:
         holdout_samples=recipe.hold_out,
         test_samples=len(test),
     )
-    callbacks = [RateWarning(), CheckpointCallback(folder.checkpoint), HistoryCallback(folder.history)]
+    callbacks = [CheckpointCallback(folder.checkpoint), HistoryCallback(folder.history), RateWarning()]
     if holdout is not None:
         callbacks.insert(0, EvaluationCallback(holdout, "holdout_accuracy"))
     remaining = recipe.epochs - trainer.epoch
-    if remaining > 0 or not args.resume:
+    if remaining > 0:
         progress = sys.stderr.isatty()
         trainer.fit(train, test, remaining, recipe.batch_size, callbacks=callbacks, progress=progress)
     folder.draw(trainer, test)

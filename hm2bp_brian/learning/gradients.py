@@ -20,7 +20,7 @@ import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
-from hm2bp_brian.learning.spsp import adjoint, check_record, sum_over_trains
+from hm2bp_brian.learning.spsp import adjoint, check_record, layer_spsp, sum_over_trains
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 SILENT_POST_SPSP = 0.1  # e_{i|j} in the gradient where i is silent and j fired
@@ -53,7 +53,7 @@ class Gradients(Sequence):
 
 
 def gradients(
-    network, record: SpikeRecord, labels, loss=None, *, regularizer=None, sample_weights=None, backward=None
+    network, record: SpikeRecord, labels, loss=None, *, regularizer=None, sample_weights=None, engine=None
 ) -> Gradients:
     """Gradient of the loss with respect to all weights, mean over the batch, plus the regulariser's gradient.
 
@@ -68,8 +68,8 @@ def gradients(
     regularizer : WeightLimit, optional
     sample_weights : array (n_samples,), optional
         Factor of each sample's loss and gradient. The mean is over the number of samples, not over their weight.
-    backward : callable, optional
-        Backward pass of one layer with the signature of :func:`adjoint_layer`, the default.
+    engine : Simulator, optional
+        Whose ``backward_layer`` and ``layer_spsp`` do the work; by default those of this package's numpy code.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def gradients(
         If a threshold is not positive, or a sample weight is negative or not finite.
     """
     loss = SpikeCountLoss() if loss is None else loss
-    backward = adjoint_layer if backward is None else backward
+    engine = NumpyAdjoint if engine is None else engine
     check_record(network, record)
     labels = check_labels(labels, record.n_samples, network.n_outputs)
     sample_weights = _checked_sample_weights(sample_weights, record.n_samples)
@@ -105,14 +105,14 @@ def gradients(
         network.linear_map(last),
         network.thresholds[last],
         network.layers[last].lateral_inhibition,
-        np.flatnonzero(delta.any(axis=1)),
+        engine.layer_spsp,
     )
     arrays, deltas = [], [delta]
     for layer in range(last, -1, -1):
         v_th_pre = network.thresholds[layer - 1] if layer else None
         pre = record.presynaptic(layer)
         weights, linear_map, v_th = network.weights[layer], network.linear_map(layer), network.thresholds[layer]
-        total, delta_pre = backward(pre, post, weights, linear_map, v_th, delta, factor, v_th_pre)
+        total, delta_pre = engine.backward_layer(pre, post, weights, linear_map, v_th, delta, factor, v_th_pre)
         arrays.insert(0, total / record.n_samples)
         if layer:
             post, delta, factor = pre, delta_pre, np.ones_like(delta_pre)
@@ -184,6 +184,13 @@ def _kappa_ratios(weights: np.ndarray, e: np.ndarray, o_post: np.ndarray) -> np.
     return np.where(o_post > 0, a / np.maximum(o_post, 1), SILENT_KAPPA_RATIO * weights.sum(axis=0))
 
 
+class NumpyAdjoint:
+    """The backward pass in numpy: what an engine offers to ``gradients``."""
+
+    backward_layer = staticmethod(adjoint_layer)
+    layer_spsp = staticmethod(layer_spsp)
+
+
 def regular_train(desired: int, n_steps: int) -> np.ndarray:
     """Steps of ``desired`` spikes spread evenly over a presentation, at most one a step."""
     return np.unique(np.floor((np.arange(desired) + 0.5) * n_steps / desired).astype(np.int64))
@@ -208,7 +215,7 @@ def with_target_trains(output: SpikeBatch, labels: np.ndarray, desired: int) -> 
     )
 
 
-def lateral_factor(output: SpikeBatch, linear_map, v_th: float, strength: float, samples) -> np.ndarray:
+def lateral_factor(output: SpikeBatch, linear_map, v_th: float, strength: float, layer_spsp=layer_spsp) -> np.ndarray:
     """What lateral inhibition in the output layer does to the gradient of its weights.
 
     With w0 the strength and d_l = 1/nu where l fired, else 0, neuron j's gradient is multiplied by ::
@@ -223,21 +230,17 @@ def lateral_factor(output: SpikeBatch, linear_map, v_th: float, strength: float,
     v_th : float
     strength : float
         w0; 0 means no lateral inhibition.
-    samples : int array
-        The samples for which the factor is wanted; it is 1 elsewhere.
+    layer_spsp : callable
+        What computes the S-PSPs among the outputs; see :func:`hm2bp_brian.learning.spsp.layer_spsp`.
 
     Returns
     -------
     float64 array (n_samples, n_outputs)
     """
-    factor = np.ones((output.n_samples, output.n_neurons))
     if strength == 0:
-        return factor
-    for sample in samples:
-        o = output.counts[sample]
-        e = sum_over_trains(output, adjoint(output, linear_map, sample), sample)
-        ratio = e / np.maximum(o, 1)[:, None]  # ratio[j, l] = e_{l|j} / o_j; 0 where either is silent, as d is
-        loops = ratio * ratio.T
-        np.fill_diagonal(loops, 0.0)
-        factor[sample] = 1.0 / (1.0 - (strength / v_th) ** 2 * loops.sum(axis=0))
-    return factor
+        return np.ones((output.n_samples, output.n_neurons))
+    ratio = layer_spsp(output, output, linear_map) / np.maximum(output.counts, 1)[:, :, None]
+    # ratio[:, j, l] = e_{l|j} / o_j; 0 where either is silent, as d is
+    loops = ratio * ratio.transpose(0, 2, 1)
+    loops[:, range(output.n_neurons), range(output.n_neurons)] = 0.0
+    return 1.0 / (1.0 - (strength / v_th) ** 2 * loops.sum(axis=1))

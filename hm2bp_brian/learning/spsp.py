@@ -56,9 +56,14 @@ def spsp(network, record: SpikeRecord, layer: int, method: str = "adjoint") -> n
         from hm2bp_brian.simulation.traces import simulate_spsp
 
         return simulate_spsp(network, record, layer)
-    pre, post, linear_map = record.presynaptic(layer), record.layers[layer], network.linear_map(layer)
+    pre, post = record.presynaptic(layer), record.layers[layer]
+    return layer_spsp(pre, post, network.linear_map(layer)).transpose(0, 2, 1)
+
+
+def layer_spsp(pre: SpikeBatch, post: SpikeBatch, linear_map) -> np.ndarray:
+    """S-PSPs of a layer by the adjoint, float64 (n_samples, n_pre, n_post): ``[:, j, i]`` is e_{i|j}."""
     return np.stack(
-        [sum_over_trains(pre, adjoint(post, linear_map, sample), sample).T for sample in range(record.n_samples)]
+        [sum_over_trains(pre, adjoint(post, linear_map, sample), sample) for sample in range(pre.n_samples)]
     )
 
 

@@ -20,7 +20,7 @@ from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 
 from hm2bp_brian.encoding.poisson import bernoulli_spikes
 from hm2bp_brian.errors import ShapeError
-from hm2bp_brian.learning.gradients import adjoint_layer
+from hm2bp_brian.learning.gradients import NumpyAdjoint
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
@@ -34,8 +34,8 @@ class BrianNetwork:
         Holds all objects; add your own monitors with ``network.add``.
     objects : dict
         ``input`` (SpikeGeneratorGroup); for each layer l ``layer_l`` (NeuronGroup), ``synapses_l`` (Synapses with
-        weight ``weight``), ``lateral_l`` if it has lateral inhibition, and ``spikes_l`` (SpikeMonitor). ``built["layer_0"]``
-        is short for ``built.objects["layer_0"]``.
+        variable ``weight``), ``lateral_l`` if it has lateral inhibition, and ``spikes_l`` (SpikeMonitor).
+        ``built["layer_0"]`` is short for ``built.objects["layer_0"]``.
     """
 
     def __init__(self, spiking_network: SpikingNetwork, dtype, codeobj_class=None):
@@ -189,12 +189,11 @@ def build_brian_network(network: SpikingNetwork, dtype="float64") -> BrianNetwor
     return BrianNetwork(network, dtype)
 
 
-class BrianSimulator:
+class BrianSimulator(NumpyAdjoint):
     """Engine "brian2": Brian2 runs the network, numpy computes gradients. Built once, one ``run`` a batch."""
 
     name = "brian2"
     threads = 1
-    backward_layer = staticmethod(adjoint_layer)
     encode = staticmethod(bernoulli_spikes)
 
     def __init__(self, network: SpikingNetwork, dtype: str):

@@ -17,8 +17,8 @@ ENGINES = ("brian2", "fused")
 class Simulator(Protocol):
     """An engine for one network: forward, backward, input encoding, all on plain arrays.
 
-    ``backward_layer`` is documented at ``learning.gradients.adjoint_layer``, ``encode`` at
-    ``encoding.poisson.bernoulli_spikes``.
+    ``backward_layer`` is documented at ``learning.gradients.adjoint_layer``, ``layer_spsp`` at
+    ``learning.spsp.layer_spsp``, ``encode`` at ``encoding.poisson.bernoulli_spikes``.
     """
 
     name: str
@@ -28,6 +28,8 @@ class Simulator(Protocol):
     def run(self, weights, batch: SpikeBatch) -> SpikeRecord: ...
 
     def backward_layer(self, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre): ...
+
+    def layer_spsp(self, pre, post, linear_map) -> np.ndarray: ...
 
     def encode(self, thresholds, keys, n_steps, shape) -> SpikeBatch: ...
 

@@ -20,7 +20,7 @@ from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
-from hm2bp_brian.training.trainer import Trainer
+from hm2bp_brian.training.trainer import Trainer, check_count, check_seed
 
 DATASETS = {"mnist": mnist, "fashion_mnist": fashion_mnist}
 
@@ -72,6 +72,11 @@ class Recipe:
         Only the first so many samples.
     hold_out : int
         The last so many training samples are not trained on, but evaluated after each epoch.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``epochs``, ``batch_size`` or ``seed`` can't be.
     """
 
     name: str
@@ -97,6 +102,11 @@ class Recipe:
     train_samples: int | None = None
     test_samples: int | None = None
     hold_out: int = 0
+
+    def __post_init__(self):
+        check_count("epochs", self.epochs)
+        check_count("batch_size", self.batch_size)
+        check_seed(self.seed)
 
     def load_data(self, data=None) -> tuple:
         """The data sets ``(train, holdout, test)``; ``holdout`` is None if nothing is held out.

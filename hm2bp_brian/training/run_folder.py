@@ -48,7 +48,7 @@ class RunFolder:
         RunFolderError
             If the folder holds a run that is not to be resumed.
         ConfigurationError
-            If there is nothing to resume, or the recipe there differs in more than ``epochs``.
+            If there is nothing to resume, or the recipe there differs in more than fewer ``epochs``.
         """
         files = [file for file in (self.recipe, self.history, self.checkpoint) if file.exists()]
         if not resume:
@@ -61,7 +61,7 @@ class RunFolder:
         there = self.read_recipe()
         for field in dataclasses.fields(recipe):
             found, wanted = getattr(there, field.name), getattr(recipe, field.name)
-            if found != wanted and field.name != "epochs":
+            if found != wanted and not (field.name == "epochs" and wanted > found):
                 raise ConfigurationError(
                     f"can't resume {self.path}: its run has {field.name} = {found!r}, this one {wanted!r}; give the "
                     "same arguments, or another --out"

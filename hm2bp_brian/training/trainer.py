@@ -93,7 +93,7 @@ class Trainer:
         self.encoder = BernoulliEncoder() if encoder is None else encoder
         self.augmentation = augmentation
         self.dtype = dtype
-        self.seed = _check_seed(network.seed if seed is None else seed)
+        self.seed = check_seed(network.seed if seed is None else seed)
         self.simulator = make_simulator(network, engine=engine, dtype=dtype, threads=threads)
         # copies, as arrays that the user still holds must not change
         network.weights = [np.array(w, dtype=dtype, order="C") for w in network.weights]
@@ -142,8 +142,8 @@ class Trainer:
         self._check_data("train", train)
         if validation is not None:
             self._check_data("validation", validation)
-        _check_count("epochs", epochs)
-        _check_count("batch_size", batch_size)
+        check_count("epochs", epochs)
+        check_count("batch_size", batch_size)
         self._prepare_sample_weights(len(train))
         with tqdm(total=epochs, desc="training", unit="epoch", disable=not progress) as bar:
             for _ in range(epochs):
@@ -159,9 +159,7 @@ class Trainer:
                     raise
                 for callback in callbacks:
                     callback.on_epoch_end(self, row)
-                bar.set_postfix(
-                    {name: f"{row[name]:.4g}" for name in ("train_loss", "train_accuracy", "test_accuracy")}
-                )
+                bar.set_postfix(train=f"{row['train_accuracy']:.4f}", test=f"{row['test_accuracy']:.4f}")
                 bar.update()
         return self.history
 
@@ -183,7 +181,7 @@ class Trainer:
                     self.loss,
                     regularizer=self.regularizer,
                     sample_weights=None if self.sample_weights is None else self.sample_weights[indices],
-                    backward=self.simulator.backward_layer,
+                    engine=self.simulator,
                 )
                 _check_finite(gradient, number, epoch)
                 self.optimizer.update(network.weights, gradient, learning_rate)
@@ -215,7 +213,7 @@ class Trainer:
 
     def predict(self, dataset, batch_size: int = 100) -> np.ndarray:
         """Classes of the images: the output neuron with most spikes, of several the first; int64 (n_samples,)."""
-        _check_count("batch_size", batch_size)
+        check_count("batch_size", batch_size)
         self._check_images("dataset", dataset)
         weights = self.evaluation_weights
         predictions = np.empty(len(dataset), dtype=np.int64)
@@ -319,12 +317,14 @@ def _check_finite(gradient: Gradients, batch: int, epoch: int) -> None:
             )
 
 
-def _check_count(name: str, value) -> None:
+def check_count(name: str, value) -> None:
+    """Raise ConfigurationError unless the value is a positive integer."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ConfigurationError(f"{name} must be a positive integer, found {value!r}")
 
 
-def _check_seed(seed) -> int:
+def check_seed(seed) -> int:
+    """The seed as an int; ConfigurationError unless it is one from 0 on that a checkpoint can hold (int64)."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
         raise ConfigurationError(f"seed must be an integer in 0..2**63-1, found {seed!r}")
     return int(seed)

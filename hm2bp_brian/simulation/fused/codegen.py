@@ -177,7 +177,7 @@ def _code_object(group, runner, override_conditional_write) -> FusedCodeObject:
 def _c_type(dtype) -> str:
     if np.issubdtype(dtype, np.floating):
         return "scalar"
-    return "char" if dtype == bool else f"{np.dtype(dtype).name}_t"
+    return "char" if np.issubdtype(dtype, np.bool_) else f"{np.dtype(dtype).name}_t"
 
 
 def _refuse_what_cannot_be_tiled(neuron: NeuronModel, group) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -113,28 +114,45 @@ class FusedSimulator:
         v_th_pre: float | None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """One layer's backward pass: the same as ``learning.gradients.adjoint_layer``, compiled."""
-        pre_steps, pre_trains = pre.by_neuron
-        post_steps, post_trains = post.by_neuron
         gradient = np.empty(weights.shape, dtype=self.dtype)
         delta_pre = None if v_th_pre is None else np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
-        arrays = [self._cast(a) for a in (weights, linear_map.active, linear_map.refractory, delta, factor)]
-        weights, active, refractory, delta, factor = arrays
-        library = self._libraries[self._layer_of(linear_map)]
-        library.dense_backward(
-            *(pointer(a) for a in (pre_steps, pre_trains, post_steps, post_trains)),
-            *(ctypes.c_int64(n) for n in (pre.n_samples, pre.n_steps, pre.n_neurons, post.n_neurons)),
-            *(pointer(a) for a in (weights, active, refractory)),
-            *(ctypes.c_int64(n) for n in (linear_map.membrane, linear_map.synaptic, linear_map.refractory_steps)),
-            ctypes.c_double(v_th),
-            ctypes.c_double(v_th_pre or 1.0),
-            pointer(delta),
-            pointer(factor),
-            *(ctypes.c_double(c) for c in (SILENT_POST_SPSP, SILENT_DELTA_RATIO, SILENT_KAPPA_RATIO)),
-            pointer(gradient),
-            pointer(delta_pre),
-            self.threads,
-        )
+        weights, delta, factor = self._cast(weights), self._cast(delta), self._cast(factor)
+        with self._trains_and_map(pre, post, linear_map) as (library, arguments):
+            library.dense_backward(
+                *arguments,
+                pointer(weights),
+                ctypes.c_double(v_th),
+                ctypes.c_double(v_th_pre or 1.0),
+                pointer(delta),
+                pointer(factor),
+                *(ctypes.c_double(c) for c in (SILENT_POST_SPSP, SILENT_DELTA_RATIO, SILENT_KAPPA_RATIO)),
+                pointer(gradient),
+                pointer(delta_pre),
+                self.threads,
+            )
         return gradient, delta_pre
+
+    def layer_spsp(self, pre: SpikeBatch, post: SpikeBatch, linear_map: LinearMap) -> np.ndarray:
+        """S-PSPs of one layer: the same as ``learning.spsp.layer_spsp``, compiled."""
+        spsp = np.empty((pre.n_samples, pre.n_neurons, post.n_neurons), dtype=self.dtype)
+        with self._trains_and_map(pre, post, linear_map) as (library, arguments):
+            library.dense_spsp(*arguments, pointer(spsp), self.threads)
+        return spsp
+
+    @contextmanager
+    def _trains_and_map(self, pre: SpikeBatch, post: SpikeBatch, linear_map: LinearMap):
+        """The arguments that both backward kernels begin with; their arrays live as long as the context."""
+        trains = [*pre.by_neuron, *post.by_neuron]
+        matrices = [self._cast(linear_map.active), self._cast(linear_map.refractory)]
+        sizes = (pre.n_samples, pre.n_steps, pre.n_neurons, post.n_neurons)
+        places = (linear_map.membrane, linear_map.synaptic, linear_map.refractory_steps)
+        arguments = [
+            *map(pointer, trains),
+            *map(ctypes.c_int64, sizes),
+            *map(pointer, matrices),
+            *map(ctypes.c_int64, places),
+        ]
+        yield self._libraries[self._layer_of(linear_map)], arguments
 
     def encode(self, thresholds: np.ndarray, keys: np.ndarray, n_steps: int, shape) -> SpikeBatch:
         """Bernoulli input spikes: the same as ``encoding.poisson.bernoulli_spikes``, compiled."""

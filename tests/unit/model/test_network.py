@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brian2 import mV, ms, second
+from brian2 import ms, mV, second
 
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, UnitError
 from hm2bp_brian.model.initializers import Uniform

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brian2 import mV, ms
+from brian2 import ms, mV
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnitError
 from hm2bp_brian.model.neurons import LIF, NeuronModel

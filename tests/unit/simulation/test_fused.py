@@ -9,7 +9,7 @@ from brian2 import TimedArray, ms
 
 from hm2bp_brian.encoding.poisson import bernoulli_spikes
 from hm2bp_brian.errors import CompilationError, EngineError, NumericalError
-from hm2bp_brian.learning.gradients import adjoint_layer, gradients
+from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.oracle import oracle_gradients
 from hm2bp_brian.model.layers import Dense
@@ -44,7 +44,7 @@ def test_gradients_equal_the_oracle_in_float64(neuron):
     record = simulate(network, make_input(network, 3), engine="fused", dtype="float64")
     labels = np.array([2, 16, 0])
     simulator = make_simulator(network, "fused", "float64", 2)
-    found = gradients(network, record, labels, LOSS, backward=simulator.backward_layer)
+    found = gradients(network, record, labels, LOSS, engine=simulator)
     expected = oracle_gradients(network, record, labels, LOSS)
     for mine, oracle in zip(found, expected, strict=True):
         assert np.abs(oracle).max() > 0
@@ -56,8 +56,8 @@ def test_gradients_in_float32():
     record = simulate(network, make_input(network, 8), dtype="float32")
     labels = np.arange(8)
     single = make_simulator(network, "fused", "float32", 2)
-    found = gradients(network, record, labels, LOSS, backward=single.backward_layer)
-    expected = gradients(network, record, labels, LOSS, backward=adjoint_layer)
+    found = gradients(network, record, labels, LOSS, engine=single)
+    expected = gradients(network, record, labels, LOSS)
     for mine, reference in zip(found, expected, strict=True):
         assert mine.dtype == np.float32
         np.testing.assert_allclose(mine, reference, rtol=1e-4, atol=1e-4 * np.abs(reference).max())
@@ -71,7 +71,7 @@ def test_same_bits_for_any_number_of_threads(lateral):
     for threads in (1, 2, 5):
         simulator = make_simulator(network, "fused", "float32", threads)
         record = simulator.run(network.weights, batch)
-        results.append((record, gradients(network, record, labels, LOSS, backward=simulator.backward_layer)))
+        results.append((record, gradients(network, record, labels, LOSS, engine=simulator)))
     for record, grads in results[1:]:
         assert all(a == b for a, b in zip(record.layers, results[0][0].layers, strict=True))
         assert all(np.array_equal(a, b) for a, b in zip(grads, results[0][1], strict=True))

@@ -2,14 +2,14 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tiny_training import LAYERS, assert_same_state, make_trainer, tiny_dataset, tiny_network
 
 from hm2bp_brian.errors import CheckpointError
 from hm2bp_brian.learning.optimizers import SGD, Adam
 from hm2bp_brian.model.layers import Dense
-from hm2bp_brian.training.checkpoint import load_checkpoint, save_checkpoint, trainer_state
+from hm2bp_brian.training.checkpoint import load_checkpoint, restore, save_checkpoint, trainer_state
 
 TRAIN = tiny_dataset(12)
 SETTINGS = {"averaging": 0.9, "boosting": True}
@@ -30,14 +30,21 @@ def made():
         yield trainer, content.getvalue(), new
 
 
+@pytest.fixture(scope="module")
+def untrained(made):
+    """A trainer for many loads, and its state."""
+    trainer = made[2]()
+    return trainer, trainer_state(trainer)
+
+
 def test_loading_puts_everything_back(made, tmp_path):
     trainer, _, new = made
     save_checkpoint(tmp_path / "c.npz", trainer)
     other = new()
     load_checkpoint(tmp_path / "c.npz", other)
     assert_same_state(trainer_state(other), trainer_state(trainer))
-    assert list(other.history) == list(trainer.history) or np.isnan(other.history[0]["test_accuracy"])
     assert isinstance(other.epoch, int) and isinstance(other.history[0]["epoch"], int)
+    assert other.history.columns == trainer.history.columns
     assert [p.name for p in tmp_path.iterdir()] == ["c.npz"]
 
 
@@ -144,41 +151,43 @@ def test_a_missing_file(made, tmp_path):
         load_checkpoint(tmp_path / "c.npz", made[2]())
 
 
-def check_damaged(made, tmp_path_factory, damaged: bytes):
+def check_damaged(made, untrained, folder, damaged: bytes):
     """Loading ends in a CheckpointError and the state before, or in the state of the undamaged file."""
-    trainer, _, new = made
-    path = tmp_path_factory.mktemp("damaged") / "c.npz"
+    other, before = untrained
+    path = folder / "c.npz"
     path.write_bytes(damaged)
-    other = new()
-    before = trainer_state(other)
     try:
         load_checkpoint(path, other)
     except CheckpointError as error:
         assert str(path) in str(error)
         assert_same_state(trainer_state(other), before)
     else:
-        assert_same_state(trainer_state(other), trainer_state(trainer))
+        assert_same_state(trainer_state(other), trainer_state(made[0]))
+        restore(other, before)
 
 
-@settings(max_examples=150, deadline=None)
+FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@FUZZ
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 @example(place=0.0, flip=1)
-def test_a_changed_byte_is_noticed(made, tmp_path_factory, place, flip):
+def test_a_changed_byte_is_noticed(made, untrained, tmp_path, place, flip):
     damaged = bytearray(made[1])
     damaged[int(place * len(damaged))] ^= flip
-    check_damaged(made, tmp_path_factory, bytes(damaged))
+    check_damaged(made, untrained, tmp_path, bytes(damaged))
 
 
-@settings(max_examples=60, deadline=None)
+@FUZZ
 @given(place=st.integers(0, 10**9), flip=st.integers(1, 255))
-def test_a_changed_byte_in_the_directory_is_noticed(made, tmp_path_factory, place, flip):
+def test_a_changed_byte_in_the_directory_is_noticed(made, untrained, tmp_path, place, flip):
     damaged = bytearray(made[1])
     start = damaged.index(b"PK\x01\x02")
     damaged[start + place % (len(damaged) - start)] ^= flip
-    check_damaged(made, tmp_path_factory, bytes(damaged))
+    check_damaged(made, untrained, tmp_path, bytes(damaged))
 
 
-@settings(max_examples=50, deadline=None)
+@FUZZ
 @given(length=st.floats(0, 1, exclude_max=True), tail=st.binary(max_size=30))
-def test_a_file_cut_short_is_noticed(made, tmp_path_factory, length, tail):
-    check_damaged(made, tmp_path_factory, made[1][: int(length * len(made[1]))] + tail)
+def test_a_file_cut_short_is_noticed(made, untrained, tmp_path, length, tail):
+    check_damaged(made, untrained, tmp_path, made[1][: int(length * len(made[1]))] + tail)

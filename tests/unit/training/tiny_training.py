@@ -7,7 +7,7 @@ from brian2 import ms
 
 from hm2bp_brian.datasets import ImageDataset
 from hm2bp_brian.encoding import BernoulliEncoder, bernoulli_spikes
-from hm2bp_brian.learning.gradients import adjoint_layer
+from hm2bp_brian.learning.gradients import NumpyAdjoint
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
@@ -37,7 +37,7 @@ def tiny_network(seed: int = 1, layers=LAYERS) -> SpikingNetwork:
     return SpikingNetwork((4, 4, 1), layers, LIF(16 * ms, 4 * ms, 2 * ms), dt=1 * ms, duration=40 * ms, seed=seed)
 
 
-class NumpySimulator:
+class NumpySimulator(NumpyAdjoint):
     """The Euler steps of LIF neurons written down once more, in Brian2's order, all samples at once."""
 
     name = "numpy"
@@ -47,7 +47,6 @@ class NumpySimulator:
         self.network = network
         self.dtype = np.dtype(dtype)
         self.encode = bernoulli_spikes
-        self.backward_layer = adjoint_layer
         self.runs = 0
         self.fail_at = None
 

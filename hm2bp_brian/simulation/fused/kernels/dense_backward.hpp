@@ -3,75 +3,29 @@
 #pragma once
 #include <new>
 
+#include "adjoint.hpp"
 #include "parallel.hpp"
-#include "tile.hpp"
 
 struct Backward {
     const int32_t *pre_steps;  // steps of each presynaptic neuron's spikes, rising
     const int64_t *pre_trains;  // (n_samples * n_pre + 1)
-    const int32_t *post_steps;
-    const int64_t *post_trains;  // (n_samples * n_post + 1)
+    PostLayer post;
     int64_t n_samples, n_steps, n_pre, n_post;
     const scalar *weights;  // (n_pre, n_post)
-    const scalar *active, *refractory;  // (n_post, K, K): x(t+1) = A x(t)
-    int64_t membrane, synaptic, refractory_steps;
     double v_th, v_th_pre;
     const scalar *delta, *factor;  // (n_samples, n_post)
     double silent_spsp, silent_delta_ratio, silent_kappa_ratio;
 };
 
-// Flags, because a train made for a silent target may fire within its own refractory time.
-enum : uint8_t { REFRACTORY = 1, FIRES = 2 };
-
-// One tile in one sample: what each neuron does in each step, its spike counts, and q (n_steps, W).
-template <int W, int K>
-static void adjoint(const Backward &b, int64_t sample, int64_t first, int64_t n_lanes, const scalar *active,
-                    const scalar *refractory, uint8_t *phase, scalar *q, scalar *counts) {
-    memset(phase, 0, b.n_steps * W);
-    for (int lane = 0; lane < W; lane++) counts[lane] = 0;
-    for (int64_t lane = 0; lane < n_lanes; lane++) {
-        const int64_t train = sample * b.n_post + first + lane;
-        for (int64_t k = b.post_trains[train]; k < b.post_trains[train + 1]; k++) {
-            const int64_t step = b.post_steps[k];
-            phase[step * W + lane] |= FIRES;
-            for (int64_t s = step + 1; s <= step + b.refractory_steps && s < b.n_steps; s++)
-                phase[s * W + lane] |= REFRACTORY;
-        }
-        counts[lane] = scalar(b.post_trains[train + 1] - b.post_trains[train]);
-    }
-    alignas(64) scalar lambda[K][W] = {};
-    alignas(64) scalar mu[K][W];
-    for (int64_t step = b.n_steps - 1; step >= 0; step--) {
-        memcpy(q + step * W, lambda[b.synaptic], sizeof lambda[0]);
-        memcpy(mu, lambda, sizeof mu);
-        const uint8_t *now = phase + step * W;
-        for (int lane = 0; lane < W; lane++)
-            mu[b.membrane][lane] = now[lane] & FIRES ? scalar(1) : mu[b.membrane][lane];
-        for (int i = 0; i < K; i++)
-            for (int lane = 0; lane < W; lane++) {
-                scalar sum = 0;
-                for (int j = 0; j < K; j++)
-                    sum += (now[lane] & REFRACTORY ? refractory : active)[(j * K + i) * W + lane] * mu[j][lane];
-                lambda[i][lane] = sum;
-            }
-    }
-}
-
 // Per-lane numbers of one tile, the same for all samples.
 template <int W, int K>
 struct BackwardTile {
-    int64_t first, n_lanes;
+    TileMatrices<W, K> matrices;
     Buffer weights;
-    alignas(64) scalar active[K * K * W], refractory[K * K * W], weight_sum[W];
+    alignas(64) scalar weight_sum[W];
 
-    BackwardTile(const Backward &b, int64_t tile) : first(tile * W), weights(b.n_pre * W) {
-        n_lanes = b.n_post - first < W ? b.n_post - first : W;
+    BackwardTile(const Backward &b, int64_t tile) : matrices(b.post, tile), weights(b.n_pre * W) {
         pack_tile<W>(b.weights, b.n_pre, b.n_post, tile, weights.data);
-        for (int entry = 0; entry < K * K; entry++)
-            for (int lane = 0; lane < W; lane++) {
-                active[entry * W + lane] = lane < n_lanes ? b.active[(first + lane) * K * K + entry] : 0;
-                refractory[entry * W + lane] = lane < n_lanes ? b.refractory[(first + lane) * K * K + entry] : 0;
-            }
         for (int lane = 0; lane < W; lane++) weight_sum[lane] = 0;
         for (int64_t pre = 0; pre < b.n_pre; pre++)
             for (int lane = 0; lane < W; lane++) weight_sum[lane] += weights.data[pre * W + lane];
@@ -93,22 +47,17 @@ static void backward_sample(const Backward &b, int64_t sample, const BackwardTil
     const scalar *weights = tile.weights.data;
     scalar *q = scratch.q.data, *spsp = scratch.spsp.data;
     alignas(64) scalar counts[W], delta[W], coefficient[W], delta_fired[W], delta_silent[W], product[W];
-    adjoint<W, K>(b, sample, tile.first, tile.n_lanes, tile.active, tile.refractory, scratch.phase.data(), q, counts);
+    adjoint<W, K>(b.post, sample, tile.matrices, scratch.phase.data(), q, counts);
     alignas(64) scalar tpsp[W] = {};
     const int64_t *trains = b.pre_trains + sample * b.n_pre;
     for (int64_t pre = 0; pre < b.n_pre; pre++) {
         if (trains[pre] == trains[pre + 1]) continue;
-        vector_t sums[W / LANES] = {};
-        for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
-            const vector_t *at_step = reinterpret_cast<const vector_t *>(q + b.pre_steps[k] * W);
-            for (int v = 0; v < W / LANES; v++) sums[v] += at_step[v];
-        }
-        memcpy(spsp + pre * W, sums, sizeof sums);
+        sum_over_train<W>(q, b.pre_steps + trains[pre], b.pre_steps + trains[pre + 1], spsp + pre * W);
         for (int lane = 0; lane < W; lane++) tpsp[lane] += weights[pre * W + lane] * spsp[pre * W + lane];
     }
     for (int lane = 0; lane < W; lane++) {
-        const bool real = lane < tile.n_lanes, silent = counts[lane] == 0;
-        const int64_t index = sample * b.n_post + tile.first + lane;
+        const bool real = lane < tile.matrices.n_lanes, silent = counts[lane] == 0;
+        const int64_t index = sample * b.n_post + tile.matrices.first + lane;
         delta[lane] = real ? b.delta[index] : 0;
         const scalar ratio = silent ? scalar(b.silent_kappa_ratio) * tile.weight_sum[lane] : tpsp[lane] / counts[lane];
         const scalar kappa = 1 + ratio / scalar(b.v_th);
@@ -179,16 +128,49 @@ static void backward(const Backward &b, scalar *gradient, scalar *delta_pre, int
         });
 }
 
-extern "C" void dense_backward(const int32_t *pre_steps, const int64_t *pre_trains, const int32_t *post_steps,
-                               const int64_t *post_trains, int64_t n_samples, int64_t n_steps, int64_t n_pre,
-                               int64_t n_post, const scalar *weights, const scalar *active, const scalar *refractory,
-                               int64_t membrane, int64_t synaptic, int64_t refractory_steps, double v_th,
-                               double v_th_pre, const scalar *delta, const scalar *factor, double silent_spsp,
-                               double silent_delta_ratio, double silent_kappa_ratio, scalar *gradient,
-                               scalar *delta_pre, int threads) {
-    const Backward b{pre_steps,  pre_trains, post_steps, post_trains, n_samples,  n_steps,    n_pre,
-                     n_post,     weights,    active,     refractory,  membrane,   synaptic,   refractory_steps,
-                     v_th,       v_th_pre,   delta,      factor,      silent_spsp, silent_delta_ratio, silent_kappa_ratio};
+// The layer's S-PSPs themselves: spsp (n_samples, n_pre, n_post).
+template <int W, int K>
+static void all_spsps(const Backward &b, scalar *spsp, int threads) {
+    const int64_t n_tiles = (b.n_post + W - 1) / W;
+    parallel_for(n_tiles * b.n_samples, threads, [&](int64_t unit) {
+        const int64_t sample = unit / n_tiles;
+        const TileMatrices<W, K> tile(b.post, unit % n_tiles);
+        BackwardScratch<W> scratch(b);
+        alignas(64) scalar counts[W], sums[W];
+        adjoint<W, K>(b.post, sample, tile, scratch.phase.data(), scratch.q.data, counts);
+        for (int64_t pre = 0; pre < b.n_pre; pre++) {
+            const int64_t *train = b.pre_trains + sample * b.n_pre + pre;
+            sum_over_train<W>(scratch.q.data, b.pre_steps + train[0], b.pre_steps + train[1], sums);
+            memcpy(spsp + (sample * b.n_pre + pre) * b.n_post + tile.first, sums, tile.n_lanes * sizeof(scalar));
+        }
+    });
+}
+
+extern "C" {
+
+void dense_backward(const int32_t *pre_steps, const int64_t *pre_trains, const int32_t *post_steps,
+                    const int64_t *post_trains, int64_t n_samples, int64_t n_steps, int64_t n_pre, int64_t n_post,
+                    const scalar *active, const scalar *refractory, int64_t membrane, int64_t synaptic,
+                    int64_t refractory_steps, const scalar *weights, double v_th, double v_th_pre, const scalar *delta,
+                    const scalar *factor, double silent_spsp, double silent_delta_ratio, double silent_kappa_ratio,
+                    scalar *gradient, scalar *delta_pre, int threads) {
+    const PostLayer post{post_steps, post_trains, n_steps,  n_post,          active,
+                         refractory, membrane,    synaptic, refractory_steps};
+    const Backward b{pre_steps, pre_trains, post,     n_samples, n_steps, n_pre,       n_post,
+                     weights,   v_th,       v_th_pre, delta,     factor,  silent_spsp, silent_delta_ratio,
+                     silent_kappa_ratio};
     auto run = n_post <= 16 ? backward<16, N_VARIABLES> : backward<64, N_VARIABLES>;
     run(b, gradient, delta_pre, threads);
+}
+
+void dense_spsp(const int32_t *pre_steps, const int64_t *pre_trains, const int32_t *post_steps,
+                const int64_t *post_trains, int64_t n_samples, int64_t n_steps, int64_t n_pre, int64_t n_post,
+                const scalar *active, const scalar *refractory, int64_t membrane, int64_t synaptic,
+                int64_t refractory_steps, scalar *spsp, int threads) {
+    const PostLayer post{post_steps, post_trains, n_steps,  n_post,          active,
+                         refractory, membrane,    synaptic, refractory_steps};
+    const Backward b{pre_steps, pre_trains, post, n_samples, n_steps, n_pre, n_post};
+    auto run = n_post <= 16 ? all_spsps<16, N_VARIABLES> : all_spsps<64, N_VARIABLES>;
+    run(b, spsp, threads);
+}
 }
