@@ -21,12 +21,12 @@ from hm2bp_brian.model.neurons import NeuronModel
 STATEFUL_FUNCTIONS = {"rand", "randn", "poisson"}
 DOUBLE_LITERAL = re.compile(r"(?<![\w.])(\d+\.\d*(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)(?![\w.])")
 
-# In the working precision, unlike Brian2's, which would turn float32 arithmetic into float64. Never-fired neurons lie
-# 1e4 s back, which may be more steps than an int32 holds.
+# In the working precision, unlike Brian2's, which would turn float32 arithmetic into float64; and with one division a
+# tile, not one a neuron. Neurons that have never fired lie 1e4 s back, which may be more steps than an int32 holds.
 TIMESTEP = """
 static inline int32_t _timestep(scalar t, scalar dt)
 {
-    const scalar steps = (t + scalar(1e-3) * dt) / dt;
+    const scalar steps = (t + scalar(1e-3) * dt) * (1 / dt);
     return int32_t(steps < scalar(1e9) ? steps : scalar(1e9));
 }
 """
