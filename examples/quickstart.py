@@ -1,0 +1,35 @@
+"""Quick start: train 784-800-10 on 3,000 MNIST digits for one epoch, test it, and draw its spikes.
+
+It takes less than a minute and saves ``quickstart.png`` in the current folder. ``--quick`` takes 200 digits.
+"""
+
+import sys
+
+from brian2 import ms
+
+import hm2bp_brian as hb
+
+n_train = 200 if "--quick" in sys.argv else 3000
+train, test = hb.datasets.mnist()
+
+network = hb.SpikingNetwork(
+    input_shape=(28, 28, 1),
+    layers=[
+        hb.Dense(800, threshold=20, initializer=hb.Uniform(0.5)),
+        hb.Dense(10, threshold=8, lateral_inhibition=1, initializer=hb.Uniform(0.5)),
+    ],
+    neuron=hb.LIF(tau_m=64 * ms, tau_s=8 * ms, refractory=3 * ms),
+    dt=1 * ms,
+    duration=400 * ms,
+    seed=1,
+)
+network.summary()
+
+trainer = hb.Trainer(network, hb.SpikeCountLoss(), hb.Adam(learning_rate=0.005), engine="fused")
+history = trainer.fit(train.subset(n_train), test.subset(1000), epochs=1, batch_size=20)
+print(f"test accuracy on 1,000 digits: {100 * history[-1]['test_accuracy']:.1f} %")
+
+spikes = trainer.record(test, index=0)
+artists = hb.plotting.raster(network, spikes)
+artists[0].figure.savefig("quickstart.png", dpi=150)
+print("saved quickstart.png")
