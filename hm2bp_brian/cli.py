@@ -9,6 +9,7 @@ import sys
 
 from hm2bp_brian.errors import Hm2bpError
 from hm2bp_brian.training import recipes
+from hm2bp_brian.training.benchmark import benchmark
 from hm2bp_brian.training.callbacks import CheckpointCallback, EvaluationCallback, HistoryCallback, RateWarning
 from hm2bp_brian.training.run_folder import RunFolder
 
@@ -17,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C."""
     parser = argparse.ArgumentParser(prog="hm2bp", description="Train deep spiking neural networks with HM2-BP.")
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_recipes, add_train, add_evaluate):
+    for add in (add_recipes, add_train, add_evaluate, add_bench):
         add(subcommands)
     args = parser.parse_args(argv)
     try:
@@ -117,6 +118,31 @@ def run_evaluate(args) -> None:
         "epochs": trainer.epoch,
     }
     print(json.dumps(result))
+
+
+def add_bench(subcommands) -> None:
+    """``hm2bp bench``: training speed and memory on this machine."""
+    parser = subcommands.add_parser("bench", help="measure training speed and memory on this machine")
+    parser.add_argument("--recipe", default="mnist-mlp", metavar="R")
+    parser.add_argument("--batch-size", type=int, default=100, metavar="B")
+    parser.add_argument("--threads", type=int, default=None, metavar="N", help="default: all cores")
+    parser.add_argument("--duration", type=float, default=None, metavar="MS", help="length of a presentation")
+    parser.add_argument("--width", type=int, default=None, metavar="N", help="neurons in the first layer")
+    parser.add_argument("--data", default=None, metavar="DIR", help="folder of the data files")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run_bench)
+
+
+def run_bench(args) -> None:
+    """Print the medians of several repeats."""
+    recipe = dataclasses.replace(recipes.get(args.recipe), batch_size=args.batch_size)
+    if args.duration is not None:
+        recipe = dataclasses.replace(recipe, duration_ms=args.duration)
+    if args.width is not None:
+        first = dataclasses.replace(recipe.layers[0], units=args.width)
+        recipe = dataclasses.replace(recipe, layers=(first, *recipe.layers[1:]))
+    result = benchmark(recipe, args.threads, args.data)
+    print(json.dumps(result) if args.json else "\n".join(f"{key:>26}  {value}" for key, value in result.items()))
 
 
 def _add_data_and_engine(parser) -> None:

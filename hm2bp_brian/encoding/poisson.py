@@ -73,6 +73,24 @@ class BernoulliEncoder:
             )
         return _thresholds(flat.astype(np.float64) / self.rate_divisor)
 
+    def encode(self, images: np.ndarray, n_steps: int, seed: int = 0) -> SpikeBatch:
+        """Input spikes of a batch of images; the first image gets the random numbers of sample 0, and so on.
+
+        Parameters
+        ----------
+        images : array (batch, *shape)
+            See ``thresholds``.
+        n_steps : int
+        seed : int
+
+        Returns
+        -------
+        SpikeBatch
+        """
+        images = np.asarray(images)
+        keys = sample_keys(seed, 0, np.arange(len(images)))
+        return bernoulli_spikes(self.thresholds(images), keys, n_steps, images.shape[1:])
+
 
 def sample_keys(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
     """Keys of the random numbers of samples, by the mixing of splitmix64.

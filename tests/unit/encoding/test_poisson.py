@@ -211,3 +211,12 @@ def test_intervals_are_geometric():
     p = 1 / 5.5
     shares = np.array([(intervals == k).mean() for k in range(1, 8)])
     np.testing.assert_allclose(shares, p * (1 - p) ** np.arange(7), atol=0.004)
+
+
+def test_encode_numbers_the_images_from_0():
+    images = np.full((3, 2, 2, 1), 200, dtype=np.uint8)
+    encoder = BernoulliEncoder()
+    batch = encoder.encode(images, 50, seed=7)
+    expected = bernoulli_spikes(encoder.thresholds(images), sample_keys(7, 0, np.arange(3)), 50, (2, 2, 1))
+    assert batch == expected and batch.n_spikes > 0
+    assert encoder.encode(images[:1], 50, seed=7) == batch.sample(0)

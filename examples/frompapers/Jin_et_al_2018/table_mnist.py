@@ -1,0 +1,73 @@
+"""The paper's MNIST figure for 784-800-10, reported in three ways, as a Markdown table.
+
+Jin, Y., Zhang, W. & Li, P. (2018). Hybrid macro/micro level backpropagation for training deep spiking neural
+networks. Advances in Neural Information Processing Systems 31. arXiv:1805.07866. Its table of results on MNIST.
+
+The three ways differ in who chooses the epoch; the README beside this file explains them and says how to make the
+histories that are read.
+"""
+
+import sys
+
+import numpy as np
+from figure_learning_curves import HISTORIES, read_authors_log, read_histories
+
+from hm2bp_brian.errors import Hm2bpError
+from hm2bp_brian.training.history import History
+
+FIGURES = ("chosen on held-out digits", "last epoch", "best on the test set")
+
+
+def main(histories=HISTORIES) -> str:
+    """Print the table and return it.
+
+    Parameters
+    ----------
+    histories : path
+        Folder of the histories.
+
+    Raises
+    ------
+    DatasetNotFoundError, DatasetError
+        If there is no history of any recipe, or one that can't be read.
+    """
+    rows = [["test accuracy (%), mean ± sd", "seeds", "epochs", *FIGURES]]
+    rows.append(["---"] * len(rows[0]))
+    for recipe, runs in read_histories(histories).items():
+        per_run = np.array([figures(run) for run in runs])
+        cells = [mean_and_sd(percent) for percent in per_run.T]
+        rows.append([f"recipe {recipe}", str(len(runs)), str(len(runs[0])), *cells])
+    rows.append(authors_row())
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    print(table)
+    return table
+
+
+def figures(run: History) -> tuple[float, float, float]:
+    """The three figures of one run in percent, ordered as ``FIGURES``; the first is NaN if nothing was held out."""
+    test, holdout = 100 * run.column("test_accuracy"), run.column("holdout_accuracy")
+    chosen = np.nan if np.isnan(holdout).any() else test[np.argmax(holdout)]
+    return chosen, test[-1], test.max()
+
+
+def mean_and_sd(percent: np.ndarray) -> str:
+    """Mean and standard deviation over seeds, the latter if there are several; '-' if a seed lacks the figure."""
+    if np.isnan(percent).any():
+        return "-"
+    mean = f"{percent.mean():.2f}"
+    return mean if len(percent) == 1 else f"{mean} ± {percent.std(ddof=1):.2f}"
+
+
+def authors_row() -> list[str]:
+    """The authors' row: one run, no held-out digits."""
+    log = read_authors_log()
+    percent = {row["figure"]: row["test_accuracy_percent"] for row in log}
+    (epochs,) = (row["epoch"] for row in log if row["figure"] == "last epoch")
+    return ["log of the authors' program", "1", epochs, *(percent.get(figure, "-") for figure in FIGURES)]
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Hm2bpError as error:
+        sys.exit(f"error: {error}")

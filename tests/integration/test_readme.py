@@ -1,0 +1,27 @@
+"""The README's Python samples run, in the order in which they stand."""
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_python_samples(capsys):
+    samples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(samples) == 3
+    scope = {}
+    exec(samples[0], scope)
+    network, record = scope["network"], scope["record"]
+    assert "635,200" in capsys.readouterr().out
+    assert scope["history"][0]["test_accuracy"] > 0.5
+    assert record.counts(1).shape == (4, 10) and record.dense(0).shape == (4, 400, 800)
+    assert [g.shape for g in scope["grads"]] == [w.shape for w in network.weights]
+    exec(samples[1], scope)
+    assert scope["trace"].u.shape == (10, 4 * 400)
+    assert np.mean(scope["record"].dense(0) == record.dense(0)) > 0.999
+    exec(samples[2], scope)
+    assert scope["neuron"].state_variables == ("I", "h", "u")
+    plt.close("all")
