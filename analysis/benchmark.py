@@ -135,11 +135,11 @@ def draw(table, out) -> None:
             ax.plot(x, [float(row[key]) for row in points], "o-", color=colour, markersize=4)
             ax.plot(float(base[name]), float(base[key]), "o", markersize=9, fillstyle="none", color="0.3")
             ax.grid(color="0.9")
-        # values are doubled from one to the next, more or less
-        axes[0, column].set_xscale("log")
-        axes[0, column].set_xticks(x, labels=[f"{value:g}" for value in x])
-        axes[0, column].minorticks_off()
-        axes[-1, column].set_xlabel(label)
+        lowest = axes[-1, column]  # its ticks are those of the whole column
+        lowest.set_xscale("log")
+        lowest.set_xticks(x, labels=[f"{value:g}" for value in x], fontsize=9)
+        lowest.minorticks_off()
+        lowest.set_xlabel(label)
     for ax, key in zip(axes[:, 0], ROWS, strict=True):
         ax.set(ylabel=ROWS[key], ylim=(0, 1.1 * max(float(row[key]) for row in rows)))
     figure.suptitle(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
+from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeRecord
@@ -40,7 +41,8 @@ def learning_curve(history, ax=None):
             lines += ax.plot(epochs, percent, "o-", color=colour, markersize=4, label=label)
     ax.set(xlabel="epoch", ylabel="accuracy (%)")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(frameon=False)
+    if lines:
+        ax.legend(frameon=False)
     return lines
 
 
@@ -58,13 +60,18 @@ def raster(network: SpikingNetwork, record: SpikeRecord, sample: int = 0, ax=Non
     -------
     list of PathCollection
         One a population, input first.
+
+    Raises
+    ------
+    SpikeError
+        If the record has no such sample.
     """
+    one_sample = _select(record, sample)
     ax = _axes(ax, (7.0, 5.0))
     artists, ticks = [], []
-    for band, population in enumerate([record.input, *record.layers]):
-        mine = population.samples == sample
-        times = population.steps[mine] * network.dt * 1e3
-        height = band + 0.05 + 0.9 * (population.neurons[mine] + 0.5) / population.n_neurons
+    for band, population in enumerate([one_sample.input, *one_sample.layers]):
+        times = population.steps * network.dt * 1e3
+        height = band + 0.05 + 0.9 * (population.neurons + 0.5) / population.n_neurons
         few = population.n_neurons <= 100
         artists.append(
             ax.scatter(
@@ -96,10 +103,20 @@ def spsp_map(network: SpikingNetwork, record: SpikeRecord, layer: int, neuron: i
     Returns
     -------
     AxesImage
+
+    Raises
+    ------
+    SpikeError, ConfigurationError
+        If there is no such sample, layer or neuron.
+    ShapeError
+        If the record is not of this network.
     """
-    ax = _axes(ax, (5.0, 4.2))
     one_sample = _select(record, sample)
-    values = spsp(network, one_sample, layer)[0, neuron]
+    by_neuron = spsp(network, one_sample, layer)[0]
+    if not 0 <= neuron < len(by_neuron):
+        raise ConfigurationError(f"layer {layer} has neurons 0..{len(by_neuron) - 1}, found neuron {neuron!r}")
+    values = by_neuron[neuron]
+    ax = _axes(ax, (5.0, 4.2))
     shape = network.shape_before(layer)
     is_image = len(shape) == 3 and shape[-1] == 1
     if is_image:

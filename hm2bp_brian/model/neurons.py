@@ -23,7 +23,7 @@ class NeuronModel:
     Parameters
     ----------
     equations : str
-        Brian2 equations. Every presentation starts with all differential variables at 0, as if no spike had ever been.
+        Brian2 equations. Every presentation starts with all variables at 0, as if no spike had ever been.
     threshold : str
         Condition of a spike; ``v_th`` in it is the threshold of the neuron's layer.
     reset : str
@@ -116,6 +116,13 @@ class NeuronModel:
     def state_variables(self) -> tuple[str, ...]:
         """Names of the differential variables, sorted."""
         return tuple(sorted(self._parsed.diff_eq_names))
+
+    @property
+    def changing_variables(self) -> tuple[str, ...]:
+        """Names of all variables that a presentation may change: those, and parameters not marked ``(constant)``."""
+        parameters = self._parsed.parameter_names
+        changing = {p for p in parameters if not {"constant", "shared"} & set(self._parsed[p].flags)}
+        return tuple(sorted(self._parsed.diff_eq_names | changing))
 
     def dimension_of(self, variable: str):
         """Dimension of a variable of the equations."""

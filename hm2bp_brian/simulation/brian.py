@@ -22,6 +22,7 @@ from hm2bp_brian.encoding.poisson import bernoulli_spikes
 from hm2bp_brian.errors import ShapeError
 from hm2bp_brian.learning.gradients import NumpyAdjoint
 from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 
@@ -62,7 +63,7 @@ class BrianNetwork:
         group = model.brian_group(
             self.spiking_network.size(layer), self.spiking_network.thresholds[layer], name=f"layer_{layer}", **common
         )
-        self._reset_between_samples(group, codeobj_class)
+        self._reset_between_samples(group, model, codeobj_class)
         pre = self.objects["input" if layer == 0 else f"layer_{layer - 1}"]
         weight_equation = SingleEquation(PARAMETER, "weight", dimensions=model.weight_dimension, var_type=FLOAT)
         synapses = Synapses(
@@ -89,17 +90,15 @@ class BrianNetwork:
             self.objects[f"lateral_{layer}"] = lateral
         self.objects[f"spikes_{layer}"] = SpikeMonitor(group, name=f"spikes_{layer}", codeobj_class=codeobj_class)
 
-    def _reset_between_samples(self, group: NeuronGroup, codeobj_class) -> None:
+    def _reset_between_samples(self, group: NeuronGroup, model: NeuronModel, codeobj_class) -> None:
         # not_refractory first: variables marked (unless refractory) can't be written before
-        refractory = ["not_refractory = True", "lastspike = -1e4*second"] if "lastspike" in group.variables else []
-        states = [
-            f"{name} = 0*{name}_unit" if not group.variables[name].dim.is_dimensionless else f"{name} = 0"
-            for name in sorted(group.equations.diff_eq_names)
-        ]
-        units = {f"{n}_unit": Quantity(1.0, dim=group.variables[n].dim) for n in group.equations.diff_eq_names}
-        group.namespace.update(units)
+        lines = ["not_refractory = True", "lastspike = -1e4*second"] if model.refractory else []
+        for name in model.changing_variables:
+            zero = f"zero_{name}"
+            group.namespace[zero] = Quantity(0.0, dim=model.dimension_of(name))
+            lines.append(f"{name} = {zero}")
         group.run_regularly(
-            "\n".join(refractory + states),
+            "\n".join(lines),
             dt=self.spiking_network.n_steps * self._dt,
             when="start",
             name=f"{group.name}_presentation",

@@ -46,8 +46,8 @@ def main(quick: bool = False, out=None, histories=HISTORIES) -> Path:
     """
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     ax = figure.subplots()
-    for (recipe, runs), colour in zip(read_histories(histories).items(), COLOURS, strict=False):
-        draw_runs(ax, recipe, runs[:1] if quick else runs, colour)
+    for recipe, runs in read_histories(histories).items():
+        draw_runs(ax, recipe, runs[:1] if quick else runs, COLOURS[RECIPES.index(recipe)])
     draw_authors(ax)
     ax.set_xscale("log")
     ax.set_xticks([1, 2, 5, 10, 20, 50, 100, 200], labels=["1", "2", "5", "10", "20", "50", "100", "200"])

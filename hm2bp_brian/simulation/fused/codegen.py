@@ -115,51 +115,48 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     """
     with _default_float(np.dtype(dtype).type):
         group = neuron.brian_group(n_neurons, v_th, name="fused*", dtype=dtype, dt=dt * second)
-        _refuse_what_cannot_be_tiled(neuron, group)
         group._network = "fused"  # it will never run: keeps Brian2 from warning that it was forgotten
-        runners = {
-            "update": (group.state_updater, ()),
-            "threshold": (group.thresholder["spike"], ()),
-            "reset": (group.resetter["spike"], ("not_refractory",)),
+        _refuse_what_cannot_be_tiled(neuron, group)
+        blocks = {
+            "update": _code_object(group, group.state_updater),
+            "threshold": _code_object(group, group.thresholder["spike"]),
+            "reset": _code_object(group, group.resetter["spike"], override_conditional_write=["not_refractory"]),
         }
-        blocks = {name: _code_object(group, *runner) for name, runner in runners.items()}
-    variables = {k: v for block in blocks.values() for k, v in block.variables.items()}
-    variables["v_th"] = group.variables["v_th"]
-    if neuron.refractory:
-        variables |= {k: group.variables[k] for k in ("lastspike", "not_refractory")}
+    variables = {name: group.variables[name] for name in _always_present(neuron)}
+    for block in blocks.values():
+        variables |= block.variables
     arrays = [v for _, v in sorted(variables.items()) if isinstance(v, ArrayVariable) and v.name not in ("t", "dt")]
-    for variable in arrays:
-        if variable.scalar:
-            raise EngineError(
-                f"engine 'fused' can't run the shared variable '{variable.name}'; make it a parameter of NeuronModel, "
-                "or use engine='brian2'"
-            )
     constants = [v for _, v in sorted(variables.items()) if isinstance(v, Constant)]
-    written = set(neuron.state_variables) | {"lastspike", "not_refractory"}
-    lines = "\n".join(block.code.vector_lines for block in blocks.values())
-    source = FusedCodeObject.struct_template.render(
-        blocks={name: block.code for name, block in blocks.items()},
-        universal_support=CPPCodeGenerator.universal_support_code,
-        arrays=[
-            {
-                "name": v.name,
-                "type": _c_type(v.dtype),
-                "written": v.name in written or f"_array_{v.name}[_idx] =" in lines,
-            }
-            for v in arrays
-        ],
-        constants=[{"name": v.name, "type": _c_type(np.asarray(v.value).dtype)} for v in constants],
-        uses_refractory=bool(neuron.refractory),
-    )
-    defines = f"#define SYNAPTIC _array_{neuron.synaptic_variable}\n#define N_VARIABLES {len(neuron.state_variables)}\n"
+    _refuse_shared_variables(arrays)
     return NeuronCode(
-        defines + source,
+        _source(neuron, blocks, arrays, constants),
         tuple(np.ascontiguousarray(v.get_value()) for v in arrays),
         np.array([float(v.value) for v in constants]),
     )
 
 
-def _code_object(group, runner, override_conditional_write) -> FusedCodeObject:
+def _always_present(neuron: NeuronModel) -> list[str]:
+    """State that the kernels touch themselves, or start anew in each presentation."""
+    return [*neuron.changing_variables, "v_th", *(["lastspike", "not_refractory"] if neuron.refractory else [])]
+
+
+def _source(neuron: NeuronModel, blocks, arrays, constants) -> str:
+    written = {*neuron.changing_variables, "lastspike", "not_refractory"}
+    struct = FusedCodeObject.struct_template.render(
+        blocks={name: block.code for name, block in blocks.items()},
+        universal_support=CPPCodeGenerator.universal_support_code,
+        arrays=[{"name": v.name, "type": _c_type(v.dtype), "written": v.name in written} for v in arrays],
+        constants=[{"name": v.name, "type": _c_type(np.asarray(v.value).dtype)} for v in constants],
+        uses_refractory=bool(neuron.refractory),
+    )
+    defines = [
+        f"#define SYNAPTIC _array_{neuron.synaptic_variable}",
+        f"#define N_VARIABLES {len(neuron.state_variables)}",
+    ]
+    return "\n".join([*defines, struct])
+
+
+def _code_object(group, runner, override_conditional_write=()) -> FusedCodeObject:
     runner.update_abstract_code(run_namespace={})
     return create_runner_codeobj(
         group,
@@ -199,3 +196,12 @@ def _refuse_what_cannot_be_tiled(neuron: NeuronModel, group) -> None:
             f"engine 'fused' can't add spikes to '{neuron.synaptic_variable}', which stands still in the refractory "
             f"time{advice}"
         )
+
+
+def _refuse_shared_variables(arrays) -> None:
+    for variable in arrays:
+        if variable.scalar:
+            raise EngineError(
+                f"engine 'fused' can't run the shared variable '{variable.name}'; make it a parameter of NeuronModel, "
+                "or use engine='brian2'"
+            )

@@ -50,6 +50,12 @@ NEURONS = {
     "one value a neuron": lambda n: NeuronModel(
         "du/dt = (I - u)/tau_m : 1\ndI/dt = -I/(5*ms) : 1", method="euler", tau_m=np.linspace(5, 40, n) * ms
     ),
+    "moving threshold": lambda n: NeuronModel(
+        "du/dt = (I - u)/(10*ms) : 1\ndI/dt = -I/(5*ms) : 1\nraised : 1",
+        threshold="u > v_th + raised",
+        reset="u = 0\nraised += 0.1",
+        method="euler",
+    ),
     "soft reset": lambda n: NeuronModel(
         "du/dt = (I - u)/(10*ms) : 1\ndI/dt = -I/(5*ms) : 1", reset="u -= v_th", method="euler"
     ),
