@@ -224,12 +224,13 @@ RECIPES = [
     Recipe(
         name="mnist-mlp",
         layers=(
-            Dense(800, threshold=20.0, initializer=Uniform(0.5)),
+            Dense(800, threshold=10.0, initializer=Uniform(0.5)),
             Dense(10, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(0.5)),
         ),
-        optimizer=Adam(0.005, schedule=ExponentialDecay(0.9)),
-        augmentation=Augmentation(shift=1),
+        optimizer=Adam(0.006, schedule=Cosine(40, final=0.01)),
+        augmentation=Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0),
         averaging=0.998,
+        epochs=40,
     ),
     Recipe(
         name="mnist-mlp-paper",
