@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"hm2bp: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("hm2bp: interrupted", file=sys.stderr)
+        print("hm2bp: interrupted; finished epochs are kept, go on with --resume", file=sys.stderr)
         return 130
     return 0
 

@@ -177,7 +177,7 @@ def test_interrupted_training_can_be_resumed(monkeypatch, tmp_path, capsys):
     # an epoch has 4 runs to train and 1 to evaluate
     monkeypatch.setattr(MemorylessSimulator, "interrupt_at", 8)
     assert run("train", "tiny", "--out", "a") == 130
-    assert capsys.readouterr().err == "hm2bp: interrupted\n"
+    assert capsys.readouterr().err == "hm2bp: interrupted; finished epochs are kept, go on with --resume\n"
     assert len(History.from_csv(tmp_path / "a" / "history.csv")) == 1
     monkeypatch.setattr(MemorylessSimulator, "interrupt_at", None)
     assert run("train", "tiny", "--out", "a", "--resume") == 0
