@@ -24,6 +24,7 @@ SMALL = dataclasses.replace(
     loss=SpikeCountLoss(15, 2, 2),
     batch_size=20,
     averaging=0.9,
+    augmentation=Augmentation(shift=1),
     optimizer=Adam(0.01, schedule=ExponentialDecay(0.9)),
 )
 

@@ -8,7 +8,7 @@ from tiny_training import tiny_dataset
 from hm2bp_brian.encoding import Augmentation, BernoulliEncoder
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.losses import SpikeCountLoss
-from hm2bp_brian.learning.optimizers import SGD, Adam, Cosine, ExponentialDecay
+from hm2bp_brian.learning.optimizers import SGD, Adam, Cosine
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.training import recipes
@@ -45,7 +45,7 @@ def test_mnist_mlp_is_the_experiment_that_was_measured():
     recipe = recipes.get("mnist-mlp")
     network = recipe.make_network((28, 28, 1))
     assert [w.shape for w in network.weights] == [(784, 800), (800, 10)]
-    assert network.thresholds == [20.0, 8.0]
+    assert network.thresholds == [10.0, 8.0]
     assert (network.n_steps, network.dt) == (400, 1e-3)
     assert [layer.lateral_inhibition for layer in network.layers] == [0.0, 1.0]
     assert 0.49 < np.abs(network.weights[0]).max() <= 0.5
@@ -54,10 +54,10 @@ def test_mnist_mlp_is_the_experiment_that_was_measured():
         (0.064, 0.008, 0.003, "euler")
     )
     assert recipe.loss == SpikeCountLoss(35, 5, 5)
-    assert recipe.optimizer == Adam(0.005, schedule=ExponentialDecay(0.9))
+    assert recipe.optimizer == Adam(0.006, schedule=Cosine(40, final=0.01))
     assert recipe.encoder == BernoulliEncoder(5.5)
-    assert (recipe.batch_size, recipe.epochs, recipe.averaging) == (50, 15, 0.998)
-    assert recipe.augmentation == Augmentation(shift=1)
+    assert (recipe.batch_size, recipe.epochs, recipe.averaging) == (50, 40, 0.998)
+    assert recipe.augmentation == Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0)
     assert recipe.regularizer is None
 
 
