@@ -111,16 +111,20 @@ def gradients(
     for layer in range(last, -1, -1):
         v_th_pre = network.thresholds[layer - 1] if layer else None
         pre = record.presynaptic(layer)
-        weights, linear_map, v_th = network.weights[layer], network.linear_map(layer), network.thresholds[layer]
-        total, delta_pre = engine.backward_layer(pre, post, weights, linear_map, v_th, delta, factor, v_th_pre)
+        connection, weights = network.connections[layer], network.weights[layer]
+        linear_map, v_th = network.linear_map(layer), network.thresholds[layer]
+        total, delta_pre = engine.backward_layer(
+            connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre
+        )
         arrays.insert(0, total / record.n_samples)
         if layer:
             post, delta, factor = pre, delta_pre, np.ones_like(delta_pre)
             deltas.insert(0, delta)
     value = float((losses * sample_weights).mean())
     if regularizer is not None:
-        arrays = [array + regularizer.gradient(w) for array, w in zip(arrays, network.weights, strict=True)]
-        value += sum(regularizer.value(w) for w in network.weights)
+        pairs = zip(arrays, network.weights, strict=True)
+        arrays = [array + regularizer.gradient(w) if w.size else array for array, w in pairs]
+        value += sum(regularizer.value(w) for w in network.weights if w.size)
     return Gradients(tuple(arrays), value, tuple(deltas))
 
 
@@ -137,14 +141,18 @@ def _checked_sample_weights(sample_weights, n_samples: int) -> np.ndarray:
     return sample_weights
 
 
-def adjoint_layer(pre: SpikeBatch, post: SpikeBatch, weights, linear_map, v_th, delta, factor, v_th_pre):
+def adjoint_layer(connection, pre: SpikeBatch, post: SpikeBatch, weights, linear_map, v_th, delta, factor, v_th_pre):
     """Backward pass of one layer, by the adjoint of its neurons' dynamics.
+
+    Windows are unrolled into a matrix of all pairs: simple, and slow for large maps.
 
     Parameters
     ----------
+    connection : AllToAll or Windows
     pre, post : SpikeBatch
         Spikes of the population before the layer, and of the layer.
-    weights : array (n_pre, n_post)
+    weights : array
+        Of the connection's ``weight_shape``.
     linear_map : LinearMap
         State update of the layer's neurons.
     v_th : float
@@ -158,11 +166,11 @@ def adjoint_layer(pre: SpikeBatch, post: SpikeBatch, weights, linear_map, v_th, 
 
     Returns
     -------
-    gradient_sum : float64 array (n_pre, n_post)
-        Sum over the samples of delta_i kappa_i e_{i|j} times the factor.
+    gradient_sum : float64 array like ``weights``
+        Sum over the samples, and over the connections that share a weight, of delta_i kappa_i e_{i|j} times the factor.
     delta_pre : float64 array (n_samples, n_pre) or None
     """
-    weights = np.asarray(weights, dtype=np.float64)
+    weights = connection.unroll(np.asarray(weights, dtype=np.float64))
     gradient_sum = np.zeros(weights.shape)
     delta_pre = None if v_th_pre is None else np.zeros((pre.n_samples, pre.n_neurons))
     for sample in np.flatnonzero(np.any(delta, axis=1)):
@@ -175,7 +183,7 @@ def adjoint_layer(pre: SpikeBatch, post: SpikeBatch, weights, linear_map, v_th, 
             both_fired = (o_pre > 0)[:, None] & (o_post > 0)
             ratio = np.where(both_fired, e / np.maximum(o_pre, 1)[:, None], SILENT_DELTA_RATIO)
             delta_pre[sample] = (weights * ratio) @ delta[sample] / v_th_pre
-    return gradient_sum, delta_pre
+    return connection.fold(gradient_sum), delta_pre
 
 
 def _kappa_ratios(weights: np.ndarray, e: np.ndarray, o_post: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ class WeightLimit:
                 raise ConfigurationError(f"WeightLimit.{name} must be finite and {bound}, found {value!r}")
 
     def gradient(self, weights) -> np.ndarray:
-        """The gradient, float64, of the shape of ``weights`` (n_pre, n_post)."""
+        """The gradient, float64, of the shape of ``weights``, whose last axis is the neuron (or channel) i."""
         weights = np.asarray(weights, dtype=np.float64)
         return self.strength * self.beta * weights / self.limit * np.exp(self.beta * (self._mean_square(weights) - 1.0))
 
@@ -60,7 +60,7 @@ class WeightLimit:
         """
         weights = np.asarray(weights, dtype=np.float64)
         excess = np.exp(-self.beta) * np.expm1(self.beta * self._mean_square(weights))
-        return float(self.strength * len(weights) * self.limit / 2 * excess.sum())
+        return float(self.strength * (weights.size // weights.shape[-1]) * self.limit / 2 * excess.sum())
 
     def _mean_square(self, weights: np.ndarray) -> np.ndarray:
-        return ((weights / self.limit) ** 2).mean(axis=0)
+        return ((weights / self.limit) ** 2).mean(axis=tuple(range(weights.ndim - 1)))

@@ -67,7 +67,7 @@ class Windows:
         return (self.size, self.size, self.input_shape[2], self.output_shape[2]) if self.shared_kernel else (0,)
 
     def synapses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """One entry a connection, sorted by presynaptic neuron: ``(pre, post, index)``; no index where weights are 1."""
+        """One entry a connection, sorted by presynaptic neuron: ``(pre, post, index)``; index None if weights are 1."""
         height, width, c_in = self.input_shape
         rows, columns, c_out = self.output_shape
         channels = (c_in, c_out) if self.shared_kernel else (c_in, 1)

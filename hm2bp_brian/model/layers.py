@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
-from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.errors import ConfigurationError, ShapeError
+from hm2bp_brian.model.connections import AllToAll, Windows
 from hm2bp_brian.model.initializers import Uniform
 
 
@@ -37,17 +39,127 @@ class Dense:
     initializer: Uniform = field(default_factory=Uniform)
 
     def __post_init__(self):
-        if isinstance(self.units, bool) or not isinstance(self.units, int | np.integer) or self.units < 1:
-            raise ConfigurationError(f"Dense.units must be a positive integer, found {self.units!r}")
+        _check_count("Dense.units", self.units, 1)
         if not np.isfinite(self.lateral_inhibition) or self.lateral_inhibition < 0:
             raise ConfigurationError(
                 f"Dense.lateral_inhibition is a strength and must be finite and >= 0, found {self.lateral_inhibition!r}"
             )
 
-    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the layer's population."""
-        return (int(self.units),)
+    def connect(self, input_shape: tuple[int, ...]) -> AllToAll:
+        """The layer's connections to a population of the given shape, which is flattened."""
+        return AllToAll(input_shape, (int(self.units),))
 
-    def weight_shape(self, input_shape: tuple[int, ...]) -> tuple[int, int]:
-        """Shape of the layer's weights, ``(n_pre, n_post)``."""
-        return int(np.prod(input_shape)), int(self.units)
+
+@dataclass(frozen=True)
+class Conv2D:
+    """A convolution: each neuron receives a square window of the map before, by a kernel that all positions share.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the layer's map.
+    kernel_size : int
+    threshold : float or Quantity
+        The layer's ``v_th``.
+    padding : int
+        Silent neurons added on each side of the input.
+    stride : int
+    initializer : Uniform
+
+    Raises
+    ------
+    ConfigurationError
+        If a number is not a suitable integer.
+    ShapeError
+        On connection: if the input is no map (height, width, channels), or smaller than the kernel.
+    """
+
+    channels: int
+    kernel_size: int
+    threshold: object
+    padding: int = 0
+    stride: int = 1
+    initializer: Uniform = field(default_factory=Uniform)
+    lateral_inhibition: ClassVar[float] = 0.0
+
+    def __post_init__(self):
+        for name, least in (("channels", 1), ("kernel_size", 1), ("padding", 0), ("stride", 1)):
+            _check_count(f"Conv2D.{name}", getattr(self, name), least)
+        if self.padding >= self.kernel_size:
+            raise ConfigurationError(
+                f"Conv2D.padding must be smaller than kernel_size = {self.kernel_size}, found {self.padding}"
+            )
+
+    def connect(self, input_shape: tuple[int, ...]) -> Windows:
+        """The layer's connections to a map of the given shape."""
+        height, width, _ = _map_shape("Conv2D", input_shape)
+        rows, columns = ((n + 2 * self.padding - self.kernel_size) // self.stride + 1 for n in (height, width))
+        if rows < 1 or columns < 1:
+            raise ShapeError(
+                f"Conv2D: the kernel of size {self.kernel_size} does not fit into a map of {height} x {width} with "
+                f"padding {self.padding}; take a smaller kernel_size or more padding"
+            )
+        output_shape = (rows, columns, int(self.channels))
+        return Windows(input_shape, output_shape, self.kernel_size, self.stride, self.padding, shared_kernel=True)
+
+
+@dataclass(frozen=True)
+class SumPool2D:
+    """Spiking pooling: a neuron a window and channel, with fixed weight 1 from each neuron of its window.
+
+    A last window that reaches over the map's border is cut off there.
+
+    Parameters
+    ----------
+    size : int
+    threshold : float or Quantity
+        The layer's ``v_th``.
+    stride : int, optional
+        ``size`` if not given: windows side by side.
+
+    Raises
+    ------
+    ConfigurationError
+        If a number is no positive integer, or ``stride`` larger than ``size``.
+    ShapeError
+        On connection: if the input is no map (height, width, channels), or smaller than the window.
+    """
+
+    size: int
+    threshold: object
+    stride: int | None = None
+    lateral_inhibition: ClassVar[float] = 0.0
+
+    def __post_init__(self):
+        _check_count("SumPool2D.size", self.size, 1)
+        if self.stride is not None:
+            _check_count("SumPool2D.stride", self.stride, 1)
+            if self.stride > self.size:
+                raise ConfigurationError(
+                    f"SumPool2D.stride must be at most size = {self.size}, or neurons would be skipped; "
+                    f"found {self.stride}"
+                )
+
+    def connect(self, input_shape: tuple[int, ...]) -> Windows:
+        """The layer's connections to a map of the given shape."""
+        height, width, channels = _map_shape("SumPool2D", input_shape)
+        if self.size > min(height, width):
+            raise ShapeError(f"SumPool2D: the window of size {self.size} is larger than the map of {height} x {width}")
+        stride = self.stride or self.size
+        rows, columns = (-(-(n - self.size) // stride) + 1 for n in (height, width))
+        return Windows(input_shape, (rows, columns, channels), self.size, stride, 0, shared_kernel=False)
+
+
+def _check_count(name: str, value, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        kind = "a positive integer" if least == 1 else f"an integer >= {least}"
+        raise ConfigurationError(f"{name} must be {kind}, found {value!r}")
+
+
+def _map_shape(layer: str, input_shape: tuple[int, ...]) -> tuple[int, int, int]:
+    if len(input_shape) != 3:
+        raise ShapeError(
+            f"{layer} needs a map of shape (height, width, channels) before it, found {input_shape}; images without "
+            "channels get one by images[..., None]"
+        )
+    return input_shape

@@ -71,8 +71,8 @@ class SpikingNetwork:
         Time step in seconds.
     n_steps : int
         Steps in one presentation.
-    shapes : list of tuple
-        Shape of each layer's population.
+    connections : list of AllToAll or Windows
+        What each layer receives from the population before.
 
     Raises
     ------
@@ -93,34 +93,42 @@ class SpikingNetwork:
                 raise ConfigurationError(f"neuron must be a NeuronModel such as LIF(...), found {model!r}")
         self.seed = int(seed)
         self.dt, self.n_steps = _time_axis(dt, duration)
-        self.shapes = []
+        self.connections = []
         for number, layer in enumerate(self.layers):
-            self.shapes.append(layer.output_shape(self.shape_before(number)))
+            self.connections.append(layer.connect(self.shape_before(number)))
             self.neurons[number].check_size(self.size(number))
         self.thresholds = [
             to_float(f"threshold of layer {number}", layer.threshold, model.threshold_dimension)
             for number, (layer, model) in enumerate(zip(self.layers, self.neurons, strict=True))
         ]
         generator = np.random.default_rng(self.seed)
-        self.weights = [
-            layer.initializer(
-                layer.weight_shape(self.shape_before(number)),
-                to_float(f"initial limit of layer {number}", layer.initializer.limit, model.weight_dimension),
-                generator,
-            )
-            for number, (layer, model) in enumerate(zip(self.layers, self.neurons, strict=True))
-        ]
+        self.weights = [self._initial_weights(number, generator) for number in range(len(self.layers))]
         self._linear_maps: dict[int, LinearMap] = {}
 
     @property
     def weights(self) -> WeightList:
-        """Weights, one array a layer, in the base unit of the synaptic variable; dense: ``(n_pre, n_post)``."""
+        """Weights, one array a layer, in the base unit of the synaptic variable.
+
+        Dense: ``(n_pre, n_post)``; convolution: ``(k, k, c_in, c_out)``; pooling, whose weights are fixed: ``(0,)``.
+        """
         return self._weights
 
     @weights.setter
     def weights(self, arrays):
-        shapes = [layer.weight_shape(self.shape_before(number)) for number, layer in enumerate(self.layers)]
-        self._weights = WeightList(shapes, arrays)
+        self._weights = WeightList([connection.weight_shape for connection in self.connections], arrays)
+
+    def _initial_weights(self, number: int, generator: np.random.Generator) -> np.ndarray:
+        shape = self.connections[number].weight_shape
+        if 0 in shape:
+            return np.zeros(shape, dtype=np.float32)
+        initializer, dimension = self.layers[number].initializer, self.neurons[number].weight_dimension
+        limit = to_float(f"initial limit of layer {number}", initializer.limit, dimension)
+        return initializer(shape, limit, generator)
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shape of each layer's population."""
+        return [connection.output_shape for connection in self.connections]
 
     def shape_before(self, layer: int) -> tuple[int, ...]:
         """Shape of the population that layer ``layer`` receives."""

@@ -44,6 +44,7 @@ class BrianNetwork:
         self.dtype = np.dtype(dtype)
         self.objects: dict[str, BrianObject] = {}
         self._dt = spiking_network.dt * second
+        self._synapses = [connection.synapses() for connection in spiking_network.connections]
         no_spikes = np.zeros(0, dtype=int)
         n_inputs = int(np.prod(spiking_network.input_shape))
         self.objects["input"] = SpikeGeneratorGroup(
@@ -74,7 +75,8 @@ class BrianNetwork:
             name=f"synapses_{layer}",
             **common,
         )
-        synapses.connect()
+        i, j, _ = self._synapses[layer]
+        synapses.connect(i=i, j=j)
         self.objects |= {f"layer_{layer}": group, f"synapses_{layer}": synapses}
         if spec.lateral_inhibition:
             lateral = Synapses(
@@ -108,7 +110,10 @@ class BrianNetwork:
     def set_weights(self, weights) -> None:
         """Write one array a layer into the Synapses, in the base unit of the synaptic variable."""
         for layer, array in enumerate(weights):
-            self[f"synapses_{layer}"].variables["weight"].set_value(np.asarray(array, dtype=self.dtype).ravel())
+            _, _, index = self._synapses[layer]
+            values = np.ones(1) if index is None else np.asarray(array, dtype=self.dtype).ravel()[index]
+            synapses = self[f"synapses_{layer}"]
+            synapses.variables["weight"].set_value(np.broadcast_to(values, len(synapses)).astype(self.dtype))
 
     def set_input(self, batch: SpikeBatch) -> None:
         """Let the input group fire the spikes of a batch, its samples one after the other, from the present time on.

@@ -25,8 +25,11 @@ def _int64(*values: int) -> list[ctypes.c_int64]:
     return [ctypes.c_int64(value) for value in values]
 
 
-def lists_from_bits(bits: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
-    """Set bits of each row of ``bits`` (..., n_words): ``(indices, offsets)`` of compressed rows."""
+def lists_from_bits(bits: np.ndarray, threads: int, channels: int = 1, stripe: int = 1):
+    """Set bits of each row of ``bits`` (..., n_words): ``(indices, offsets)`` of compressed rows.
+
+    Of each ``stripe`` bits the first ``channels`` are in use; the others are not counted in the indices.
+    """
     n_words = bits.shape[-1]
     n_rows = bits.size // n_words
     offsets = np.zeros(n_rows + 1, dtype=np.int64)
@@ -34,7 +37,8 @@ def lists_from_bits(bits: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndar
     _library().count_bits(pointer(bits), *rows, pointer(offsets[1:]), threads)
     np.cumsum(offsets, out=offsets)
     indices = np.empty(offsets[-1], dtype=np.int32)
-    _library().expand_bits(pointer(bits), *rows, pointer(offsets), pointer(indices), threads)
+    places = _int64(channels, stripe)
+    _library().expand_bits(pointer(bits), *rows, *places, pointer(offsets), pointer(indices), threads)
     return indices, offsets
 
 
@@ -56,9 +60,9 @@ def transpose_lists(
     return out_indices, out_offsets
 
 
-def batch_from_bits(bits: np.ndarray, shape: tuple[int, ...], threads: int) -> SpikeBatch:
-    """Spikes from bits (n_samples, n_steps, n_words), bit i of a step being neuron i."""
-    neurons, offsets = lists_from_bits(bits, threads)
+def batch_from_bits(bits: np.ndarray, shape: tuple[int, ...], threads: int, channels: int = 1, stripe: int = 1):
+    """SpikeBatch from bits (n_samples, n_steps, n_words) of each step; see ``lists_from_bits``."""
+    neurons, offsets = lists_from_bits(bits, threads, channels, stripe)
     n_samples, n_steps, _ = bits.shape
     trains = transpose_lists(neurons, offsets, n_samples, int(np.prod(shape)), threads)
     return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, shape, trains)

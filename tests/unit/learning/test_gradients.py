@@ -207,9 +207,11 @@ def test_another_engine_can_do_the_backward_pass():
     calls = []
 
     class Doubled(NumpyAdjoint):
-        def backward_layer(self, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
+        def backward_layer(self, connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
             calls.append((weights.shape, v_th, v_th_pre, factor.shape))
-            gradient, delta_pre = adjoint_layer(pre, post, weights, linear_map, v_th, delta, factor, v_th_pre)
+            gradient, delta_pre = adjoint_layer(
+                connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre
+            )
             return 2 * gradient, delta_pre
 
     once, twice = gradients(network, record, [0, 1, 2]), gradients(network, record, [0, 1, 2], engine=Doubled())

@@ -8,23 +8,24 @@ struct PostLayer {
     const int32_t *steps;   // of each neuron's spikes, rising
     const int64_t *trains;  // (n_samples * n_post + 1)
     int64_t n_steps, n_post;
+    Layout layout;
     const scalar *active, *refractory;  // (n_post, K, K): x(t+1) = A x(t)
     int64_t membrane, synaptic, refractory_steps;
 };
 
-// The matrices of one tile, lane by lane; 0 past the layer's edge.
+// The matrices of one tile, lane by lane; 0 in padding.
 template <int W, int K>
 struct TileMatrices {
-    int64_t first, n_lanes;
+    int64_t neuron[W];  // of each lane, -1 where it is padding
     alignas(64) scalar active[K * K * W], refractory[K * K * W];
 
-    TileMatrices(const PostLayer &post, int64_t tile) : first(tile * W) {
-        n_lanes = post.n_post - first < W ? post.n_post - first : W;
+    TileMatrices(const PostLayer &post, int64_t tile) {
+        for (int lane = 0; lane < W; lane++) neuron[lane] = post.layout.neuron(tile * W + lane);
         for (int entry = 0; entry < K * K; entry++)
             for (int lane = 0; lane < W; lane++) {
-                const int64_t index = (first + lane) * K * K + entry;
-                active[entry * W + lane] = lane < n_lanes ? post.active[index] : 0;
-                refractory[entry * W + lane] = lane < n_lanes ? post.refractory[index] : 0;
+                const int64_t index = neuron[lane] * K * K + entry;
+                active[entry * W + lane] = neuron[lane] < 0 ? 0 : post.active[index];
+                refractory[entry * W + lane] = neuron[lane] < 0 ? 0 : post.refractory[index];
             }
     }
 };
@@ -38,8 +39,9 @@ static void adjoint(const PostLayer &post, int64_t sample, const TileMatrices<W,
                     scalar *counts) {
     memset(phase, 0, post.n_steps * W);
     for (int lane = 0; lane < W; lane++) counts[lane] = 0;
-    for (int64_t lane = 0; lane < tile.n_lanes; lane++) {
-        const int64_t train = sample * post.n_post + tile.first + lane;
+    for (int64_t lane = 0; lane < W; lane++) {
+        if (tile.neuron[lane] < 0) continue;
+        const int64_t train = sample * post.n_post + tile.neuron[lane];
         for (int64_t k = post.trains[train]; k < post.trains[train + 1]; k++) {
             const int64_t step = post.steps[k];
             phase[step * W + lane] |= FIRES;

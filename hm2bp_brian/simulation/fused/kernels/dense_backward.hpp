@@ -56,8 +56,8 @@ static void backward_sample(const Backward &b, int64_t sample, const BackwardTil
         for (int lane = 0; lane < W; lane++) tpsp[lane] += weights[pre * W + lane] * spsp[pre * W + lane];
     }
     for (int lane = 0; lane < W; lane++) {
-        const bool real = lane < tile.matrices.n_lanes, silent = counts[lane] == 0;
-        const int64_t index = sample * b.n_post + tile.matrices.first + lane;
+        const bool real = tile.matrices.neuron[lane] >= 0, silent = counts[lane] == 0;
+        const int64_t index = sample * b.n_post + tile.matrices.neuron[lane];
         delta[lane] = real ? b.delta[index] : 0;
         const scalar ratio = silent ? scalar(b.silent_kappa_ratio) * tile.weight_sum[lane] : tpsp[lane] / counts[lane];
         const scalar kappa = 1 + ratio / scalar(b.v_th);
@@ -141,7 +141,8 @@ static void all_spsps(const Backward &b, scalar *spsp, int threads) {
         for (int64_t pre = 0; pre < b.n_pre; pre++) {
             const int64_t *train = b.pre_trains + sample * b.n_pre + pre;
             sum_over_train<W>(scratch.q.data, b.pre_steps + train[0], b.pre_steps + train[1], sums);
-            memcpy(spsp + (sample * b.n_pre + pre) * b.n_post + tile.first, sums, tile.n_lanes * sizeof(scalar));
+            for (int lane = 0; lane < W; lane++)
+                if (tile.neuron[lane] >= 0) spsp[(sample * b.n_pre + pre) * b.n_post + tile.neuron[lane]] = sums[lane];
         }
     });
 }
@@ -154,8 +155,9 @@ void dense_backward(const int32_t *pre_steps, const int64_t *pre_trains, const i
                     int64_t refractory_steps, const scalar *weights, double v_th, double v_th_pre, const scalar *delta,
                     const scalar *factor, double silent_spsp, double silent_delta_ratio, double silent_kappa_ratio,
                     scalar *gradient, scalar *delta_pre, int threads) {
-    const PostLayer post{post_steps, post_trains, n_steps,  n_post,          active,
-                         refractory, membrane,    synaptic, refractory_steps};
+    const Layout layout{1, n_post, (n_post + 63) / 64 * 64};
+    const PostLayer post{post_steps, post_trains, n_steps,  n_post,   layout,
+                         active,     refractory,  membrane, synaptic, refractory_steps};
     const Backward b{pre_steps, pre_trains, post,     n_samples, n_steps, n_pre,       n_post,
                      weights,   v_th,       v_th_pre, delta,     factor,  silent_spsp, silent_delta_ratio,
                      silent_kappa_ratio};
@@ -167,8 +169,9 @@ void dense_spsp(const int32_t *pre_steps, const int64_t *pre_trains, const int32
                 const int64_t *post_trains, int64_t n_samples, int64_t n_steps, int64_t n_pre, int64_t n_post,
                 const scalar *active, const scalar *refractory, int64_t membrane, int64_t synaptic,
                 int64_t refractory_steps, scalar *spsp, int threads) {
-    const PostLayer post{post_steps, post_trains, n_steps,  n_post,          active,
-                         refractory, membrane,    synaptic, refractory_steps};
+    const Layout layout{1, n_post, (n_post + 63) / 64 * 64};
+    const PostLayer post{post_steps, post_trains, n_steps,  n_post,   layout,
+                         active,     refractory,  membrane, synaptic, refractory_steps};
     const Backward b{pre_steps, pre_trains, post, n_samples, n_steps, n_pre, n_post};
     auto run = n_post <= 16 ? all_spsps<16, N_VARIABLES> : all_spsps<64, N_VARIABLES>;
     run(b, spsp, threads);

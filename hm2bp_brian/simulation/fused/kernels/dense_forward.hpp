@@ -26,9 +26,8 @@ static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *til
         uint64_t *fired = bits + row * n_words;
         bool any_fired = false;
         for (int64_t k = 0; k < n_tiles; k++) {
-            const int64_t n_lanes = p.n_post - (first_tile + k) * W;
             tiles[k].update(step * dt);
-            fired[first_tile + k] = tiles[k].threshold() & (n_lanes < 64 ? (uint64_t(1) << n_lanes) - 1 : ~uint64_t(0));
+            fired[first_tile + k] = tiles[k].threshold();
             any_fired |= fired[first_tile + k] != 0;
         }
         const int32_t *spike = p.pre_neurons + p.pre_offsets[row];
@@ -79,7 +78,7 @@ static void forward(const Presentation &p, const scalar *weights, const void *co
         std::vector<Neurons<W>> tiles(tiles_per_unit);
         for (int64_t k = 0; k < tiles_per_unit; k++) {
             pack_tile<W>(weights, p.n_pre, p.n_post, first_tile + k, packed.data + k * p.n_pre * W);
-            tiles[k].load(arrays, constants, dt, (first_tile + k) * W, p.n_post);
+            tiles[k].load(arrays, constants, dt, Layout{1, p.n_post, n_tiles * W}, first_tile + k);
         }
         for (int64_t s = chunk * p.n_samples / n_chunks; s < (chunk + 1) * p.n_samples / n_chunks; s++) {
             auto run = [&](bool check) {

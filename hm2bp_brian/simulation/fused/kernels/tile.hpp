@@ -7,6 +7,18 @@
 constexpr int LANES = 64 / sizeof(scalar);
 typedef scalar vector_t __attribute__((vector_size(64)));
 
+// Where a layer's neurons lie in tiles: neuron (position, channel) in lane position * stripe + channel, counted through
+// all tiles. A dense layer is one position with all neurons as channels.
+struct Layout {
+    int64_t n_positions, channels, stripe;
+
+    int64_t n_tiles(int width) const { return (n_positions * stripe + width - 1) / width; }
+    int64_t neuron(int64_t lane) const {  // -1 where a lane is padding
+        const int64_t position = lane / stripe, channel = lane % stripe;
+        return position < n_positions && channel < channels ? position * channels + channel : -1;
+    }
+};
+
 // The sum of a tile's lanes, always in the same order.
 template <int W>
 static inline scalar lane_sum(const scalar *values) {

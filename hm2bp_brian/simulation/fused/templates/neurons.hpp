@@ -15,11 +15,13 @@ struct Neurons {
     {{constant.type}} {{constant.name}};
 {% endfor %}
     scalar _array_t[1], _array_dt[1];
+    uint64_t real;  // lanes that are neurons, not padding
 
-    void load(const void *const *arrays, const double *constants, double dt, int64_t first, int64_t n_neurons) {
+    void load(const void *const *arrays, const double *constants, double dt, const Layout &layout, int64_t tile) {
+        real = 0;
         for (int lane = 0; lane < W; lane++) {
-            const int64_t neuron = first + lane < n_neurons ? first + lane : n_neurons - 1;
-            (void)neuron;
+            const int64_t found = layout.neuron(tile * W + lane), neuron = found < 0 ? 0 : found;
+            real |= uint64_t(found >= 0) << lane;
 {% for array in arrays %}
             {{'start' if array.written else '_array'}}_{{array.name}}[lane] = static_cast<const {{array.type}} *>(arrays[{{loop.index0}}])[neuron];
 {% endfor %}
@@ -55,7 +57,7 @@ struct Neurons {
             {{blocks["threshold"].vector_lines}}
             fires[_idx] = _cond ? 1 : 0;
         }
-        const uint64_t fired = pack_bits<W>(fires);
+        const uint64_t fired = pack_bits<W>(fires) & real;
 {% if uses_refractory %}
         if (fired)
             for (int lane = 0; lane < W; lane++) {

@@ -1,0 +1,180 @@
+// HM2-BP through a convolution or pooling layer by the adjoint. A position of the map is a small dense layer whose
+// inputs are its window; all positions add to one kernel gradient.
+#pragma once
+#include <new>
+
+#include "adjoint.hpp"
+#include "parallel.hpp"
+#include "windows.hpp"
+
+struct WindowsBackward {
+    const int32_t *pre_steps;
+    const int64_t *pre_trains;
+    PostLayer post;
+    int64_t n_samples, n_steps;
+    Windows windows;
+    const scalar *kernel;  // channels padded to the stripe; null for pooling
+    double v_th, v_th_pre;
+    const scalar *delta, *factor;  // (n_samples, n_post)
+    double silent_spsp, silent_delta_ratio, silent_kappa_ratio;
+};
+
+// What is known of the post neurons of one tile in one sample.
+struct PostTile {
+    alignas(64) scalar counts[64], delta[64], factor[64];
+    const scalar *q;  // (n_steps, 64)
+};
+
+// Visit(row in the kernel over c_in, first presynaptic neuron) for each place of a position's window inside the map.
+template <typename Visit>
+static inline void each_place(const Windows &w, int64_t position, Visit visit) {
+    const int64_t top = position / w.columns * w.stride - w.padding, left = position % w.columns * w.stride - w.padding;
+    for (int64_t y = 0; y < w.size; y++)
+        for (int64_t x = 0; x < w.size; x++)
+            if (top + y >= 0 && top + y < w.height && left + x >= 0 && left + x < w.width)
+                visit((y * w.size + x) * w.c_in, ((top + y) * w.width + left + x) * w.c_in);
+}
+
+// S neighbouring channels of one position of a convolution, lanes from `lane` on of its tile, channels from `channel` on.
+template <int S>
+static void convolution_position(const WindowsBackward &b, int64_t sample, int64_t position, int64_t lane,
+                                 int64_t channel, const PostTile &tile, scalar *spsp, scalar *gradient,
+                                 scalar *delta_pre) {
+    const Windows &w = b.windows;
+    const int64_t stripe = b.post.layout.stripe;
+    const int64_t *trains = b.pre_trains + sample * w.n_pre();
+    const scalar *counts = tile.counts + lane, *delta = tile.delta + lane;
+    alignas(64) scalar tpsp[S] = {}, weight_sum[S] = {}, coefficient[S], delta_fired[S], delta_silent[S], product[S];
+    each_place(w, position, [&](int64_t kernel_row, int64_t first) {
+        for (int64_t i = 0; i < w.c_in; i++) {
+            const scalar *weights = b.kernel + (kernel_row + i) * stripe + channel;
+            for (int v = 0; v < S; v++) weight_sum[v] += weights[v];
+            const int64_t pre = first + i;
+            if (trains[pre] == trains[pre + 1]) continue;
+            vector_t sums[S / LANES] = {};
+            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
+                const auto *at_step = reinterpret_cast<const vector_t *>(tile.q + b.pre_steps[k] * 64 + lane);
+                for (int v = 0; v < S / LANES; v++) sums[v] += at_step[v];
+            }
+            scalar *e = spsp + (kernel_row + i) * S;
+            memcpy(e, sums, sizeof sums);
+            for (int v = 0; v < S; v++) tpsp[v] += weights[v] * e[v];
+        }
+    });
+    for (int v = 0; v < S; v++) {
+        const bool silent = counts[v] == 0;
+        const scalar ratio = silent ? scalar(b.silent_kappa_ratio) * weight_sum[v] : tpsp[v] / counts[v];
+        coefficient[v] = delta[v] * (1 + ratio / scalar(b.v_th)) * tile.factor[lane + v];
+        delta_fired[v] = silent ? 0 : delta[v];
+        delta_silent[v] = silent ? delta[v] * scalar(b.silent_delta_ratio) : 0;
+    }
+    each_place(w, position, [&](int64_t kernel_row, int64_t first) {
+        for (int64_t i = 0; i < w.c_in; i++) {
+            const int64_t row = kernel_row + i, count = trains[first + i + 1] - trains[first + i];
+            const scalar *weights = b.kernel + row * stripe + channel, *e = spsp + row * S;
+            scalar *sum = gradient + row * stripe + channel;
+            if (count)
+                for (int v = 0; v < S; v++)
+                    sum[v] += coefficient[v] * (counts[v] == 0 ? scalar(b.silent_spsp) : e[v]);
+            if (!delta_pre) continue;
+            if (count)
+                for (int v = 0; v < S; v++)
+                    product[v] = weights[v] * (delta_fired[v] * e[v] / scalar(count) + delta_silent[v]);
+            else
+                for (int v = 0; v < S; v++) product[v] = weights[v] * delta[v] * scalar(b.silent_delta_ratio);
+            delta_pre[first + i] += lane_sum<S>(product) / scalar(b.v_th_pre);
+        }
+    });
+}
+
+// One position of a pooling layer, whose weights are 1 and not learned.
+static void pooling_position(const WindowsBackward &b, int64_t sample, int64_t position, int64_t lane, int64_t channel,
+                             int64_t n_channels, const PostTile &tile, scalar *delta_pre) {
+    const Windows &w = b.windows;
+    const int64_t *trains = b.pre_trains + sample * w.n_pre();
+    each_place(w, position, [&](int64_t, int64_t first) {
+        for (int64_t i = 0; i < n_channels; i++) {
+            const int64_t pre = first + channel + i;
+            const int64_t count = trains[pre + 1] - trains[pre];
+            scalar ratio = scalar(b.silent_delta_ratio);
+            if (count && tile.counts[lane + i] != 0) {
+                scalar e = 0;
+                for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) e += tile.q[b.pre_steps[k] * 64 + lane + i];
+                ratio = e / scalar(count);
+            }
+            delta_pre[pre] += tile.delta[lane + i] * ratio / scalar(b.v_th_pre);
+        }
+    });
+}
+
+// Adds one sample to the gradient (size * size * c_in, stripe) and to its row of delta_pre.
+template <int K>
+static void backward_map(const WindowsBackward &b, int64_t sample, std::vector<uint8_t> &phase, scalar *q, scalar *spsp,
+                         scalar *gradient, scalar *delta_pre) {
+    const Layout &layout = b.post.layout;
+    const int64_t span = layout.stripe < 64 ? layout.stripe : 64;
+    for (int64_t number = 0; number < layout.n_tiles(64); number++) {
+        const TileMatrices<64, K> matrices(b.post, number);
+        PostTile tile;
+        tile.q = q;
+        bool any = false;
+        for (int lane = 0; lane < 64; lane++) {
+            const int64_t neuron = matrices.neuron[lane];
+            tile.delta[lane] = neuron < 0 ? 0 : b.delta[sample * b.post.n_post + neuron];
+            tile.factor[lane] = neuron < 0 ? 0 : b.factor[sample * b.post.n_post + neuron];
+            any |= tile.delta[lane] != 0;
+        }
+        if (!any) continue;
+        adjoint<64, K>(b.post, sample, matrices, phase.data(), q, tile.counts);
+        for (int64_t lane = 0; lane < 64; lane += span) {
+            const int64_t position = (number * 64 + lane) / layout.stripe, channel = (number * 64 + lane) % layout.stripe;
+            if (position >= layout.n_positions || channel >= layout.channels) continue;
+            if (!b.kernel) {
+                const int64_t left = layout.channels - channel;
+                if (delta_pre)
+                    pooling_position(b, sample, position, lane, channel, left < span ? left : span, tile, delta_pre);
+                continue;
+            }
+            auto run = span == 16 ? convolution_position<16> : span == 32 ? convolution_position<32> : convolution_position<64>;
+            run(b, sample, position, lane, channel, tile, spsp, gradient, delta_pre);
+        }
+    }
+}
+
+extern "C" void windows_backward(const int32_t *pre_steps, const int64_t *pre_trains, const int32_t *post_steps,
+                                 const int64_t *post_trains, int64_t n_samples, int64_t n_steps,
+                                 const int64_t *geometry, const scalar *active, const scalar *refractory,
+                                 int64_t membrane, int64_t synaptic, int64_t refractory_steps, const scalar *kernel,
+                                 double v_th, double v_th_pre, const scalar *delta, const scalar *factor,
+                                 double silent_spsp, double silent_delta_ratio, double silent_kappa_ratio,
+                                 scalar *gradient, scalar *delta_pre, int threads) {
+    Windows w;
+    memcpy(&w, geometry, sizeof w);
+    const Layout layout = w.layout();
+    const int64_t n_rows = w.size * w.size * w.c_in, n_kernel = n_rows * layout.stripe;
+    Buffer padded(n_kernel);
+    if (kernel) pad_channels(kernel, n_rows, w.c_out, layout.stripe, padded.data);
+    const PostLayer post{post_steps, post_trains, n_steps,  w.n_post(), layout,
+                         active,     refractory,  membrane, synaptic,   refractory_steps};
+    const WindowsBackward b{pre_steps, pre_trains, post,     n_samples, n_steps, w,           kernel ? padded.data : nullptr,
+                            v_th,      v_th_pre,   delta,    factor,    silent_spsp, silent_delta_ratio, silent_kappa_ratio};
+    const int64_t n_chunks = n_samples < 32 ? n_samples : 32;
+    Buffer partial(n_chunks * n_kernel);
+    if (delta_pre) memset(delta_pre, 0, n_samples * w.n_pre() * sizeof(scalar));
+    parallel_for(n_chunks, threads, [&](int64_t chunk) {
+        std::vector<uint8_t> phase(n_steps * 64);
+        Buffer q(n_steps * 64), spsp(n_rows * 64);
+        scalar *sum = partial.data + chunk * n_kernel;
+        memset(sum, 0, n_kernel * sizeof(scalar));
+        for (int64_t s = chunk * n_samples / n_chunks; s < (chunk + 1) * n_samples / n_chunks; s++)
+            backward_map<N_VARIABLES>(b, s, phase, q.data, spsp.data, sum, delta_pre ? delta_pre + s * w.n_pre() : nullptr);
+    });
+    if (!kernel) return;
+    for (int64_t row = 0; row < n_rows; row++)
+        for (int64_t channel = 0; channel < w.c_out; channel++) {
+            scalar sum = 0;
+            for (int64_t chunk = 0; chunk < n_chunks; chunk++)
+                sum += partial.data[chunk * n_kernel + row * layout.stripe + channel];
+            gradient[row * w.c_out + channel] = sum;
+        }
+}
