@@ -7,7 +7,7 @@ from hm2bp_brian.learning.optimizers import SGD, Adam
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.initializers import Uniform
-from hm2bp_brian.model.layers import Dense
+from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
 from hm2bp_brian.simulation.brian import BrianNetwork, build_brian_network
@@ -22,6 +22,7 @@ __all__ = [
     "SGD",
     "Adam",
     "BrianNetwork",
+    "Conv2D",
     "Dense",
     "Gradients",
     "NeuronModel",
@@ -29,6 +30,7 @@ __all__ = [
     "SpikeCountLoss",
     "SpikeRecord",
     "SpikingNetwork",
+    "SumPool2D",
     "Trainer",
     "Uniform",
     "WeightLimit",

@@ -133,7 +133,7 @@ class Adam:
         for w, g, m, v in zip(weights, gradients, self._first, self._second, strict=True):
             squared_ratios = self._average(g, m, v, epsilon)
             shrink = 1.0
-            if self.clip:
+            if self.clip and w.size:
                 shrink = max(1.0, math.sqrt(correction_2 * squared_ratios / w.size))
             self._step(w, m, v, step_size / shrink, epsilon)
 

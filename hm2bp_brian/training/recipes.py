@@ -17,7 +17,7 @@ from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.optimizers import SGD, Adam, Constant, Cosine, ExponentialDecay, InverseSqrt
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.initializers import Uniform
-from hm2bp_brian.model.layers import Dense
+from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.training.trainer import Trainer, check_count, check_seed
@@ -29,6 +29,8 @@ KINDS = {
     kind.__name__: kind
     for kind in (
         Dense,
+        Conv2D,
+        SumPool2D,
         Uniform,
         SpikeCountLoss,
         Adam,
