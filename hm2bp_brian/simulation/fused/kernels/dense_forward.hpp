@@ -16,8 +16,8 @@ struct Presentation {
 // Returns -1, or the first step with a non-finite state if check_each_step, or 0 if the state ended non-finite.
 template <int W>
 static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *tiles, int64_t first_tile,
-                          int64_t last_tile, const scalar *packed, double dt, scalar lateral, uint64_t *bits,
-                          bool check_each_step) {
+                          int64_t last_tile, const scalar *packed, const NeuronConstants common, scalar lateral,
+                          uint64_t *bits, bool check_each_step) {
     const int64_t n_words = (p.n_post + W - 1) / W;
     const int64_t n_tiles = last_tile - first_tile;
     for (int64_t k = 0; k < n_tiles; k++) tiles[k].start();
@@ -26,8 +26,8 @@ static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *til
         uint64_t *fired = bits + row * n_words;
         bool any_fired = false;
         for (int64_t k = 0; k < n_tiles; k++) {
-            tiles[k].update(step * dt);
-            fired[first_tile + k] = tiles[k].threshold();
+            tiles[k].update(common, step);
+            fired[first_tile + k] = tiles[k].threshold(common);
             any_fired |= fired[first_tile + k] != 0;
         }
         const int32_t *spike = p.pre_neurons + p.pre_offsets[row];
@@ -51,7 +51,7 @@ static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *til
         if (any_fired)
             for (int64_t k = 0; k < n_tiles; k++)
                 for (uint64_t rest = fired[first_tile + k]; rest; rest &= rest - 1)
-                    tiles[k].reset(__builtin_ctzll(rest));
+                    tiles[k].reset(common, __builtin_ctzll(rest));
         if (check_each_step)
             for (int64_t k = 0; k < n_tiles; k++)
                 if (!tiles[k].finite()) return step;
@@ -78,12 +78,12 @@ static void forward(const Presentation &p, const scalar *weights, const void *co
         std::vector<Neurons<W>> tiles(tiles_per_unit);
         for (int64_t k = 0; k < tiles_per_unit; k++) {
             pack_tile<W>(weights, p.n_pre, p.n_post, first_tile + k, packed.data + k * p.n_pre * W);
-            tiles[k].load(arrays, constants, dt, Layout{1, p.n_post, n_tiles * W}, first_tile + k);
+            tiles[k].load(arrays, Layout{1, p.n_post, n_tiles * W}, first_tile + k);
         }
         for (int64_t s = chunk * p.n_samples / n_chunks; s < (chunk + 1) * p.n_samples / n_chunks; s++) {
             auto run = [&](bool check) {
-                return run_sample<W>(p, s, tiles.data(), first_tile, last_tile, packed.data, dt, scalar(lateral), bits,
-                                     check);
+                return run_sample<W>(p, s, tiles.data(), first_tile, last_tile, packed.data, NeuronConstants(constants, dt),
+                                     scalar(lateral), bits, check);
             };
             if (run(false) < 0) continue;
             const int64_t key = s * p.n_steps + run(true);

@@ -3,6 +3,9 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#ifdef __AVX512BW__
+#include <immintrin.h>
+#endif
 
 constexpr int LANES = 64 / sizeof(scalar);
 typedef scalar vector_t __attribute__((vector_size(64)));
@@ -32,6 +35,12 @@ static inline scalar lane_sum(const scalar *values) {
 // Pack W bytes of 0 or 1 into bits.
 template <int W>
 static inline uint64_t pack_bits(const uint8_t *bytes) {
+#ifdef __AVX512BW__
+    if (W == 64) {
+        const __m512i all = _mm512_loadu_si512(bytes);
+        return _mm512_test_epi8_mask(all, all);
+    }
+#endif
     uint64_t packed = 0;
     for (int group = 0; group < W / 8; group++) {
         uint64_t eight;

@@ -6,18 +6,38 @@ namespace {{name}}_support {
 }
 {% endfor %}
 
+// What is the same for all neurons; kept apart so that the compiler computes what depends on it once, not once a tile.
+struct NeuronConstants {
+    double dt;
+{% for constant in constants %}
+    {{constant.type}} {{constant.name}};
+{% endfor %}
+
+    NeuronConstants(const double *values, double time_step) : dt(time_step) {
+        (void)values;
+{% for constant in constants %}
+        {{constant.name}} = ({{constant.type}})values[{{loop.index0}}];
+{% endfor %}
+    }
+};
+{% macro use_constants() %}
+        const scalar _array_dt[1] = {scalar(common.dt)};
+        (void)_array_dt;
+{% for constant in constants %}
+        const {{constant.type}} {{constant.name}} = common.{{constant.name}};
+        (void){{constant.name}};
+{% endfor %}
+{% endmacro %}
+
 template <int W>
 struct Neurons {
 {% for array in arrays %}
     alignas(64) {{array.type}} _array_{{array.name}}[W]{% if array.written %}, start_{{array.name}}[W]{% endif %};
 {% endfor %}
-{% for constant in constants %}
-    {{constant.type}} {{constant.name}};
-{% endfor %}
-    scalar _array_t[1], _array_dt[1];
+    scalar _array_t[1];
     uint64_t real;  // lanes that are neurons, not padding
 
-    void load(const void *const *arrays, const double *constants, double dt, const Layout &layout, int64_t tile) {
+    void load(const void *const *arrays, const Layout &layout, int64_t tile) {
         real = 0;
         for (int lane = 0; lane < W; lane++) {
             const int64_t found = layout.neuron(tile * W + lane), neuron = found < 0 ? 0 : found;
@@ -26,10 +46,6 @@ struct Neurons {
             {{'start' if array.written else '_array'}}_{{array.name}}[lane] = static_cast<const {{array.type}} *>(arrays[{{loop.index0}}])[neuron];
 {% endfor %}
         }
-{% for constant in constants %}
-        {{constant.name}} = ({{constant.type}})constants[{{loop.index0}}];
-{% endfor %}
-        _array_dt[0] = scalar(dt);
     }
 
     void start() {
@@ -38,8 +54,9 @@ struct Neurons {
 {% endfor %}
     }
 
-    inline void update(double time) {
-        _array_t[0] = scalar(time);
+    inline void update(const NeuronConstants &common, int64_t step) {
+        {{use_constants()}}
+        _array_t[0] = scalar(step * common.dt);
         const int _vectorisation_idx = 1;
         (void)_vectorisation_idx;
         using namespace update_support;
@@ -49,7 +66,8 @@ struct Neurons {
         }
     }
 
-    inline uint64_t threshold() {
+    inline uint64_t threshold(const NeuronConstants &common) {
+        {{use_constants()}}
         alignas(64) uint8_t fires[W];
         using namespace threshold_support;
         {{blocks["threshold"].scalar_lines}}
@@ -68,7 +86,8 @@ struct Neurons {
         return fired;
     }
 
-    inline void reset(int _idx) {
+    inline void reset(const NeuronConstants &common, int _idx) {
+        {{use_constants()}}
         using namespace reset_support;
         {{blocks["reset"].scalar_lines}}
         {{blocks["reset"].vector_lines}}
