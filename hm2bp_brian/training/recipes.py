@@ -237,10 +237,11 @@ RECIPES = [
     Recipe(
         name="mnist-mlp-paper",
         layers=(
-            Dense(800, threshold=20.0, initializer=Uniform(1.0)),
-            Dense(10, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(1.0)),
+            Dense(800, threshold=20.0, initializer=Uniform(0.5)),
+            Dense(10, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(0.5)),
         ),
-        optimizer=Adam(0.01, schedule=ExponentialDecay(0.85)),
+        optimizer=Adam(0.005, schedule=ExponentialDecay(0.85)),
+        regularizer=WeightLimit(strength=0.02, beta=0.04),
     ),
 ]
 
