@@ -17,9 +17,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from hm2bp_brian.errors import EngineError, Hm2bpError
+from hm2bp_brian.files import write_atomically
 from hm2bp_brian.plotting import COLOURS
 from hm2bp_brian.simulation.simulator import available_cores
-from hm2bp_brian.training.history import write_atomically
 
 RECIPE = "mnist-mlp"
 # What every sweep starts from, and the values of each sweep; threads are added for the machine at hand.

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from hm2bp_brian.errors import CheckpointError
-from hm2bp_brian.training.history import COLUMNS, History, write_atomically
+from hm2bp_brian.files import write_atomically
+from hm2bp_brian.training.history import COLUMNS, History
 
 VERSION = 1
 # What must be equal in the file and in the trainer, and what may have any length.

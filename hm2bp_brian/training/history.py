@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from hm2bp_brian.errors import DatasetError
+from hm2bp_brian.files import write_atomically
 
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "test_accuracy", "seconds")
 
@@ -91,14 +91,3 @@ class History(Sequence):
             except (ValueError, OverflowError) as error:
                 raise DatasetError(f"{path}, line {line}: {error}") from error
         return cls.from_table(header, table)
-
-
-def write_atomically(path, content: bytes) -> None:
-    """Write a file under a temporary name beside ``path`` and rename it, so that no half-written file is ever seen."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from hm2bp_brian import plotting
 from hm2bp_brian.errors import ConfigurationError, RunFolderError
-from hm2bp_brian.training.history import write_atomically
+from hm2bp_brian.files import write_atomically
 from hm2bp_brian.training.recipes import Recipe
 
 PACKAGES = ("hm2bp_brian", "brian2", "numpy", "scipy")

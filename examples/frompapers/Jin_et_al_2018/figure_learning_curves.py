@@ -17,8 +17,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hm2bp_brian.errors import DatasetError, DatasetNotFoundError, Hm2bpError
+from hm2bp_brian.files import write_atomically
 from hm2bp_brian.plotting import COLOURS
-from hm2bp_brian.training.history import History, write_atomically
+from hm2bp_brian.training.history import History
 
 HERE = Path(__file__).parent
 HISTORIES = HERE / "histories"

@@ -13,7 +13,7 @@ from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.simulation.fused import spike_kernels
 from hm2bp_brian.simulation.fused.codegen import generate
 from hm2bp_brian.simulation.fused.compiler import load
-from hm2bp_brian.simulation.fused.spike_kernels import pointer
+from hm2bp_brian.simulation.fused.spike_kernels import int64, pointer
 from hm2bp_brian.spikes import SpikeBatch
 
 C_TYPES = {"float32": "float", "float64": "double"}
@@ -68,7 +68,7 @@ class LayerKernels:
         bits = np.empty((pre.n_samples, pre.n_steps, n_words), dtype=np.uint64)
         failure = np.empty(2, dtype=np.int64)
         arrays = (ctypes.c_void_p * len(self.code.arrays))(*(array.ctypes.data for array in self.code.arrays))
-        spikes = [pointer(pre.neurons), pointer(pre.offsets), *_int64(pre.n_samples, pre.n_steps)]
+        spikes = [pointer(pre.neurons), pointer(pre.offsets), *int64(pre.n_samples, pre.n_steps)]
         neurons = [arrays, pointer(self.code.constants), ctypes.c_double(self.dt)]
         self._forward(spikes, self.cast(weights), neurons, [pointer(bits), pointer(failure), self.threads])
         if failure[0] >= 0:
@@ -87,11 +87,11 @@ class LayerKernels:
         trains = [*pre.by_neuron, *post.by_neuron]
         arguments = [
             *map(pointer, trains),
-            *_int64(pre.n_samples, pre.n_steps),
+            *int64(pre.n_samples, pre.n_steps),
             *self._sizes(),
             pointer(active),
             pointer(refractory),
-            *_int64(linear_map.membrane, linear_map.synaptic, linear_map.refractory_steps),
+            *int64(linear_map.membrane, linear_map.synaptic, linear_map.refractory_steps),
             self._pointer_to(weights),
             ctypes.c_double(v_th),
             ctypes.c_double(v_th_pre or 1.0),
@@ -119,7 +119,7 @@ class DenseKernels(LayerKernels):
         return 1, 1, n_words
 
     def _sizes(self) -> list:
-        return _int64(*self.connection.weight_shape)
+        return int64(*self.connection.weight_shape)
 
     def _forward(self, spikes, weights, neurons, results) -> None:
         lateral = ctypes.c_double(self.lateral_inhibition)
@@ -135,10 +135,10 @@ class DenseKernels(LayerKernels):
         trains = [*pre.by_neuron, *post.by_neuron]
         self.library.dense_spsp(
             *map(pointer, trains),
-            *_int64(pre.n_samples, pre.n_steps, pre.n_neurons, post.n_neurons),
+            *int64(pre.n_samples, pre.n_steps, pre.n_neurons, post.n_neurons),
             pointer(active),
             pointer(refractory),
-            *_int64(linear_map.membrane, linear_map.synaptic, linear_map.refractory_steps),
+            *int64(linear_map.membrane, linear_map.synaptic, linear_map.refractory_steps),
             pointer(spsp),
             self.threads,
         )
@@ -172,7 +172,3 @@ def make_kernels(network: SpikingNetwork, layer: int, dtype: np.dtype, threads: 
     """The kernels for a layer's kind of connection."""
     kind = DenseKernels if isinstance(network.connections[layer], AllToAll) else WindowsKernels
     return kind(network, layer, dtype, threads)
-
-
-def _int64(*values: int) -> list[ctypes.c_int64]:
-    return [ctypes.c_int64(value) for value in values]

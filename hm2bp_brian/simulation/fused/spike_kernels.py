@@ -21,7 +21,8 @@ def pointer(array: np.ndarray | None) -> ctypes.c_void_p:
     return ctypes.c_void_p(None if array is None else array.ctypes.data)
 
 
-def _int64(*values: int) -> list[ctypes.c_int64]:
+def int64(*values: int) -> list[ctypes.c_int64]:
+    """Integers as C takes them."""
     return [ctypes.c_int64(value) for value in values]
 
 
@@ -33,11 +34,11 @@ def lists_from_bits(bits: np.ndarray, threads: int, channels: int = 1, stripe: i
     n_words = bits.shape[-1]
     n_rows = bits.size // n_words
     offsets = np.zeros(n_rows + 1, dtype=np.int64)
-    rows = _int64(n_rows, n_words)
+    rows = int64(n_rows, n_words)
     _library().count_bits(pointer(bits), *rows, pointer(offsets[1:]), threads)
     np.cumsum(offsets, out=offsets)
     indices = np.empty(offsets[-1], dtype=np.int32)
-    places = _int64(channels, stripe)
+    places = int64(channels, stripe)
     _library().expand_bits(pointer(bits), *rows, *places, pointer(offsets), pointer(indices), threads)
     return indices, offsets
 
@@ -52,7 +53,7 @@ def transpose_lists(
     _library().transpose_lists(
         pointer(indices),
         pointer(offsets),
-        *_int64(n_samples, n_rows, n_columns),
+        *int64(n_samples, n_rows, n_columns),
         pointer(out_indices),
         pointer(out_offsets),
         threads,
@@ -74,7 +75,7 @@ def bernoulli_spikes(thresholds: np.ndarray, keys: np.ndarray, n_steps: int, sha
     bits = np.empty((n_samples, n_neurons, (n_steps + 63) // 64), dtype=np.uint64)
     thresholds = np.ascontiguousarray(thresholds, dtype=np.uint32)
     keys = np.ascontiguousarray(keys, dtype=np.uint32)
-    sizes = _int64(n_samples, n_neurons, n_steps)
+    sizes = int64(n_samples, n_neurons, n_steps)
     _library().bernoulli_bits(pointer(thresholds), pointer(keys), *sizes, pointer(bits), threads)
     trains = lists_from_bits(bits, threads)
     neurons, offsets = transpose_lists(*trains, n_samples, n_steps, threads)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hm2bp_brian.errors import DatasetError
-from hm2bp_brian.training.history import COLUMNS, History, write_atomically
+from hm2bp_brian.files import write_atomically
+from hm2bp_brian.training.history import COLUMNS, History
 
 NAN = float("nan")
 
