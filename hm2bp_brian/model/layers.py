@@ -24,7 +24,7 @@ class Dense:
         The layer's ``v_th``, in the unit of the membrane variable.
     lateral_inhibition : float
         Strength w0 >= 0 with which every neuron inhibits each other one of the layer: a spike adds ``-w0`` to the
-        others' synaptic variable. It is fixed, not learned.
+        others' synaptic variable. It is fixed, not learned. HM2-BP accounts for it in the output layer only.
     initializer : Uniform
 
     Raises

@@ -75,7 +75,7 @@ def load(source: str, what: str) -> ctypes.CDLL:
 
 
 def _compile(source: str, library: Path, what: str) -> None:
-    print(f"hm2bp_brian: compiling {what} (once; some 10 seconds)", file=sys.stderr, flush=True)
+    print(f"hm2bp_brian: compiling {what} (once; a few seconds)", file=sys.stderr, flush=True)
     library.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         path, output = Path(folder) / "kernels.cpp", Path(folder) / "kernels.so"
