@@ -39,7 +39,7 @@ def benchmark(recipe: Recipe, threads: int | None = None, data=None) -> dict:
         ``*_ms`` of each stage a sample; ``peak_memory_mib`` of the process, Python and the data set included;
         ``spikes`` a sample of the input and of each layer; and what was measured.
     """
-    n_samples = int(np.clip(20 * recipe.batch_size, 200, 2000))
+    n_samples = int(np.clip(40 * recipe.batch_size, 400, 4000))
     train, _, _ = dataclasses.replace(recipe, train_samples=n_samples).load_data(data)
     trainer = recipe.make_trainer(recipe.make_network(train.images.shape[1:]), threads=threads)
 
