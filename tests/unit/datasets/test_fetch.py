@@ -171,7 +171,11 @@ def test_no_network_says_what_to_put_where(tmp_path, source, web):
     assert web.requested == [f"{FIRST}images.gz", f"{SECOND}images.gz"]
 
 
-@pytest.mark.parametrize("answer", [gzip.compress(b"other pixels"), b"<html>moved</html>", gzip.compress(b"cut")[:-4]])
+@pytest.mark.parametrize(
+    "answer",
+    [gzip.compress(b"other pixels", mtime=0), b"<html>moved</html>", gzip.compress(b"cut", mtime=0)[:-4]],
+    ids=["other content", "a page", "truncated"],
+)
 def test_a_wrong_download_is_kept_aside_and_the_next_address_tried(tmp_path, source, web, answer):
     serve(web, SECOND)
     serve(web, FIRST, ["labels"])
