@@ -11,8 +11,8 @@ import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 
-# Elements updated at a time: five float32 arrays of this size fit in the second-level cache.
-CHUNK = 32768
+# Elements updated at a time: few enough for the caches, so many that numpy's cost of a call is small.
+CHUNK = 65536
 
 
 @dataclass(frozen=True)
