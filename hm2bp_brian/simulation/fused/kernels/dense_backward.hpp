@@ -5,6 +5,7 @@
 
 #include "adjoint.hpp"
 #include "parallel.hpp"
+#include "post_neurons.hpp"
 
 struct Backward {
     const int32_t *pre_steps;  // steps of each presynaptic neuron's spikes, rising
@@ -14,7 +15,7 @@ struct Backward {
     const scalar *weights;  // (n_pre, n_post)
     double v_th, v_th_pre;
     const scalar *delta, *factor;  // (n_samples, n_post)
-    double silent_spsp, silent_delta_ratio, silent_kappa_ratio;
+    Silence silence;
 };
 
 // Per-lane numbers of one tile, the same for all samples.
@@ -46,7 +47,7 @@ static void backward_sample(const Backward &b, int64_t sample, const BackwardTil
                             BackwardScratch<W> &scratch, scalar *gradient, scalar *delta_pre) {
     const scalar *weights = tile.weights.data;
     scalar *q = scratch.q.data, *spsp = scratch.spsp.data;
-    alignas(64) scalar counts[W], delta[W], coefficient[W], delta_fired[W], delta_silent[W], product[W];
+    alignas(64) scalar counts[W], delta[W], factor[W];
     adjoint<W, K>(b.post, sample, tile.matrices, scratch.phase.data(), q, counts);
     alignas(64) scalar tpsp[W] = {};
     const int64_t *trains = b.pre_trains + sample * b.n_pre;
@@ -56,28 +57,16 @@ static void backward_sample(const Backward &b, int64_t sample, const BackwardTil
         for (int lane = 0; lane < W; lane++) tpsp[lane] += weights[pre * W + lane] * spsp[pre * W + lane];
     }
     for (int lane = 0; lane < W; lane++) {
-        const bool real = tile.matrices.neuron[lane] >= 0, silent = counts[lane] == 0;
-        const int64_t index = sample * b.n_post + tile.matrices.neuron[lane];
-        delta[lane] = real ? b.delta[index] : 0;
-        const scalar ratio = silent ? scalar(b.silent_kappa_ratio) * tile.weight_sum[lane] : tpsp[lane] / counts[lane];
-        const scalar kappa = 1 + ratio / scalar(b.v_th);
-        coefficient[lane] = real ? delta[lane] * kappa * b.factor[index] : 0;
-        delta_fired[lane] = silent ? 0 : delta[lane];
-        delta_silent[lane] = silent ? delta[lane] * scalar(b.silent_delta_ratio) : 0;
+        const int64_t neuron = tile.matrices.neuron[lane], index = sample * b.n_post + neuron;
+        delta[lane] = neuron < 0 ? 0 : b.delta[index];
+        factor[lane] = neuron < 0 ? 0 : b.factor[index];
     }
+    const PostNeurons<W> post(counts, delta, factor, tpsp, tile.weight_sum, b.v_th, b.silence);
     for (int64_t pre = 0; pre < b.n_pre; pre++) {
-        const scalar *w = weights + pre * W, *e = spsp + pre * W;
+        const scalar *e = spsp + pre * W;
         const int64_t count = trains[pre + 1] - trains[pre];
-        if (count)
-            for (int lane = 0; lane < W; lane++)
-                gradient[pre * W + lane] += coefficient[lane] * (counts[lane] == 0 ? scalar(b.silent_spsp) : e[lane]);
-        if (!delta_pre) continue;
-        if (count)
-            for (int lane = 0; lane < W; lane++)
-                product[lane] = w[lane] * (delta_fired[lane] * e[lane] / scalar(count) + delta_silent[lane]);
-        else
-            for (int lane = 0; lane < W; lane++) product[lane] = w[lane] * delta[lane] * scalar(b.silent_delta_ratio);
-        delta_pre[pre] = lane_sum<W>(product) / scalar(b.v_th_pre);
+        if (count) post.add_gradient(e, gradient + pre * W);
+        if (delta_pre) delta_pre[pre] = post.delta_before(weights + pre * W, e, count) / scalar(b.v_th_pre);
     }
 }
 
@@ -158,9 +147,9 @@ void dense_backward(const int32_t *pre_steps, const int64_t *pre_trains, const i
     const Layout layout{1, n_post, (n_post + 63) / 64 * 64};
     const PostLayer post{post_steps, post_trains, n_steps,  n_post,   layout,
                          active,     refractory,  membrane, synaptic, refractory_steps};
-    const Backward b{pre_steps, pre_trains, post,     n_samples, n_steps, n_pre,       n_post,
-                     weights,   v_th,       v_th_pre, delta,     factor,  silent_spsp, silent_delta_ratio,
-                     silent_kappa_ratio};
+    const Silence silence{silent_spsp, silent_delta_ratio, silent_kappa_ratio};
+    const Backward b{pre_steps, pre_trains, post, n_samples, n_steps, n_pre,  n_post,
+                     weights,   v_th,       v_th_pre, delta, factor,  silence};
     auto run = n_post <= 16 ? backward<16, N_VARIABLES> : backward<64, N_VARIABLES>;
     run(b, gradient, delta_pre, threads);
 }

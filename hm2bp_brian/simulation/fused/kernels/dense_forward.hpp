@@ -70,7 +70,7 @@ static void forward(const Presentation &p, const scalar *weights, const void *co
     const int64_t n_groups = n_tiles / tiles_per_unit;
     const int64_t wanted = (32 + n_groups - 1) / n_groups;
     const int64_t n_chunks = p.n_samples < wanted ? p.n_samples : wanted;
-    std::atomic<int64_t> first_failure{INT64_MAX};
+    FirstFailure first_failure;
     parallel_for(n_groups * n_chunks, threads, [&](int64_t unit) {
         const int64_t first_tile = (unit / n_chunks) * tiles_per_unit, chunk = unit % n_chunks;
         const int64_t last_tile = first_tile + tiles_per_unit;
@@ -86,15 +86,11 @@ static void forward(const Presentation &p, const scalar *weights, const void *co
                                      scalar(lateral), bits, check);
             };
             if (run(false) < 0) continue;
-            const int64_t key = s * p.n_steps + run(true);
-            int64_t seen = first_failure.load();
-            while (key < seen && !first_failure.compare_exchange_weak(seen, key)) {}
+            first_failure.report(s, p.n_steps, run(true));
             return;
         }
     });
-    const bool failed = first_failure.load() != INT64_MAX;
-    failure[0] = failed ? first_failure.load() / p.n_steps : -1;
-    failure[1] = failed ? first_failure.load() % p.n_steps : -1;
+    first_failure.write(p.n_steps, failure);
 }
 
 extern "C" void dense_forward(const int32_t *pre_neurons, const int64_t *pre_offsets, int64_t n_samples,

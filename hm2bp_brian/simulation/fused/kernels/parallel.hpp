@@ -6,6 +6,23 @@
 #include <thread>
 #include <vector>
 
+// The smallest of the keys that threads report, whatever their order.
+class FirstFailure {
+    std::atomic<int64_t> first{INT64_MAX};
+
+  public:
+    void report(int64_t sample, int64_t n_steps, int64_t step) {
+        const int64_t key = sample * n_steps + step;
+        int64_t seen = first.load();
+        while (key < seen && !first.compare_exchange_weak(seen, key)) {}
+    }
+    void write(int64_t n_steps, int64_t *sample_and_step) const {  // -1, -1 if there was none
+        const int64_t key = first.load();
+        sample_and_step[0] = key == INT64_MAX ? -1 : key / n_steps;
+        sample_and_step[1] = key == INT64_MAX ? -1 : key % n_steps;
+    }
+};
+
 template <typename Work>
 void parallel_for(int64_t n_units, int threads, Work work) {
     std::atomic<int64_t> next{0};

@@ -5,6 +5,7 @@
 
 #include "adjoint.hpp"
 #include "parallel.hpp"
+#include "post_neurons.hpp"
 #include "windows.hpp"
 
 struct WindowsBackward {
@@ -16,7 +17,7 @@ struct WindowsBackward {
     const scalar *kernel;  // channels padded to the stripe; null for pooling
     double v_th, v_th_pre;
     const scalar *delta, *factor;  // (n_samples, n_post)
-    double silent_spsp, silent_delta_ratio, silent_kappa_ratio;
+    Silence silence;
 };
 
 // What is known of the post neurons of one tile in one sample.
@@ -43,8 +44,7 @@ static void convolution_position(const WindowsBackward &b, int64_t sample, int64
     const Windows &w = b.windows;
     const int64_t stripe = b.post.layout.stripe;
     const int64_t *trains = b.pre_trains + sample * w.n_pre();
-    const scalar *counts = tile.counts + lane, *delta = tile.delta + lane;
-    alignas(64) scalar tpsp[S] = {}, weight_sum[S] = {}, coefficient[S], delta_fired[S], delta_silent[S], product[S];
+    alignas(64) scalar tpsp[S] = {}, weight_sum[S] = {};
     each_place(w, position, [&](int64_t kernel_row, int64_t first) {
         for (int64_t i = 0; i < w.c_in; i++) {
             const scalar *weights = b.kernel + (kernel_row + i) * stripe + channel;
@@ -61,28 +61,15 @@ static void convolution_position(const WindowsBackward &b, int64_t sample, int64
             for (int v = 0; v < S; v++) tpsp[v] += weights[v] * e[v];
         }
     });
-    for (int v = 0; v < S; v++) {
-        const bool silent = counts[v] == 0;
-        const scalar ratio = silent ? scalar(b.silent_kappa_ratio) * weight_sum[v] : tpsp[v] / counts[v];
-        coefficient[v] = delta[v] * (1 + ratio / scalar(b.v_th)) * tile.factor[lane + v];
-        delta_fired[v] = silent ? 0 : delta[v];
-        delta_silent[v] = silent ? delta[v] * scalar(b.silent_delta_ratio) : 0;
-    }
+    const PostNeurons<S> post(tile.counts + lane, tile.delta + lane, tile.factor + lane, tpsp, weight_sum, b.v_th,
+                              b.silence);
     each_place(w, position, [&](int64_t kernel_row, int64_t first) {
         for (int64_t i = 0; i < w.c_in; i++) {
             const int64_t row = kernel_row + i, count = trains[first + i + 1] - trains[first + i];
-            const scalar *weights = b.kernel + row * stripe + channel, *e = spsp + row * S;
-            scalar *sum = gradient + row * stripe + channel;
-            if (count)
-                for (int v = 0; v < S; v++)
-                    sum[v] += coefficient[v] * (counts[v] == 0 ? scalar(b.silent_spsp) : e[v]);
-            if (!delta_pre) continue;
-            if (count)
-                for (int v = 0; v < S; v++)
-                    product[v] = weights[v] * (delta_fired[v] * e[v] / scalar(count) + delta_silent[v]);
-            else
-                for (int v = 0; v < S; v++) product[v] = weights[v] * delta[v] * scalar(b.silent_delta_ratio);
-            delta_pre[first + i] += lane_sum<S>(product) / scalar(b.v_th_pre);
+            const int64_t place = row * stripe + channel;
+            const scalar *e = spsp + row * S;
+            if (count) post.add_gradient(e, gradient + place);
+            if (delta_pre) delta_pre[first + i] += post.delta_before(b.kernel + place, e, count) / scalar(b.v_th_pre);
         }
     });
 }
@@ -96,7 +83,7 @@ static void pooling_position(const WindowsBackward &b, int64_t sample, int64_t p
         for (int64_t i = 0; i < n_channels; i++) {
             const int64_t pre = first + channel + i;
             const int64_t count = trains[pre + 1] - trains[pre];
-            scalar ratio = scalar(b.silent_delta_ratio);
+            scalar ratio = scalar(b.silence.delta_ratio);
             if (count && tile.counts[lane + i] != 0) {
                 scalar e = 0;
                 for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) e += tile.q[b.pre_steps[k] * 64 + lane + i];
@@ -156,8 +143,9 @@ extern "C" void windows_backward(const int32_t *pre_steps, const int64_t *pre_tr
     if (kernel) pad_channels(kernel, n_rows, w.c_out, layout.stripe, padded.data);
     const PostLayer post{post_steps, post_trains, n_steps,  w.n_post(), layout,
                          active,     refractory,  membrane, synaptic,   refractory_steps};
-    const WindowsBackward b{pre_steps, pre_trains, post,     n_samples, n_steps, w,           kernel ? padded.data : nullptr,
-                            v_th,      v_th_pre,   delta,    factor,    silent_spsp, silent_delta_ratio, silent_kappa_ratio};
+    const Silence silence{silent_spsp, silent_delta_ratio, silent_kappa_ratio};
+    const WindowsBackward b{pre_steps, pre_trains, post,  n_samples, n_steps, w, kernel ? padded.data : nullptr,
+                            v_th,      v_th_pre,   delta, factor,    silence};
     const int64_t n_chunks = n_samples < 32 ? n_samples : 32;
     Buffer partial(n_chunks * n_kernel);
     if (delta_pre) memset(delta_pre, 0, n_samples * w.n_pre() * sizeof(scalar));

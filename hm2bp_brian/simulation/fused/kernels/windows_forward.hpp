@@ -123,7 +123,7 @@ extern "C" void windows_forward(const int32_t *pre_neurons, const int64_t *pre_o
     if (kernel) pad_channels(kernel, n_rows, w.c_out, layout.stripe, padded.data);
     const WindowsPresentation p{pre_neurons, pre_offsets, n_samples, n_steps, w, layout, kernel ? padded.data : nullptr};
     auto run = layout.stripe == 16 ? run_map<16> : layout.stripe == 32 ? run_map<32> : run_map<64>;
-    std::atomic<int64_t> first_failure{INT64_MAX};
+    FirstFailure first_failure;
     const int64_t n_chunks = n_samples < 32 ? n_samples : 32;
     parallel_for(n_chunks, threads, [&](int64_t chunk) {
         std::vector<Neurons<TILE>> tiles(layout.n_tiles(TILE));
@@ -131,13 +131,9 @@ extern "C" void windows_forward(const int32_t *pre_neurons, const int64_t *pre_o
         for (int64_t s = chunk * n_samples / n_chunks; s < (chunk + 1) * n_samples / n_chunks; s++) {
             const int64_t step = run(p, s, tiles, NeuronConstants(constants, dt), bits);
             if (step < 0) continue;
-            const int64_t key = s * n_steps + step;
-            int64_t seen = first_failure.load();
-            while (key < seen && !first_failure.compare_exchange_weak(seen, key)) {}
+            first_failure.report(s, n_steps, step);
             return;
         }
     });
-    const bool failed = first_failure.load() != INT64_MAX;
-    failure[0] = failed ? first_failure.load() / n_steps : -1;
-    failure[1] = failed ? first_failure.load() % n_steps : -1;
+    first_failure.write(n_steps, failure);
 }

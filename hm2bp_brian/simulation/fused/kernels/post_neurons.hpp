@@ -1,0 +1,47 @@
+// HM2-BP's micro level for W post neurons of one sample: kappa, gradient and delta, with the rules for empty trains.
+// learning/gradients.py has the equations.
+#pragma once
+#include "tile.hpp"
+
+struct Silence {
+    double spsp, delta_ratio, kappa_ratio;  // SILENT_POST_SPSP, SILENT_DELTA_RATIO, SILENT_KAPPA_RATIO
+};
+
+template <int W>
+struct PostNeurons {
+    const scalar *counts, *delta;
+    scalar silent_spsp, silent_delta_ratio;
+    alignas(64) scalar coefficient[W], delta_fired[W], delta_silent[W];
+
+    // All of W lanes. tpsp: sum over the inputs of weight * S-PSP; weight_sum: of all weights.
+    PostNeurons(const scalar *counts, const scalar *delta, const scalar *factor, const scalar *tpsp,
+                const scalar *weight_sum, double v_th, const Silence &silence)
+        : counts(counts), delta(delta), silent_spsp(silence.spsp), silent_delta_ratio(silence.delta_ratio) {
+        for (int lane = 0; lane < W; lane++) {
+            const bool silent = counts[lane] == 0;
+            const scalar ratio =
+                silent ? scalar(silence.kappa_ratio) * weight_sum[lane] : tpsp[lane] / counts[lane];
+            const scalar kappa = 1 + ratio / scalar(v_th);
+            coefficient[lane] = delta[lane] * kappa * factor[lane];
+            delta_fired[lane] = silent ? 0 : delta[lane];
+            delta_silent[lane] = silent ? delta[lane] * silent_delta_ratio : 0;
+        }
+    }
+
+    // Adds the gradient of the weights from one presynaptic neuron that fired; e: its S-PSPs.
+    void add_gradient(const scalar *e, scalar *gradient) const {
+        for (int lane = 0; lane < W; lane++)
+            gradient[lane] += coefficient[lane] * (counts[lane] == 0 ? silent_spsp : e[lane]);
+    }
+
+    // What these neurons add to nu * delta of one presynaptic neuron with `count` spikes.
+    scalar delta_before(const scalar *weights, const scalar *e, int64_t count) const {
+        alignas(64) scalar product[W];
+        if (count)
+            for (int lane = 0; lane < W; lane++)
+                product[lane] = weights[lane] * (delta_fired[lane] * e[lane] / scalar(count) + delta_silent[lane]);
+        else
+            for (int lane = 0; lane < W; lane++) product[lane] = weights[lane] * delta[lane] * silent_delta_ratio;
+        return lane_sum<W>(product);
+    }
+};
