@@ -231,7 +231,7 @@ RECIPES = [
         ),
         optimizer=Adam(0.006, schedule=Cosine(40, final=0.01)),
         augmentation=Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0),
-        averaging=0.998,
+        averaging=0.9995,
         epochs=40,
     ),
     Recipe(
@@ -242,6 +242,21 @@ RECIPES = [
         ),
         optimizer=Adam(0.005, schedule=ExponentialDecay(0.85)),
         regularizer=WeightLimit(strength=0.02, beta=0.04),
+    ),
+    Recipe(
+        name="mnist-cnn",
+        layers=(
+            Conv2D(15, 5, threshold=5.0, initializer=Uniform(1.0)),
+            SumPool2D(2, threshold=2.0),
+            Conv2D(40, 5, threshold=12.0, initializer=Uniform(1.0)),
+            SumPool2D(2, threshold=4.0),
+            Dense(300, threshold=10.0, initializer=Uniform(1.0)),
+            Dense(10, threshold=10.0, lateral_inhibition=1.0, initializer=Uniform(1.0)),
+        ),
+        optimizer=Adam(0.012, clip=True, schedule=ExponentialDecay(0.85)),
+        augmentation=Augmentation(shift=1, scale=0.12, rotation=12.0, elastic=3.4),
+        averaging=0.9995,
+        epochs=24,
     ),
 ]
 

@@ -21,13 +21,12 @@ from hm2bp_brian.model.neurons import NeuronModel
 STATEFUL_FUNCTIONS = {"rand", "randn", "poisson"}
 DOUBLE_LITERAL = re.compile(r"(?<![\w.])(\d+\.\d*(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)(?![\w.])")
 
-# In the working precision, unlike Brian2's, which would turn float32 arithmetic into float64; and with one division a
-# tile, not one a neuron. Neurons that have never fired lie 1e4 s back, which may be more steps than an int32 holds.
+# In the working precision, unlike Brian2's, which would turn float32 arithmetic into float64; with one division a tile,
+# not one a neuron; and a whole number in a float, as conversions cost more than the neuron's whole update.
 TIMESTEP = """
-static inline int32_t _timestep(scalar t, scalar dt)
+static inline scalar _timestep(scalar t, scalar dt)
 {
-    const scalar steps = (t + scalar(1e-3) * dt) * (1 / dt);
-    return int32_t(steps < scalar(1e9) ? steps : scalar(1e9));
+    return std::trunc((t + scalar(1e-3) * dt) * (1 / dt));
 }
 """
 
@@ -39,8 +38,7 @@ class FusedGenerator(CPPCodeGenerator):
 
     def __init__(self, *args, **kwds):
         super().__init__(*args, **kwds)
-        in_brian = self.c_data_type
-        self.c_data_type = lambda dtype: "scalar" if np.issubdtype(dtype, np.floating) else in_brian(dtype)
+        self.c_data_type = _c_type
 
     @staticmethod
     def get_array_name(var, access_data=True):
@@ -145,7 +143,16 @@ def _source(neuron: NeuronModel, blocks, arrays, constants) -> str:
     struct = FusedCodeObject.struct_template.render(
         blocks={name: block.code for name, block in blocks.items()},
         universal_support=CPPCodeGenerator.universal_support_code,
-        arrays=[{"name": v.name, "type": _c_type(v.dtype), "written": v.name in written} for v in arrays],
+        arrays=[
+            {
+                "name": v.name,
+                "type": _c_type(v.dtype),
+                "numpy_type": "bool" if np.issubdtype(v.dtype, np.bool_) else _c_type(v.dtype),
+                "written": v.name in written,
+                "synaptic": v.name == neuron.synaptic_variable,
+            }
+            for v in arrays
+        ],
         constants=[{"name": v.name, "type": _c_type(np.asarray(v.value).dtype)} for v in constants],
         uses_refractory=bool(neuron.refractory),
     )
@@ -172,9 +179,10 @@ def _code_object(group, runner, override_conditional_write=()) -> FusedCodeObjec
 
 
 def _c_type(dtype) -> str:
+    """The C++ type of a variable; truth values are as wide as numbers, so that vectors of both fit together."""
     if np.issubdtype(dtype, np.floating):
         return "scalar"
-    return "char" if np.issubdtype(dtype, np.bool_) else f"{np.dtype(dtype).name}_t"
+    return "flag" if np.issubdtype(dtype, np.bool_) else f"{np.dtype(dtype).name}_t"
 
 
 def _refuse_what_cannot_be_tiled(neuron: NeuronModel, group) -> None:

@@ -16,7 +16,7 @@ from hm2bp_brian.simulation.fused.compiler import load
 from hm2bp_brian.simulation.fused.spike_kernels import int64, pointer
 from hm2bp_brian.spikes import SpikeBatch
 
-C_TYPES = {"float32": "float", "float64": "double"}
+C_TYPES = {"float32": ("float", "int32_t"), "float64": ("double", "int64_t")}
 
 
 class LayerKernels:
@@ -42,13 +42,21 @@ class LayerKernels:
         self.threads = threads
         self.code = generate(neuron, network.size(layer), network.thresholds[layer], network.dt, dtype)
         self.library = load(self._source(), f"{self.kind} kernels in {dtype} for {neuron!r}")
+        self._neuron_of_bit = self._layout()
+        self._bits = np.empty(0, dtype=np.uint64)  # kept, as fresh memory costs more than what is done with it
+
+    def _layout(self) -> np.ndarray:
+        """Neuron of each bit of a step's spikes, int32 (64 * n_words,); -1 where a bit is padding."""
+        raise NotImplementedError
 
     def _source(self) -> str:
+        scalar, flag = C_TYPES[self.dtype.name]
         return "\n".join(
             [
                 "#include <cmath>",
                 "#include <cstdint>",
-                f"typedef {C_TYPES[self.dtype.name]} scalar;",
+                f"typedef {scalar} scalar;",
+                f"typedef {flag} flag;",
                 '#include "tile.hpp"',
                 "using namespace std;",
                 "template <typename T> static inline int int_(T value) { return int(value); }",
@@ -64,8 +72,10 @@ class LayerKernels:
 
     def forward(self, weights: np.ndarray, pre: SpikeBatch) -> SpikeBatch:
         """The layer's spikes; NumericalError if a state becomes NaN or infinite."""
-        channels, stripe, n_words = self._layout()
-        bits = np.empty((pre.n_samples, pre.n_steps, n_words), dtype=np.uint64)
+        shape = (pre.n_samples, pre.n_steps, len(self._neuron_of_bit) // 64)
+        if self._bits.size < np.prod(shape):
+            self._bits = np.empty(np.prod(shape), dtype=np.uint64)
+        bits = self._bits[: np.prod(shape)].reshape(shape)
         failure = np.empty(2, dtype=np.int64)
         arrays = (ctypes.c_void_p * len(self.code.arrays))(*(array.ctypes.data for array in self.code.arrays))
         spikes = [pointer(pre.neurons), pointer(pre.offsets), *int64(pre.n_samples, pre.n_steps)]
@@ -76,14 +86,14 @@ class LayerKernels:
                 f"layer {self.layer} has a state that is NaN or infinite in sample {failure[0]} at step {failure[1]}; "
                 "check its weights, and whether the integration method is stable at this dt"
             )
-        return spike_kernels.batch_from_bits(bits, self.connection.output_shape, self.threads, channels, stripe)
+        return spike_kernels.batch_from_bits(bits, self._neuron_of_bit, self.connection.output_shape, self.threads)
 
     def backward(self, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
         """The same as ``learning.gradients.adjoint_layer``."""
         gradient = np.empty(weights.shape, dtype=self.dtype)
         delta_pre = None if v_th_pre is None else np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
-        arrays = [self.cast(array) for array in (linear_map.active, linear_map.refractory, weights, delta, factor)]
-        active, refractory, weights, delta, factor = arrays
+        active, refractory = self._matrices(linear_map)
+        weights, delta, factor = (self.cast(array) for array in (weights, delta, factor))
         trains = [*pre.by_neuron, *post.by_neuron]
         arguments = [
             *map(pointer, trains),
@@ -91,7 +101,7 @@ class LayerKernels:
             *self._sizes(),
             pointer(active),
             pointer(refractory),
-            *int64(linear_map.membrane, linear_map.synaptic, linear_map.refractory_steps),
+            *int64(linear_map.refractory_steps),
             self._pointer_to(weights),
             ctypes.c_double(v_th),
             ctypes.c_double(v_th_pre or 1.0),
@@ -105,6 +115,13 @@ class LayerKernels:
         self._backward(arguments)
         return gradient, delta_pre
 
+    def _matrices(self, linear_map) -> tuple[np.ndarray, np.ndarray]:
+        """The map's matrices with the membrane potential as first and the synaptic variable as last variable."""
+        ends = (linear_map.membrane, linear_map.synaptic)
+        others = [variable for variable in range(linear_map.active.shape[-1]) if variable not in ends]
+        order = np.ix_([linear_map.membrane, *others, linear_map.synaptic], [linear_map.membrane, *others, linear_map.synaptic])
+        return self.cast(linear_map.active[:, *order]), self.cast(linear_map.refractory[:, *order])
+
     def _pointer_to(self, weights: np.ndarray):
         return pointer(weights if weights.size else None)
 
@@ -114,9 +131,8 @@ class DenseKernels(LayerKernels):
 
     kind = "dense"
 
-    def _layout(self) -> tuple[int, int, int]:
-        n_words = (self.connection.weight_shape[1] + 63) // 64
-        return 1, 1, n_words
+    def _layout(self) -> np.ndarray:
+        return _padded(np.arange(self.connection.weight_shape[1]))
 
     def _sizes(self) -> list:
         return int64(*self.connection.weight_shape)
@@ -131,14 +147,14 @@ class DenseKernels(LayerKernels):
     def spsp(self, pre: SpikeBatch, post: SpikeBatch, linear_map) -> np.ndarray:
         """The same as ``learning.spsp.layer_spsp``."""
         spsp = np.empty((pre.n_samples, pre.n_neurons, post.n_neurons), dtype=self.dtype)
-        active, refractory = self.cast(linear_map.active), self.cast(linear_map.refractory)
+        active, refractory = self._matrices(linear_map)
         trains = [*pre.by_neuron, *post.by_neuron]
         self.library.dense_spsp(
             *map(pointer, trains),
             *int64(pre.n_samples, pre.n_steps, pre.n_neurons, post.n_neurons),
             pointer(active),
             pointer(refractory),
-            *int64(linear_map.membrane, linear_map.synaptic, linear_map.refractory_steps),
+            *int64(linear_map.refractory_steps),
             pointer(spsp),
             self.threads,
         )
@@ -150,11 +166,11 @@ class WindowsKernels(LayerKernels):
 
     kind = "windows"
 
-    def _layout(self) -> tuple[int, int, int]:
+    def _layout(self) -> np.ndarray:
         rows, columns, channels = self.connection.output_shape
+        neurons = np.arange(rows * columns * channels).reshape(-1, channels)
         # as Windows::layout() in kernels/windows.hpp
-        stripe = next((width for width in (16, 32) if channels <= width), -(-channels // 64) * 64)
-        return channels, stripe, -(-rows * columns * stripe // 64)
+        return _padded(_padded(neurons, 16 if channels <= 48 else 64).ravel())
 
     def _sizes(self) -> list:
         c = self.connection
@@ -166,6 +182,12 @@ class WindowsKernels(LayerKernels):
 
     def _backward(self, arguments) -> None:
         self.library.windows_backward(*arguments)
+
+
+def _padded(neurons: np.ndarray, unit: int = 64) -> np.ndarray:
+    """Neuron of each lane, int32: the last axis padded with -1 to a multiple of ``unit``."""
+    padding = [(0, 0)] * (neurons.ndim - 1) + [(0, -neurons.shape[-1] % unit)]
+    return np.pad(neurons, padding, constant_values=-1).astype(np.int32)
 
 
 def make_kernels(network: SpikingNetwork, layer: int, dtype: np.dtype, threads: int) -> LayerKernels:

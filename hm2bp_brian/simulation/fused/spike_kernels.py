@@ -26,10 +26,10 @@ def int64(*values: int) -> list[ctypes.c_int64]:
     return [ctypes.c_int64(value) for value in values]
 
 
-def lists_from_bits(bits: np.ndarray, threads: int, channels: int = 1, stripe: int = 1):
+def lists_from_bits(bits: np.ndarray, index_of_bit: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
     """Set bits of each row of ``bits`` (..., n_words): ``(indices, offsets)`` of compressed rows.
 
-    Of each ``stripe`` bits the first ``channels`` are in use; the others are not counted in the indices.
+    ``index_of_bit``, int32 (64 * n_words,), is the index of each bit that may be set.
     """
     n_words = bits.shape[-1]
     n_rows = bits.size // n_words
@@ -38,8 +38,7 @@ def lists_from_bits(bits: np.ndarray, threads: int, channels: int = 1, stripe: i
     _library().count_bits(pointer(bits), *rows, pointer(offsets[1:]), threads)
     np.cumsum(offsets, out=offsets)
     indices = np.empty(offsets[-1], dtype=np.int32)
-    places = int64(channels, stripe)
-    _library().expand_bits(pointer(bits), *rows, *places, pointer(offsets), pointer(indices), threads)
+    _library().expand_bits(pointer(bits), *rows, pointer(index_of_bit), pointer(offsets), pointer(indices), threads)
     return indices, offsets
 
 
@@ -61,9 +60,9 @@ def transpose_lists(
     return out_indices, out_offsets
 
 
-def batch_from_bits(bits: np.ndarray, shape: tuple[int, ...], threads: int, channels: int = 1, stripe: int = 1):
+def batch_from_bits(bits: np.ndarray, neuron_of_bit: np.ndarray, shape: tuple[int, ...], threads: int) -> SpikeBatch:
     """SpikeBatch from bits (n_samples, n_steps, n_words) of each step; see ``lists_from_bits``."""
-    neurons, offsets = lists_from_bits(bits, threads, channels, stripe)
+    neurons, offsets = lists_from_bits(bits, neuron_of_bit, threads)
     n_samples, n_steps, _ = bits.shape
     trains = transpose_lists(neurons, offsets, n_samples, int(np.prod(shape)), threads)
     return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, shape, trains)
@@ -77,6 +76,7 @@ def bernoulli_spikes(thresholds: np.ndarray, keys: np.ndarray, n_steps: int, sha
     keys = np.ascontiguousarray(keys, dtype=np.uint32)
     sizes = int64(n_samples, n_neurons, n_steps)
     _library().bernoulli_bits(pointer(thresholds), pointer(keys), *sizes, pointer(bits), threads)
-    trains = lists_from_bits(bits, threads)
+    steps = np.arange(64 * bits.shape[-1], dtype=np.int32)
+    trains = lists_from_bits(bits, steps, threads)
     neurons, offsets = transpose_lists(*trains, n_samples, n_steps, threads)
     return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, shape, trains)

@@ -1,71 +1,130 @@
 // The adjoint of a tile's neurons: q(t), the effect of a unit put into the synaptic variable at the end of step t on the
 // membrane potentials read at the neuron's firing times. learning/spsp.py has the equations.
 #pragma once
+#include <algorithm>
+#include <type_traits>
+#include <vector>
+
 #include "tile.hpp"
 
-// What the adjoint needs to know of a layer: its trains, and one step below threshold.
+// What the adjoint needs to know of a layer: its trains, and one step below threshold. Of a neuron's K variables the first
+// is the membrane potential, the last is the one that spikes add to.
 struct PostLayer {
     const int32_t *steps;   // of each neuron's spikes, rising
     const int64_t *trains;  // (n_samples * n_post + 1)
     int64_t n_steps, n_post;
     Layout layout;
     const scalar *active, *refractory;  // (n_post, K, K): x(t+1) = A x(t)
-    int64_t membrane, synaptic, refractory_steps;
+    int64_t refractory_steps;
 };
 
-// The matrices of one tile, lane by lane; 0 in padding.
+// The matrices of one tile: entry by entry, lane by lane.
 template <int W, int K>
 struct TileMatrices {
-    int64_t neuron[W];  // of each lane, -1 where it is padding
     alignas(64) scalar active[K * K * W], refractory[K * K * W];
 
-    TileMatrices(const PostLayer &post, int64_t tile) {
-        for (int lane = 0; lane < W; lane++) neuron[lane] = post.layout.neuron(tile * W + lane);
+    TileMatrices(const PostLayer &post, const int32_t *neuron) {
         for (int entry = 0; entry < K * K; entry++)
             for (int lane = 0; lane < W; lane++) {
-                const int64_t index = neuron[lane] * K * K + entry;
-                active[entry * W + lane] = neuron[lane] < 0 ? 0 : post.active[index];
-                refractory[entry * W + lane] = neuron[lane] < 0 ? 0 : post.refractory[index];
+                const int64_t index = std::max(neuron[lane], 0) * K * K + entry;
+                active[entry * W + lane] = post.active[index];
+                refractory[entry * W + lane] = post.refractory[index];
             }
     }
 };
 
-// Flags, because a train made for a silent target may fire within its own refractory time.
-enum : uint8_t { REFRACTORY = 1, FIRES = 2 };
-
-// One tile in one sample: what each neuron does in each step, its spike counts, and q (n_steps, W).
+// All tiles of a layer.
 template <int W, int K>
-static void adjoint(const PostLayer &post, int64_t sample, const TileMatrices<W, K> &tile, uint8_t *phase, scalar *q,
-                    scalar *counts) {
-    memset(phase, 0, post.n_steps * W);
-    for (int lane = 0; lane < W; lane++) counts[lane] = 0;
-    for (int64_t lane = 0; lane < W; lane++) {
-        if (tile.neuron[lane] < 0) continue;
-        const int64_t train = sample * post.n_post + tile.neuron[lane];
-        for (int64_t k = post.trains[train]; k < post.trains[train + 1]; k++) {
-            const int64_t step = post.steps[k];
-            phase[step * W + lane] |= FIRES;
-            for (int64_t s = step + 1; s <= step + post.refractory_steps && s < post.n_steps; s++)
-                phase[s * W + lane] |= REFRACTORY;
-        }
-        counts[lane] = scalar(post.trains[train + 1] - post.trains[train]);
+struct PostTiles {
+    bool uniform;  // all neurons have the same matrices; then those of one tile are kept
+    std::vector<int32_t> neurons;  // (n_tiles, W), -1 in padding, which never fires, so that its q stays 0
+    std::vector<TileMatrices<W, K>> matrices;
+
+    explicit PostTiles(const PostLayer &post) : neurons(post.layout.n_tiles(W) * W) {
+        for (size_t lane = 0; lane < neurons.size(); lane++) neurons[lane] = int32_t(post.layout.neuron(lane));
+        const size_t matrix = K * K;
+        auto same = [&](const scalar *all) { return std::equal(all + matrix, all + post.n_post * matrix, all); };
+        uniform = same(post.active) && same(post.refractory);
+        for (int64_t tile = 0; tile < (uniform ? 1 : n_tiles()); tile++) matrices.emplace_back(post, neuron(tile));
     }
-    alignas(64) scalar lambda[K][W] = {};
-    alignas(64) scalar mu[K][W];
-    for (int64_t step = post.n_steps - 1; step >= 0; step--) {
-        memcpy(q + step * W, lambda[post.synaptic], sizeof lambda[0]);
-        memcpy(mu, lambda, sizeof mu);
-        const uint8_t *now = phase + step * W;
-        for (int lane = 0; lane < W; lane++)
-            mu[post.membrane][lane] = now[lane] & FIRES ? scalar(1) : mu[post.membrane][lane];
-        for (int i = 0; i < K; i++)
-            for (int lane = 0; lane < W; lane++) {
-                scalar sum = 0;
-                for (int j = 0; j < K; j++)
-                    sum += (now[lane] & REFRACTORY ? tile.refractory : tile.active)[(j * K + i) * W + lane] * mu[j][lane];
-                lambda[i][lane] = sum;
+    int64_t n_tiles() const { return neurons.size() / W; }
+    const int32_t *neuron(int64_t tile) const { return neurons.data() + tile * W; }
+    const TileMatrices<W, K> &of(int64_t tile) const { return matrices[uniform ? 0 : tile]; }
+};
+
+// Which of a tile's lanes fire and which are refractory, in each step, a bit each. Both may be: a train made for a silent
+// target may fire within its own refractory time.
+template <int W>
+struct Phases {
+    typedef std::conditional_t<LANES == 16, uint16_t, uint8_t> bits_t;  // of one vector
+    static constexpr int VECTORS = W / LANES;
+    std::vector<bits_t> fires, refractory;  // (n_steps, VECTORS)
+
+    explicit Phases(int64_t n_steps) : fires(n_steps * VECTORS), refractory(n_steps * VECTORS) {}
+
+    // Also the spike counts.
+    void set(const PostLayer &post, int64_t sample, const int32_t *neuron, scalar *counts) {
+        std::fill(fires.begin(), fires.end(), 0);
+        std::fill(refractory.begin(), refractory.end(), 0);
+        for (int lane = 0; lane < W; lane++) {
+            counts[lane] = 0;
+            if (neuron[lane] < 0) continue;
+            const int64_t *train = post.trains + sample * post.n_post + neuron[lane];
+            const bits_t bit = bits_t(1) << lane % LANES;
+            for (int64_t k = train[0]; k < train[1]; k++) {
+                const int64_t step = post.steps[k], end = std::min(step + post.refractory_steps + 1, post.n_steps);
+                fires[step * VECTORS + lane / LANES] |= bit;
+                for (int64_t s = step + 1; s < end; s++) refractory[s * VECTORS + lane / LANES] |= bit;
             }
+            counts[lane] = scalar(train[1] - train[0]);
+        }
     }
+};
+
+static inline flags_t spread(unsigned bits) {
+    flags_t lane_bit, all = {};
+    for (int lane = 0; lane < LANES; lane++) lane_bit[lane] = flag(1) << lane;
+    return ((all + flag(bits)) & lane_bit) != 0;
+}
+
+template <int W, int K, bool UNIFORM>
+static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const Phases<W> &phases, scalar *q) {
+    constexpr int VECTORS = W / LANES;
+    const auto *all_active = reinterpret_cast<const vector_t *>(tile.active);
+    const auto *all_refractory = reinterpret_cast<const vector_t *>(tile.refractory);
+    auto *q_vectors = reinterpret_cast<vector_t *>(q);
+    const vector_t one = vector_t{} + scalar(1);
+    vector_t lambda[VECTORS][K] = {}, active[K * K], refractory[K * K];
+    for (int entry = 0; entry < K * K; entry++) {
+        active[entry] = all_active[entry * VECTORS];
+        refractory[entry] = all_refractory[entry * VECTORS];
+    }
+    for (int64_t step = n_steps - 1; step >= 0; step--)
+        for (int v = 0; v < VECTORS; v++) {
+            q_vectors[step * VECTORS + v] = lambda[v][K - 1];
+            const flags_t fires = spread(phases.fires[step * VECTORS + v]);
+            const flags_t rests = spread(phases.refractory[step * VECTORS + v]);
+            lambda[v][0] = fires ? one : lambda[v][0];
+            vector_t before[K];
+            for (int i = 0; i < K; i++)
+                for (int j = 0; j < K; j++) {
+                    const int entry = j * K + i;
+                    const vector_t a = UNIFORM ? active[entry] : all_active[entry * VECTORS + v];
+                    const vector_t r = UNIFORM ? refractory[entry] : all_refractory[entry * VECTORS + v];
+                    const vector_t product = (rests ? r : a) * lambda[v][j];
+                    before[i] = j ? before[i] + product : product;
+                }
+            for (int i = 0; i < K; i++) lambda[v][i] = before[i];
+        }
+}
+
+// One tile in one sample: its spike counts, and q (n_steps, W).
+template <int W, int K>
+static void adjoint(const PostLayer &post, int64_t sample, const PostTiles<W, K> &tiles, int64_t tile, Phases<W> &phases,
+                    scalar *q, scalar *counts) {
+    phases.set(post, sample, tiles.neuron(tile), counts);
+    auto run = tiles.uniform ? adjoint_steps<W, K, true> : adjoint_steps<W, K, false>;
+    run(post.n_steps, tiles.of(tile), phases, q);
 }
 
 // e_{i|j} of a tile's neurons i: the sum of q over the spikes of j.

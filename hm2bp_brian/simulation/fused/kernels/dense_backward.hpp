@@ -19,14 +19,14 @@ struct Backward {
 };
 
 // Per-lane numbers of one tile, the same for all samples.
-template <int W, int K>
+template <int W>
 struct BackwardTile {
-    TileMatrices<W, K> matrices;
+    int64_t number;
     Buffer weights;
     alignas(64) scalar weight_sum[W];
 
-    BackwardTile(const Backward &b, int64_t tile) : matrices(b.post, tile), weights(b.n_pre * W) {
-        pack_tile<W>(b.weights, b.n_pre, b.n_post, tile, weights.data);
+    BackwardTile(const Backward &b, int64_t number) : number(number), weights(b.n_pre * W) {
+        pack_tile<W>(b.weights, b.n_pre, b.n_post, number, weights.data);
         for (int lane = 0; lane < W; lane++) weight_sum[lane] = 0;
         for (int64_t pre = 0; pre < b.n_pre; pre++)
             for (int lane = 0; lane < W; lane++) weight_sum[lane] += weights.data[pre * W + lane];
@@ -37,18 +37,18 @@ struct BackwardTile {
 template <int W>
 struct BackwardScratch {
     Buffer q, spsp;
-    std::vector<uint8_t> phase;
-    explicit BackwardScratch(const Backward &b) : q(b.n_steps * W), spsp(b.n_pre * W), phase(b.n_steps * W) {}
+    Phases<W> phases;
+    explicit BackwardScratch(const Backward &b) : q(b.n_steps * W), spsp(b.n_pre * W), phases(b.n_steps) {}
 };
 
 // Adds one sample to the tile's gradient (n_pre, W), and writes the tile's part of delta_pre (n_pre), if wanted.
 template <int W, int K>
-static void backward_sample(const Backward &b, int64_t sample, const BackwardTile<W, K> &tile,
+static void backward_sample(const Backward &b, int64_t sample, const PostTiles<W, K> &tiles, const BackwardTile<W> &tile,
                             BackwardScratch<W> &scratch, scalar *gradient, scalar *delta_pre) {
     const scalar *weights = tile.weights.data;
     scalar *q = scratch.q.data, *spsp = scratch.spsp.data;
     alignas(64) scalar counts[W], delta[W], factor[W];
-    adjoint<W, K>(b.post, sample, tile.matrices, scratch.phase.data(), q, counts);
+    adjoint<W, K>(b.post, sample, tiles, tile.number, scratch.phases, q, counts);
     alignas(64) scalar tpsp[W] = {};
     const int64_t *trains = b.pre_trains + sample * b.n_pre;
     for (int64_t pre = 0; pre < b.n_pre; pre++) {
@@ -57,7 +57,7 @@ static void backward_sample(const Backward &b, int64_t sample, const BackwardTil
         for (int lane = 0; lane < W; lane++) tpsp[lane] += weights[pre * W + lane] * spsp[pre * W + lane];
     }
     for (int lane = 0; lane < W; lane++) {
-        const int64_t neuron = tile.matrices.neuron[lane], index = sample * b.n_post + neuron;
+        const int64_t neuron = tiles.neuron(tile.number)[lane], index = sample * b.n_post + neuron;
         delta[lane] = neuron < 0 ? 0 : b.delta[index];
         factor[lane] = neuron < 0 ? 0 : b.factor[index];
     }
@@ -76,11 +76,12 @@ static void backward(const Backward &b, scalar *gradient, scalar *delta_pre, int
     const int64_t n_tiles = (b.n_post + W - 1) / W;
     const int64_t wanted = (32 + n_tiles - 1) / n_tiles;
     const int64_t n_chunks = b.n_samples < wanted ? b.n_samples : wanted;
+    const PostTiles<W, K> tiles(b.post);
     Buffer partial(n_tiles * n_chunks * b.n_pre * W);
     Buffer partial_delta(delta_pre ? n_tiles * b.n_samples * b.n_pre : 0);
     parallel_for(n_tiles * n_chunks, threads, [&](int64_t unit) {
         const int64_t tile_number = unit / n_chunks, chunk = unit % n_chunks;
-        const BackwardTile<W, K> tile(b, tile_number);
+        const BackwardTile<W> tile(b, tile_number);
         BackwardScratch<W> scratch(b);
         scalar *sum = partial.data + unit * b.n_pre * W;
         memset(sum, 0, b.n_pre * W * sizeof(scalar));
@@ -89,7 +90,7 @@ static void backward(const Backward &b, scalar *gradient, scalar *delta_pre, int
             bool any = false;  // a sample within the loss's margin has no deltas
             for (int64_t i = 0; i < b.n_post; i++) any |= b.delta[s * b.n_post + i] != 0;
             if (any)
-                backward_sample<W, K>(b, s, tile, scratch, sum, row);
+                backward_sample<W, K>(b, s, tiles, tile, scratch, sum, row);
             else if (row)
                 memset(row, 0, b.n_pre * sizeof(scalar));
         }
@@ -120,18 +121,18 @@ static void backward(const Backward &b, scalar *gradient, scalar *delta_pre, int
 // The layer's S-PSPs themselves: spsp (n_samples, n_pre, n_post).
 template <int W, int K>
 static void all_spsps(const Backward &b, scalar *spsp, int threads) {
-    const int64_t n_tiles = (b.n_post + W - 1) / W;
-    parallel_for(n_tiles * b.n_samples, threads, [&](int64_t unit) {
-        const int64_t sample = unit / n_tiles;
-        const TileMatrices<W, K> tile(b.post, unit % n_tiles);
+    const PostTiles<W, K> tiles(b.post);
+    parallel_for(tiles.n_tiles() * b.n_samples, threads, [&](int64_t unit) {
+        const int64_t sample = unit / tiles.n_tiles(), tile = unit % tiles.n_tiles();
         BackwardScratch<W> scratch(b);
         alignas(64) scalar counts[W], sums[W];
-        adjoint<W, K>(b.post, sample, tile, scratch.phase.data(), scratch.q.data, counts);
+        adjoint<W, K>(b.post, sample, tiles, tile, scratch.phases, scratch.q.data, counts);
+        const int32_t *neuron = tiles.neuron(tile);
         for (int64_t pre = 0; pre < b.n_pre; pre++) {
             const int64_t *train = b.pre_trains + sample * b.n_pre + pre;
             sum_over_train<W>(scratch.q.data, b.pre_steps + train[0], b.pre_steps + train[1], sums);
             for (int lane = 0; lane < W; lane++)
-                if (tile.neuron[lane] >= 0) spsp[(sample * b.n_pre + pre) * b.n_post + tile.neuron[lane]] = sums[lane];
+                if (neuron[lane] >= 0) spsp[(sample * b.n_pre + pre) * b.n_post + neuron[lane]] = sums[lane];
         }
     });
 }
@@ -140,13 +141,12 @@ extern "C" {
 
 void dense_backward(const int32_t *pre_steps, const int64_t *pre_trains, const int32_t *post_steps,
                     const int64_t *post_trains, int64_t n_samples, int64_t n_steps, int64_t n_pre, int64_t n_post,
-                    const scalar *active, const scalar *refractory, int64_t membrane, int64_t synaptic,
-                    int64_t refractory_steps, const scalar *weights, double v_th, double v_th_pre, const scalar *delta,
+                    const scalar *active, const scalar *refractory, int64_t refractory_steps,
+                    const scalar *weights, double v_th, double v_th_pre, const scalar *delta,
                     const scalar *factor, double silent_spsp, double silent_delta_ratio, double silent_kappa_ratio,
                     scalar *gradient, scalar *delta_pre, int threads) {
     const Layout layout{1, n_post, (n_post + 63) / 64 * 64};
-    const PostLayer post{post_steps, post_trains, n_steps,  n_post,   layout,
-                         active,     refractory,  membrane, synaptic, refractory_steps};
+    const PostLayer post{post_steps, post_trains, n_steps, n_post, layout, active, refractory, refractory_steps};
     const Silence silence{silent_spsp, silent_delta_ratio, silent_kappa_ratio};
     const Backward b{pre_steps, pre_trains, post, n_samples, n_steps, n_pre,  n_post,
                      weights,   v_th,       v_th_pre, delta, factor,  silence};
@@ -156,11 +156,10 @@ void dense_backward(const int32_t *pre_steps, const int64_t *pre_trains, const i
 
 void dense_spsp(const int32_t *pre_steps, const int64_t *pre_trains, const int32_t *post_steps,
                 const int64_t *post_trains, int64_t n_samples, int64_t n_steps, int64_t n_pre, int64_t n_post,
-                const scalar *active, const scalar *refractory, int64_t membrane, int64_t synaptic,
-                int64_t refractory_steps, scalar *spsp, int threads) {
+                const scalar *active, const scalar *refractory, int64_t refractory_steps,
+                scalar *spsp, int threads) {
     const Layout layout{1, n_post, (n_post + 63) / 64 * 64};
-    const PostLayer post{post_steps, post_trains, n_steps,  n_post,   layout,
-                         active,     refractory,  membrane, synaptic, refractory_steps};
+    const PostLayer post{post_steps, post_trains, n_steps, n_post, layout, active, refractory, refractory_steps};
     const Backward b{pre_steps, pre_trains, post, n_samples, n_steps, n_pre, n_post};
     auto run = n_post <= 16 ? all_spsps<16, N_VARIABLES> : all_spsps<64, N_VARIABLES>;
     run(b, spsp, threads);

@@ -34,12 +34,12 @@ static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *til
         const int32_t *last = p.pre_neurons + p.pre_offsets[row + 1];
         for (int64_t k = 0; k < n_tiles && spike != last; k++) {
             vector_t sums[W / LANES];
-            memcpy(sums, tiles[k].SYNAPTIC, sizeof sums);
+            memcpy(sums, tiles[k].synaptic, sizeof sums);
             for (const int32_t *s = spike; s != last; s++) {
                 const vector_t *row_of_weights = reinterpret_cast<const vector_t *>(packed + (k * p.n_pre + *s) * W);
                 for (int v = 0; v < W / LANES; v++) sums[v] += row_of_weights[v];
             }
-            memcpy(tiles[k].SYNAPTIC, sums, sizeof sums);
+            memcpy(tiles[k].synaptic, sums, sizeof sums);
         }
         if (any_fired && lateral != 0)
             for (int64_t source = first_tile; source < last_tile; source++)
@@ -47,7 +47,7 @@ static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *til
                     for (int64_t k = 0; k < n_tiles; k++)
                         for (int lane = 0; lane < W; lane++)
                             if (first_tile + k != source || lane != __builtin_ctzll(rest))
-                                tiles[k].SYNAPTIC[lane] += -lateral;
+                                tiles[k].synaptic[lane] += -lateral;
         if (any_fired)
             for (int64_t k = 0; k < n_tiles; k++)
                 for (uint64_t rest = fired[first_tile + k]; rest; rest &= rest - 1)
@@ -76,9 +76,10 @@ static void forward(const Presentation &p, const scalar *weights, const void *co
         const int64_t last_tile = first_tile + tiles_per_unit;
         Buffer packed(tiles_per_unit * p.n_pre * W);
         std::vector<Neurons<W>> tiles(tiles_per_unit);
+        Buffer synaptic(tiles_per_unit * W);
         for (int64_t k = 0; k < tiles_per_unit; k++) {
             pack_tile<W>(weights, p.n_pre, p.n_post, first_tile + k, packed.data + k * p.n_pre * W);
-            tiles[k].load(arrays, Layout{1, p.n_post, n_tiles * W}, first_tile + k);
+            tiles[k].load(arrays, Layout{1, p.n_post, n_tiles * W}, first_tile + k, synaptic.data + k * W);
         }
         for (int64_t s = chunk * p.n_samples / n_chunks; s < (chunk + 1) * p.n_samples / n_chunks; s++) {
             auto run = [&](bool check) {

@@ -3,18 +3,20 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#ifdef __AVX512BW__
+#ifdef __AVX512F__
 #include <immintrin.h>
 #endif
 
 constexpr int LANES = 64 / sizeof(scalar);
 typedef scalar vector_t __attribute__((vector_size(64)));
+typedef flag flags_t __attribute__((vector_size(64)));
 
 // Where a layer's neurons lie in tiles: neuron (position, channel) in lane position * stripe + channel, counted through
 // all tiles. A dense layer is one position with all neurons as channels.
 struct Layout {
     int64_t n_positions, channels, stripe;
 
+    int64_t span() const { return stripe < 64 ? stripe : 64; }
     int64_t n_tiles(int width) const { return (n_positions * stripe + width - 1) / width; }
     int64_t neuron(int64_t lane) const {  // -1 where a lane is padding
         const int64_t position = lane / stripe, channel = lane % stripe;
@@ -25,28 +27,34 @@ struct Layout {
 // The sum of a tile's lanes, always in the same order.
 template <int W>
 static inline scalar lane_sum(const scalar *values) {
-    scalar sums[W];
-    memcpy(sums, values, sizeof sums);
-    for (int half = W / 2; half; half /= 2)
+    scalar sums[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+        sums[lane] = values[lane];
+        for (int other = lane + LANES; other < W; other += LANES) sums[lane] += values[other];
+    }
+    for (int half = LANES / 2; half; half /= 2)
         for (int lane = 0; lane < half; lane++) sums[lane] += sums[lane + half];
     return sums[0];
 }
 
-// Pack W bytes of 0 or 1 into bits.
+// Pack W flags of 0 or 1 into bits.
 template <int W>
-static inline uint64_t pack_bits(const uint8_t *bytes) {
-#ifdef __AVX512BW__
-    if (W == 64) {
-        const __m512i all = _mm512_loadu_si512(bytes);
-        return _mm512_test_epi8_mask(all, all);
-    }
-#endif
+static inline uint64_t pack_bits(const flag *flags) {
     uint64_t packed = 0;
+#ifdef __AVX512F__
+    for (int lane = 0; lane < W; lane += LANES) {
+        const __m512i some = _mm512_load_si512(flags + lane);
+        packed |= uint64_t(LANES == 16 ? _mm512_test_epi32_mask(some, some) : _mm512_test_epi64_mask(some, some)) << lane;
+    }
+#else
+    uint8_t bytes[W];
+    for (int lane = 0; lane < W; lane++) bytes[lane] = uint8_t(flags[lane]);
     for (int group = 0; group < W / 8; group++) {
         uint64_t eight;
         memcpy(&eight, bytes + 8 * group, 8);
         packed |= ((eight * 0x0102040810204080u) >> 56) << (8 * group);
     }
+#endif
     return packed;
 }
 

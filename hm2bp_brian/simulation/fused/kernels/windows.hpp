@@ -12,10 +12,10 @@ struct Windows {
     int64_t n_post() const { return rows * columns * c_out; }
     int64_t n_positions() const { return rows * columns; }
 
-    // Channels are padded to whole tiles, or to a part of a tile that divides it.
+    // Channels are padded to 16, 32, 48, or a multiple of 64 lanes.
     Layout layout() const {
-        const int64_t stripe = c_out <= 16 ? 16 : c_out <= 32 ? 32 : (c_out + 63) / 64 * 64;
-        return Layout{n_positions(), c_out, stripe};
+        const int64_t unit = c_out <= 48 ? 16 : 64;
+        return Layout{n_positions(), c_out, (c_out + unit - 1) / unit * unit};
     }
 
     // Output rows (or columns) whose windows hold input row (or column) i: first to last.

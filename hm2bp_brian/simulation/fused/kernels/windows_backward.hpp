@@ -21,9 +21,10 @@ struct WindowsBackward {
 };
 
 // What is known of the post neurons of one tile in one sample.
+template <int W>
 struct PostTile {
-    alignas(64) scalar counts[64], delta[64], factor[64];
-    const scalar *q;  // (n_steps, 64)
+    alignas(64) scalar counts[W], delta[W], factor[W];
+    scalar *q;  // (n_steps, W)
 };
 
 // Visit(row in the kernel over c_in, first presynaptic neuron) for each place of a position's window inside the map.
@@ -37,23 +38,23 @@ static inline void each_place(const Windows &w, int64_t position, Visit visit) {
 }
 
 // S neighbouring channels of one position of a convolution, lanes from `lane` on of its tile, channels from `channel` on.
-template <int S>
+template <int S, int W>
 static void convolution_position(const WindowsBackward &b, int64_t sample, int64_t position, int64_t lane,
-                                 int64_t channel, const PostTile &tile, scalar *spsp, scalar *gradient,
+                                 int64_t channel, const PostTile<W> &tile, scalar *spsp, scalar *gradient,
                                  scalar *delta_pre) {
-    const Windows &w = b.windows;
+    const Windows &map = b.windows;
     const int64_t stripe = b.post.layout.stripe;
-    const int64_t *trains = b.pre_trains + sample * w.n_pre();
+    const int64_t *trains = b.pre_trains + sample * map.n_pre();
     alignas(64) scalar tpsp[S] = {}, weight_sum[S] = {};
-    each_place(w, position, [&](int64_t kernel_row, int64_t first) {
-        for (int64_t i = 0; i < w.c_in; i++) {
+    each_place(map, position, [&](int64_t kernel_row, int64_t first) {
+        for (int64_t i = 0; i < map.c_in; i++) {
             const scalar *weights = b.kernel + (kernel_row + i) * stripe + channel;
             for (int v = 0; v < S; v++) weight_sum[v] += weights[v];
             const int64_t pre = first + i;
             if (trains[pre] == trains[pre + 1]) continue;
             vector_t sums[S / LANES] = {};
             for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
-                const auto *at_step = reinterpret_cast<const vector_t *>(tile.q + b.pre_steps[k] * 64 + lane);
+                const auto *at_step = reinterpret_cast<const vector_t *>(tile.q + b.pre_steps[k] * W + lane);
                 for (int v = 0; v < S / LANES; v++) sums[v] += at_step[v];
             }
             scalar *e = spsp + (kernel_row + i) * S;
@@ -63,8 +64,8 @@ static void convolution_position(const WindowsBackward &b, int64_t sample, int64
     });
     const PostNeurons<S> post(tile.counts + lane, tile.delta + lane, tile.factor + lane, tpsp, weight_sum, b.v_th,
                               b.silence);
-    each_place(w, position, [&](int64_t kernel_row, int64_t first) {
-        for (int64_t i = 0; i < w.c_in; i++) {
+    each_place(map, position, [&](int64_t kernel_row, int64_t first) {
+        for (int64_t i = 0; i < map.c_in; i++) {
             const int64_t row = kernel_row + i, count = trains[first + i + 1] - trains[first + i];
             const int64_t place = row * stripe + channel;
             const scalar *e = spsp + row * S;
@@ -75,18 +76,18 @@ static void convolution_position(const WindowsBackward &b, int64_t sample, int64
 }
 
 // One position of a pooling layer, whose weights are 1 and not learned.
+template <int W>
 static void pooling_position(const WindowsBackward &b, int64_t sample, int64_t position, int64_t lane, int64_t channel,
-                             int64_t n_channels, const PostTile &tile, scalar *delta_pre) {
-    const Windows &w = b.windows;
-    const int64_t *trains = b.pre_trains + sample * w.n_pre();
-    each_place(w, position, [&](int64_t, int64_t first) {
+                             int64_t n_channels, const PostTile<W> &tile, scalar *delta_pre) {
+    const int64_t *trains = b.pre_trains + sample * b.windows.n_pre();
+    each_place(b.windows, position, [&](int64_t, int64_t first) {
         for (int64_t i = 0; i < n_channels; i++) {
             const int64_t pre = first + channel + i;
             const int64_t count = trains[pre + 1] - trains[pre];
             scalar ratio = scalar(b.silence.delta_ratio);
             if (count && tile.counts[lane + i] != 0) {
                 scalar e = 0;
-                for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) e += tile.q[b.pre_steps[k] * 64 + lane + i];
+                for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) e += tile.q[b.pre_steps[k] * W + lane + i];
                 ratio = e / scalar(count);
             }
             delta_pre[pre] += tile.delta[lane + i] * ratio / scalar(b.v_th_pre);
@@ -94,44 +95,63 @@ static void pooling_position(const WindowsBackward &b, int64_t sample, int64_t p
     });
 }
 
-// Adds one sample to the gradient (size * size * c_in, stripe) and to its row of delta_pre.
-template <int K>
-static void backward_map(const WindowsBackward &b, int64_t sample, std::vector<uint8_t> &phase, scalar *q, scalar *spsp,
-                         scalar *gradient, scalar *delta_pre) {
+// Scratch memory of one thread at work.
+template <int W>
+struct WindowsScratch {
+    Phases<W> phases;
+    Buffer q, spsp;
+    explicit WindowsScratch(const WindowsBackward &b)
+        : phases(b.n_steps), q(b.n_steps * W), spsp(b.windows.size * b.windows.size * b.windows.c_in * W) {}
+};
+
+// Adds one sample to the gradient (size * size * c_in, stripe) and to its row of delta_pre. A tile of W lanes holds whole
+// positions of SPAN lanes, or a part of one.
+template <int W, int SPAN, int K>
+static void backward_map(const WindowsBackward &b, int64_t sample, const PostTiles<W, K> &tiles,
+                         WindowsScratch<W> &scratch, scalar *gradient, scalar *delta_pre) {
     const Layout &layout = b.post.layout;
-    const int64_t span = layout.stripe < 64 ? layout.stripe : 64;
-    for (int64_t number = 0; number < layout.n_tiles(64); number++) {
-        const TileMatrices<64, K> matrices(b.post, number);
-        PostTile tile;
-        tile.q = q;
+    for (int64_t number = 0; number < tiles.n_tiles(); number++) {
+        PostTile<W> tile;
+        tile.q = scratch.q.data;
         bool any = false;
-        for (int lane = 0; lane < 64; lane++) {
-            const int64_t neuron = matrices.neuron[lane];
+        for (int lane = 0; lane < W; lane++) {
+            const int64_t neuron = tiles.neuron(number)[lane];
             tile.delta[lane] = neuron < 0 ? 0 : b.delta[sample * b.post.n_post + neuron];
             tile.factor[lane] = neuron < 0 ? 0 : b.factor[sample * b.post.n_post + neuron];
             any |= tile.delta[lane] != 0;
         }
         if (!any) continue;
-        adjoint<64, K>(b.post, sample, matrices, phase.data(), q, tile.counts);
-        for (int64_t lane = 0; lane < 64; lane += span) {
-            const int64_t position = (number * 64 + lane) / layout.stripe, channel = (number * 64 + lane) % layout.stripe;
-            if (position >= layout.n_positions || channel >= layout.channels) continue;
-            if (!b.kernel) {
-                const int64_t left = layout.channels - channel;
-                if (delta_pre)
-                    pooling_position(b, sample, position, lane, channel, left < span ? left : span, tile, delta_pre);
-                continue;
-            }
-            auto run = span == 16 ? convolution_position<16> : span == 32 ? convolution_position<32> : convolution_position<64>;
-            run(b, sample, position, lane, channel, tile, spsp, gradient, delta_pre);
+        adjoint<W, K>(b.post, sample, tiles, number, scratch.phases, tile.q, tile.counts);
+        for (int64_t lane = 0; lane < W; lane += SPAN) {
+            const int64_t position = (number * W + lane) / layout.stripe, channel = (number * W + lane) % layout.stripe;
+            const int64_t n_channels = std::min(layout.channels - channel, int64_t(SPAN));
+            if (position >= layout.n_positions || n_channels <= 0) continue;
+            if (b.kernel)
+                convolution_position<SPAN>(b, sample, position, lane, channel, tile, scratch.spsp.data, gradient, delta_pre);
+            else if (delta_pre)
+                pooling_position(b, sample, position, lane, channel, n_channels, tile, delta_pre);
         }
     }
+}
+
+// partial: gradients (n_chunks, size * size * c_in, stripe), each of a part of the samples.
+template <int W, int SPAN>
+static void backward_samples(const WindowsBackward &b, int64_t n_chunks, scalar *partial, scalar *delta_pre, int threads) {
+    const int64_t n_kernel = b.windows.size * b.windows.size * b.windows.c_in * b.post.layout.stripe;
+    const PostTiles<W, N_VARIABLES> tiles(b.post);
+    parallel_for(n_chunks, threads, [&](int64_t chunk) {
+        WindowsScratch<W> scratch(b);
+        scalar *sum = partial + chunk * n_kernel;
+        memset(sum, 0, n_kernel * sizeof(scalar));
+        for (int64_t s = chunk * b.n_samples / n_chunks; s < (chunk + 1) * b.n_samples / n_chunks; s++)
+            backward_map<W, SPAN>(b, s, tiles, scratch, sum, delta_pre ? delta_pre + s * b.windows.n_pre() : nullptr);
+    });
 }
 
 extern "C" void windows_backward(const int32_t *pre_steps, const int64_t *pre_trains, const int32_t *post_steps,
                                  const int64_t *post_trains, int64_t n_samples, int64_t n_steps,
                                  const int64_t *geometry, const scalar *active, const scalar *refractory,
-                                 int64_t membrane, int64_t synaptic, int64_t refractory_steps, const scalar *kernel,
+                                 int64_t refractory_steps, const scalar *kernel,
                                  double v_th, double v_th_pre, const scalar *delta, const scalar *factor,
                                  double silent_spsp, double silent_delta_ratio, double silent_kappa_ratio,
                                  scalar *gradient, scalar *delta_pre, int threads) {
@@ -141,22 +161,19 @@ extern "C" void windows_backward(const int32_t *pre_steps, const int64_t *pre_tr
     const int64_t n_rows = w.size * w.size * w.c_in, n_kernel = n_rows * layout.stripe;
     Buffer padded(n_kernel);
     if (kernel) pad_channels(kernel, n_rows, w.c_out, layout.stripe, padded.data);
-    const PostLayer post{post_steps, post_trains, n_steps,  w.n_post(), layout,
-                         active,     refractory,  membrane, synaptic,   refractory_steps};
+    const PostLayer post{post_steps, post_trains, n_steps, w.n_post(), layout, active, refractory, refractory_steps};
     const Silence silence{silent_spsp, silent_delta_ratio, silent_kappa_ratio};
     const WindowsBackward b{pre_steps, pre_trains, post,  n_samples, n_steps, w, kernel ? padded.data : nullptr,
                             v_th,      v_th_pre,   delta, factor,    silence};
     const int64_t n_chunks = n_samples < 32 ? n_samples : 32;
     Buffer partial(n_chunks * n_kernel);
     if (delta_pre) memset(delta_pre, 0, n_samples * w.n_pre() * sizeof(scalar));
-    parallel_for(n_chunks, threads, [&](int64_t chunk) {
-        std::vector<uint8_t> phase(n_steps * 64);
-        Buffer q(n_steps * 64), spsp(n_rows * 64);
-        scalar *sum = partial.data + chunk * n_kernel;
-        memset(sum, 0, n_kernel * sizeof(scalar));
-        for (int64_t s = chunk * n_samples / n_chunks; s < (chunk + 1) * n_samples / n_chunks; s++)
-            backward_map<N_VARIABLES>(b, s, phase, q.data, spsp.data, sum, delta_pre ? delta_pre + s * w.n_pre() : nullptr);
-    });
+    const int64_t span = layout.span();
+    auto run = span == 16   ? backward_samples<64, 16>
+               : span == 32 ? backward_samples<64, 32>
+               : span == 48 ? backward_samples<48, 48>
+                            : backward_samples<64, 64>;
+    run(b, n_chunks, partial.data, delta_pre, threads);
     if (!kernel) return;
     for (int64_t row = 0; row < n_rows; row++)
         for (int64_t channel = 0; channel < w.c_out; channel++) {

@@ -27,30 +27,39 @@ struct NeuronConstants {
         const {{constant.type}} {{constant.name}} = common.{{constant.name}};
         (void){{constant.name}};
 {% endfor %}
+        scalar *__restrict SYNAPTIC = synaptic;
+        (void)SYNAPTIC;
 {% endmacro %}
 
 template <int W>
 struct Neurons {
 {% for array in arrays %}
-    alignas(64) {{array.type}} _array_{{array.name}}[W]{% if array.written %}, start_{{array.name}}[W]{% endif %};
+{% if not array.synaptic %}
+    alignas(64) {{array.type}} _array_{{array.name}}[W];
+{% endif %}
+{% if array.written %}
+    alignas(64) {{array.type}} start_{{array.name}}[W];
+{% endif %}
 {% endfor %}
     scalar _array_t[1];
+    scalar *synaptic;  // (W), the variable that spikes add to; memory of the whole layer's neurons, in one piece
     uint64_t real;  // lanes that are neurons, not padding
 
-    void load(const void *const *arrays, const Layout &layout, int64_t tile) {
+    void load(const void *const *arrays, const Layout &layout, int64_t tile, scalar *synaptic_memory) {
+        synaptic = synaptic_memory;
         real = 0;
         for (int lane = 0; lane < W; lane++) {
             const int64_t found = layout.neuron(tile * W + lane), neuron = found < 0 ? 0 : found;
             real |= uint64_t(found >= 0) << lane;
 {% for array in arrays %}
-            {{'start' if array.written else '_array'}}_{{array.name}}[lane] = static_cast<const {{array.type}} *>(arrays[{{loop.index0}}])[neuron];
+            {{'start' if array.written else '_array'}}_{{array.name}}[lane] = static_cast<const {{array.numpy_type}} *>(arrays[{{loop.index0}}])[neuron];
 {% endfor %}
         }
     }
 
     void start() {
 {% for array in arrays if array.written %}
-        memcpy(_array_{{array.name}}, start_{{array.name}}, sizeof _array_{{array.name}});
+        memcpy({{'synaptic' if array.synaptic else '_array_' ~ array.name}}, start_{{array.name}}, sizeof start_{{array.name}});
 {% endfor %}
     }
 
@@ -68,22 +77,21 @@ struct Neurons {
 
     inline uint64_t threshold(const NeuronConstants &common) {
         {{use_constants()}}
-        alignas(64) uint8_t fires[W];
+        alignas(64) flag fires[W];
         using namespace threshold_support;
         {{blocks["threshold"].scalar_lines}}
         for (int _idx = 0; _idx < W; _idx++) {
             {{blocks["threshold"].vector_lines}}
             fires[_idx] = _cond ? 1 : 0;
         }
-        const uint64_t fired = pack_bits<W>(fires) & real;
 {% if uses_refractory %}
-        if (fired)
-            for (int lane = 0; lane < W; lane++) {
-                _array_not_refractory[lane] = fires[lane] ? 0 : _array_not_refractory[lane];
-                _array_lastspike[lane] = fires[lane] ? _array_t[0] : _array_lastspike[lane];
-            }
+        const scalar now = _array_t[0];
+        for (int lane = 0; lane < W; lane++) {
+            _array_not_refractory[lane] = fires[lane] ? 0 : _array_not_refractory[lane];
+            _array_lastspike[lane] = fires[lane] ? now : _array_lastspike[lane];
+        }
 {% endif %}
-        return fired;
+        return pack_bits<W>(fires) & real;
     }
 
     inline void reset(const NeuronConstants &common, int _idx) {
@@ -95,6 +103,7 @@ struct Neurons {
 
     inline bool finite() const {
         bool all = true;
+        const scalar *SYNAPTIC = synaptic;
 {% for array in arrays if array.written and array.type == 'scalar' %}
         for (int lane = 0; lane < W; lane++) all &= _array_{{array.name}}[lane] - _array_{{array.name}}[lane] == 0;
 {% endfor %}
