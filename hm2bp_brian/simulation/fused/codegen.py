@@ -140,6 +140,8 @@ def _always_present(neuron: NeuronModel) -> list[str]:
 
 def _source(neuron: NeuronModel, blocks, arrays, constants) -> str:
     written = {*neuron.changing_variables, "lastspike", "not_refractory"}
+    # computed anew from lastspike at the beginning of each update
+    forgotten = {"not_refractory"} - get_identifiers(neuron.reset)
     struct = FusedCodeObject.struct_template.render(
         blocks={name: block.code for name, block in blocks.items()},
         universal_support=CPPCodeGenerator.universal_support_code,
@@ -148,7 +150,7 @@ def _source(neuron: NeuronModel, blocks, arrays, constants) -> str:
                 "name": v.name,
                 "type": _c_type(v.dtype),
                 "numpy_type": "bool" if np.issubdtype(v.dtype, np.bool_) else _c_type(v.dtype),
-                "written": v.name in written,
+                "written": v.name in written - forgotten,
                 "synaptic": v.name == neuron.synaptic_variable,
             }
             for v in arrays

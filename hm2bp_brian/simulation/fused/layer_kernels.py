@@ -42,12 +42,6 @@ class LayerKernels:
         self.threads = threads
         self.code = generate(neuron, network.size(layer), network.thresholds[layer], network.dt, dtype)
         self.library = load(self._source(), f"{self.kind} kernels in {dtype} for {neuron!r}")
-        self._neuron_of_bit = self._layout()
-        self._bits = np.empty(0, dtype=np.uint64)  # kept, as fresh memory costs more than what is done with it
-
-    def _layout(self) -> np.ndarray:
-        """Neuron of each bit of a step's spikes, int32 (64 * n_words,); -1 where a bit is padding."""
-        raise NotImplementedError
 
     def _source(self) -> str:
         scalar, flag = C_TYPES[self.dtype.name]
@@ -72,21 +66,28 @@ class LayerKernels:
 
     def forward(self, weights: np.ndarray, pre: SpikeBatch) -> SpikeBatch:
         """The layer's spikes; NumericalError if a state becomes NaN or infinite."""
-        shape = (pre.n_samples, pre.n_steps, len(self._neuron_of_bit) // 64)
-        if self._bits.size < np.prod(shape):
-            self._bits = np.empty(np.prod(shape), dtype=np.uint64)
-        bits = self._bits[: np.prod(shape)].reshape(shape)
+        weights = self.cast(weights)
         failure = np.empty(2, dtype=np.int64)
         arrays = (ctypes.c_void_p * len(self.code.arrays))(*(array.ctypes.data for array in self.code.arrays))
-        spikes = [pointer(pre.neurons), pointer(pre.offsets), *int64(pre.n_samples, pre.n_steps)]
-        neurons = [arrays, pointer(self.code.constants), ctypes.c_double(self.dt)]
-        self._forward(spikes, self.cast(weights), neurons, [pointer(bits), pointer(failure), self.threads])
+        arguments = [
+            pointer(pre.neurons),
+            pointer(pre.offsets),
+            *int64(pre.n_samples, pre.n_steps),
+            *self._sizes(),
+            self._pointer_to(weights),
+            arrays,
+            pointer(self.code.constants),
+            ctypes.c_double(self.dt),
+        ]
+        neurons, offsets = self._forward(arguments, pre.n_samples, pre.n_steps, pointer(failure))
         if failure[0] >= 0:
             raise NumericalError(
                 f"layer {self.layer} has a state that is NaN or infinite in sample {failure[0]} at step {failure[1]}; "
                 "check its weights, and whether the integration method is stable at this dt"
             )
-        return spike_kernels.batch_from_bits(bits, self._neuron_of_bit, self.connection.output_shape, self.threads)
+        shape = self.connection.output_shape
+        trains = spike_kernels.transpose_lists(neurons, offsets, pre.n_samples, int(np.prod(shape)), self.threads)
+        return SpikeBatch.from_sorted(neurons, offsets, pre.n_samples, pre.n_steps, shape, trains)
 
     def backward(self, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
         """The same as ``learning.gradients.adjoint_layer``."""
@@ -119,8 +120,9 @@ class LayerKernels:
         """The map's matrices with the membrane potential as first and the synaptic variable as last variable."""
         ends = (linear_map.membrane, linear_map.synaptic)
         others = [variable for variable in range(linear_map.active.shape[-1]) if variable not in ends]
-        order = np.ix_([linear_map.membrane, *others, linear_map.synaptic], [linear_map.membrane, *others, linear_map.synaptic])
-        return self.cast(linear_map.active[:, *order]), self.cast(linear_map.refractory[:, *order])
+        order = [linear_map.membrane, *others, linear_map.synaptic]
+        rows, columns = np.ix_(order, order)
+        return self.cast(linear_map.active[:, rows, columns]), self.cast(linear_map.refractory[:, rows, columns])
 
     def _pointer_to(self, weights: np.ndarray):
         return pointer(weights if weights.size else None)
@@ -131,15 +133,15 @@ class DenseKernels(LayerKernels):
 
     kind = "dense"
 
-    def _layout(self) -> np.ndarray:
-        return _padded(np.arange(self.connection.weight_shape[1]))
-
     def _sizes(self) -> list:
         return int64(*self.connection.weight_shape)
 
-    def _forward(self, spikes, weights, neurons, results) -> None:
+    def _forward(self, arguments, n_samples, n_steps, failure) -> tuple[np.ndarray, np.ndarray]:
+        n_words = -(-self.connection.weight_shape[1] // 64)
+        bits = np.empty((n_samples, n_steps, n_words), dtype=np.uint64)
         lateral = ctypes.c_double(self.lateral_inhibition)
-        self.library.dense_forward(*spikes, *self._sizes(), pointer(weights), *neurons, lateral, *results)
+        self.library.dense_forward(*arguments, lateral, pointer(bits), failure, self.threads)
+        return spike_kernels.lists_from_bits(bits, self.threads)
 
     def _backward(self, arguments) -> None:
         self.library.dense_backward(*arguments)
@@ -166,28 +168,22 @@ class WindowsKernels(LayerKernels):
 
     kind = "windows"
 
-    def _layout(self) -> np.ndarray:
-        rows, columns, channels = self.connection.output_shape
-        neurons = np.arange(rows * columns * channels).reshape(-1, channels)
-        # as Windows::layout() in kernels/windows.hpp
-        return _padded(_padded(neurons, 16 if channels <= 48 else 64).ravel())
-
     def _sizes(self) -> list:
         c = self.connection
         self._geometry = np.array([*c.input_shape, *c.output_shape, c.size, c.stride, c.padding], dtype=np.int64)
         return [pointer(self._geometry)]
 
-    def _forward(self, spikes, weights, neurons, results) -> None:
-        self.library.windows_forward(*spikes, *self._sizes(), self._pointer_to(weights), *neurons, *results)
+    def _forward(self, arguments, n_samples, n_steps, failure) -> tuple[np.ndarray, np.ndarray]:
+        self.library.windows_forward.restype = ctypes.c_void_p
+        offsets = np.zeros(n_samples * n_steps + 1, dtype=np.int64)
+        lists = self.library.windows_forward(*arguments, pointer(offsets[1:]), failure, self.threads)
+        np.cumsum(offsets, out=offsets)
+        neurons = np.empty(offsets[-1], dtype=np.int32)
+        self.library.take_spikes(ctypes.c_void_p(lists), pointer(neurons))
+        return neurons, offsets
 
     def _backward(self, arguments) -> None:
         self.library.windows_backward(*arguments)
-
-
-def _padded(neurons: np.ndarray, unit: int = 64) -> np.ndarray:
-    """Neuron of each lane, int32: the last axis padded with -1 to a multiple of ``unit``."""
-    padding = [(0, 0)] * (neurons.ndim - 1) + [(0, -neurons.shape[-1] % unit)]
-    return np.pad(neurons, padding, constant_values=-1).astype(np.int32)
 
 
 def make_kernels(network: SpikingNetwork, layer: int, dtype: np.dtype, threads: int) -> LayerKernels:

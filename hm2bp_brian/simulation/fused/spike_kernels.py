@@ -26,11 +26,8 @@ def int64(*values: int) -> list[ctypes.c_int64]:
     return [ctypes.c_int64(value) for value in values]
 
 
-def lists_from_bits(bits: np.ndarray, index_of_bit: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
-    """Set bits of each row of ``bits`` (..., n_words): ``(indices, offsets)`` of compressed rows.
-
-    ``index_of_bit``, int32 (64 * n_words,), is the index of each bit that may be set.
-    """
+def lists_from_bits(bits: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    """Set bits of each row of ``bits`` (..., n_words): ``(indices, offsets)`` of compressed rows."""
     n_words = bits.shape[-1]
     n_rows = bits.size // n_words
     offsets = np.zeros(n_rows + 1, dtype=np.int64)
@@ -38,7 +35,7 @@ def lists_from_bits(bits: np.ndarray, index_of_bit: np.ndarray, threads: int) ->
     _library().count_bits(pointer(bits), *rows, pointer(offsets[1:]), threads)
     np.cumsum(offsets, out=offsets)
     indices = np.empty(offsets[-1], dtype=np.int32)
-    _library().expand_bits(pointer(bits), *rows, pointer(index_of_bit), pointer(offsets), pointer(indices), threads)
+    _library().expand_bits(pointer(bits), *rows, pointer(offsets), pointer(indices), threads)
     return indices, offsets
 
 
@@ -60,14 +57,6 @@ def transpose_lists(
     return out_indices, out_offsets
 
 
-def batch_from_bits(bits: np.ndarray, neuron_of_bit: np.ndarray, shape: tuple[int, ...], threads: int) -> SpikeBatch:
-    """SpikeBatch from bits (n_samples, n_steps, n_words) of each step; see ``lists_from_bits``."""
-    neurons, offsets = lists_from_bits(bits, neuron_of_bit, threads)
-    n_samples, n_steps, _ = bits.shape
-    trains = transpose_lists(neurons, offsets, n_samples, int(np.prod(shape)), threads)
-    return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, shape, trains)
-
-
 def bernoulli_spikes(thresholds: np.ndarray, keys: np.ndarray, n_steps: int, shape, threads: int) -> SpikeBatch:
     """Compiled twin of ``encoding.poisson.bernoulli_spikes``: the same spikes."""
     n_samples, n_neurons = thresholds.shape
@@ -76,7 +65,6 @@ def bernoulli_spikes(thresholds: np.ndarray, keys: np.ndarray, n_steps: int, sha
     keys = np.ascontiguousarray(keys, dtype=np.uint32)
     sizes = int64(n_samples, n_neurons, n_steps)
     _library().bernoulli_bits(pointer(thresholds), pointer(keys), *sizes, pointer(bits), threads)
-    steps = np.arange(64 * bits.shape[-1], dtype=np.int32)
-    trains = lists_from_bits(bits, steps, threads)
+    trains = lists_from_bits(bits, threads)
     neurons, offsets = transpose_lists(*trains, n_samples, n_steps, threads)
     return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, shape, trains)

@@ -26,8 +26,7 @@ static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *til
         uint64_t *fired = bits + row * n_words;
         bool any_fired = false;
         for (int64_t k = 0; k < n_tiles; k++) {
-            tiles[k].update(common, step);
-            fired[first_tile + k] = tiles[k].threshold(common);
+            fired[first_tile + k] = tiles[k].update(common, step);
             any_fired |= fired[first_tile + k] != 0;
         }
         const int32_t *spike = p.pre_neurons + p.pre_offsets[row];

@@ -51,9 +51,9 @@ void count_bits(const uint64_t *bits, int64_t n_rows, int64_t n_words, int64_t *
     });
 }
 
-// List the set bits of each row; offsets: (n_rows + 1), from count_bits. index_of_bit: what to write for each bit.
-void expand_bits(const uint64_t *bits, int64_t n_rows, int64_t n_words, const int32_t *index_of_bit,
-                 const int64_t *offsets, int32_t *indices, int threads) {
+// List the set bits of each row; offsets: (n_rows + 1), from count_bits.
+void expand_bits(const uint64_t *bits, int64_t n_rows, int64_t n_words, const int64_t *offsets, int32_t *indices,
+                 int threads) {
     const int64_t block = 4096;
     parallel_for((n_rows + block - 1) / block, threads, [&](int64_t unit) {
         const int64_t end = (unit + 1) * block < n_rows ? (unit + 1) * block : n_rows;
@@ -61,7 +61,7 @@ void expand_bits(const uint64_t *bits, int64_t n_rows, int64_t n_words, const in
             int32_t *out = indices + offsets[row];
             for (int64_t word = 0; word < n_words; word++)
                 for (uint64_t rest = bits[row * n_words + word]; rest; rest &= rest - 1)
-                    *out++ = index_of_bit[word * 64 + __builtin_ctzll(rest)];
+                    *out++ = int32_t(word * 64 + __builtin_ctzll(rest));
         }
     });
 }

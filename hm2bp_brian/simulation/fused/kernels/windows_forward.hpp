@@ -65,34 +65,57 @@ static inline void deliver(const WindowsPresentation &p, const Targets &to, scal
     }
 }
 
+// The state of one sample's map, and its spikes: neurons in the order of steps.
+struct Map {
+    std::vector<Neurons<TILE>> tiles;
+    Buffer synaptic;
+    std::vector<int32_t> neuron_of_lane;
+    std::vector<uint64_t> fired;
+
+    Map(const Layout &layout, const void *const *arrays)
+        : tiles(layout.n_tiles(TILE)), synaptic(tiles.size() * TILE), neuron_of_lane(tiles.size() * TILE),
+          fired(tiles.size()) {
+        for (size_t k = 0; k < tiles.size(); k++) tiles[k].load(arrays, layout, k, synaptic.data + k * TILE);
+        for (size_t lane = 0; lane < neuron_of_lane.size(); lane++) neuron_of_lane[lane] = int32_t(layout.neuron(lane));
+    }
+};
+
 // Returns -1, or the first step with a non-finite state if check_each_step, or 0 if the state ended non-finite.
+// spikes: the neurons, step after step; counts: how many in each step.
 template <int SPAN>
-static int64_t run_map(const WindowsPresentation &p, int64_t sample, std::vector<Neurons<TILE>> &tiles, scalar *synaptic,
-                       const NeuronConstants common, uint64_t *bits, bool check_each_step) {
+static int64_t run_map(const WindowsPresentation &p, int64_t sample, Map &map, const NeuronConstants common,
+                       std::vector<int32_t> &spikes, int64_t *counts, bool check_each_step) {
+    auto &tiles = map.tiles;
     const int64_t n_tiles = tiles.size();
+    spikes.clear();
     auto finite = [&] { return std::all_of(tiles.begin(), tiles.end(), [](auto &tile) { return tile.finite(); }); };
     for (auto &tile : tiles) tile.start();
     for (int64_t step = 0; step < p.n_steps; step++) {
+        for (int64_t k = 0; k < n_tiles; k++) map.fired[k] = tiles[k].update(common, step);
         const int64_t row = sample * p.n_steps + step;
-        uint64_t *fired = bits + row * n_tiles;
-        for (int64_t k = 0; k < n_tiles; k++) {
-            tiles[k].update(common, step);
-            fired[k] = tiles[k].threshold(common);
-        }
         for (int64_t k = p.pre_offsets[row]; k < p.pre_offsets[row + 1]; k++)
-            deliver<SPAN>(p, p.targets[p.pre_neurons[k]], synaptic);
+            deliver<SPAN>(p, p.targets[p.pre_neurons[k]], map.synaptic.data);
+        const int64_t before = spikes.size();
         for (int64_t k = 0; k < n_tiles; k++)
-            for (uint64_t rest = fired[k]; rest; rest &= rest - 1) tiles[k].reset(common, __builtin_ctzll(rest));
+            for (uint64_t rest = map.fired[k]; rest; rest &= rest - 1) {
+                const int lane = __builtin_ctzll(rest);
+                tiles[k].reset(common, lane);
+                spikes.push_back(map.neuron_of_lane[k * TILE + lane]);
+            }
+        counts[step] = spikes.size() - before;
         if (check_each_step && !finite()) return step;
     }
     return finite() ? -1 : 0;
 }
 
-// bits: (n_samples, n_steps, n_tiles), lanes as in the layout. failure: sample and step of a non-finite state, or -1.
-extern "C" void windows_forward(const int32_t *pre_neurons, const int64_t *pre_offsets, int64_t n_samples,
-                                int64_t n_steps, const int64_t *geometry, const scalar *kernel,
-                                const void *const *arrays, const double *constants, double dt, uint64_t *bits,
-                                int64_t *failure, int threads) {
+typedef std::vector<std::vector<int32_t>> SpikeLists;  // of each sample
+
+extern "C" {
+
+// Returns the spikes, for take_spikes. counts: (n_samples, n_steps). failure: sample and step of a non-finite state, or -1.
+SpikeLists *windows_forward(const int32_t *pre_neurons, const int64_t *pre_offsets, int64_t n_samples, int64_t n_steps,
+                            const int64_t *geometry, const scalar *kernel, const void *const *arrays,
+                            const double *constants, double dt, int64_t *counts, int64_t *failure, int threads) {
     Windows w;
     memcpy(&w, geometry, sizeof w);
     const Layout layout = w.layout();
@@ -104,17 +127,27 @@ extern "C" void windows_forward(const int32_t *pre_neurons, const int64_t *pre_o
     const int64_t span = layout.span();
     auto run = span == 16 ? run_map<16> : span == 32 ? run_map<32> : span == 48 ? run_map<48> : run_map<64>;
     FirstFailure first_failure;
+    auto *lists = new SpikeLists(n_samples);
     const int64_t n_chunks = n_samples < 32 ? n_samples : 32;
     parallel_for(n_chunks, threads, [&](int64_t chunk) {
         const NeuronConstants common(constants, dt);
-        std::vector<Neurons<TILE>> tiles(layout.n_tiles(TILE));
-        Buffer synaptic(tiles.size() * TILE);
-        for (size_t k = 0; k < tiles.size(); k++) tiles[k].load(arrays, layout, k, synaptic.data + k * TILE);
+        Map map(layout, arrays);
         for (int64_t s = chunk * n_samples / n_chunks; s < (chunk + 1) * n_samples / n_chunks; s++) {
-            if (run(p, s, tiles, synaptic.data, common, bits, false) < 0) continue;
-            first_failure.report(s, n_steps, run(p, s, tiles, synaptic.data, common, bits, true));
+            auto run_sample = [&](bool check) {
+                return run(p, s, map, common, (*lists)[s], counts + s * n_steps, check);
+            };
+            if (run_sample(false) < 0) continue;
+            first_failure.report(s, n_steps, run_sample(true));
             return;
         }
     });
     first_failure.write(n_steps, failure);
+    return lists;
+}
+
+// Copies the spikes of all samples behind each other, and frees the lists.
+void take_spikes(SpikeLists *lists, int32_t *neurons) {
+    for (const auto &list : *lists) neurons = std::copy(list.begin(), list.end(), neurons);
+    delete lists;
+}
 }

@@ -27,8 +27,6 @@ struct NeuronConstants {
         const {{constant.type}} {{constant.name}} = common.{{constant.name}};
         (void){{constant.name}};
 {% endfor %}
-        scalar *__restrict SYNAPTIC = synaptic;
-        (void)SYNAPTIC;
 {% endmacro %}
 
 template <int W>
@@ -63,39 +61,73 @@ struct Neurons {
 {% endfor %}
     }
 
-    inline void update(const NeuronConstants &common, int64_t step) {
+    // One neuron, as the generated lines see it: arrays of one, which the compiler keeps in registers.
+    struct Lane {
+{% for array in arrays %}
+        {{array.type}} _array_{{array.name}}[1];
+{% endfor %}
+    };
+{% macro use_lane() %}
+{% for array in arrays %}
+            auto &_array_{{array.name}} = neuron._array_{{array.name}};
+            (void)_array_{{array.name}};
+{% endfor %}
+            constexpr int _idx = 0;
+{% endmacro %}
+
+    // What a neuron does, as functions of it; what is the same for all neurons of a tile has been computed.
+    auto make_update(const NeuronConstants &common, const scalar *_array_t) {
         {{use_constants()}}
-        _array_t[0] = scalar(step * common.dt);
+        (void)_array_t;
         const int _vectorisation_idx = 1;
         (void)_vectorisation_idx;
         using namespace update_support;
         {{blocks["update"].scalar_lines}}
-        for (int _idx = 0; _idx < W; _idx++) {
+        return [=](Lane &neuron) {
+            {{use_lane()}}
             {{blocks["update"].vector_lines}}
-        }
+        };
     }
 
-    inline uint64_t threshold(const NeuronConstants &common) {
+    auto make_threshold(const NeuronConstants &common, const scalar *_array_t) {
         {{use_constants()}}
-        alignas(64) flag fires[W];
+        (void)_array_t;
         using namespace threshold_support;
         {{blocks["threshold"].scalar_lines}}
-        for (int _idx = 0; _idx < W; _idx++) {
+        return [=](Lane &neuron) {
+            {{use_lane()}}
             {{blocks["threshold"].vector_lines}}
-            fires[_idx] = _cond ? 1 : 0;
-        }
-{% if uses_refractory %}
-        const scalar now = _array_t[0];
+            return flag(_cond);
+        };
+    }
+
+    // One step up to the threshold; returns which lanes fire.
+    __attribute__((always_inline)) uint64_t update(const NeuronConstants &common, int64_t step) {
+        const scalar now = _array_t[0] = scalar(step * common.dt);
+        const auto update_one = make_update(common, &now);
+        const auto reaches_threshold = make_threshold(common, &now);
+        alignas(64) flag fires[W];
+        scalar *__restrict SYNAPTIC = synaptic;
         for (int lane = 0; lane < W; lane++) {
-            _array_not_refractory[lane] = fires[lane] ? 0 : _array_not_refractory[lane];
-            _array_lastspike[lane] = fires[lane] ? now : _array_lastspike[lane];
-        }
+            Lane neuron{ {% for array in arrays %}{_array_{{array.name}}[lane]}{{", " if not loop.last}}{% endfor %} };
+            update_one(neuron);
+            const flag fired = reaches_threshold(neuron) ? 1 : 0;
+            fires[lane] = fired;
+{% if uses_refractory %}
+            neuron._array_not_refractory[0] = fired ? 0 : neuron._array_not_refractory[0];
+            neuron._array_lastspike[0] = fired ? now : neuron._array_lastspike[0];
 {% endif %}
+{% for array in arrays if array.written %}
+            _array_{{array.name}}[lane] = neuron._array_{{array.name}}[0];
+{% endfor %}
+        }
         return pack_bits<W>(fires) & real;
     }
 
     inline void reset(const NeuronConstants &common, int _idx) {
         {{use_constants()}}
+        scalar *SYNAPTIC = synaptic;
+        (void)SYNAPTIC;
         using namespace reset_support;
         {{blocks["reset"].scalar_lines}}
         {{blocks["reset"].vector_lines}}
