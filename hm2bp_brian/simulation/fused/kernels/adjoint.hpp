@@ -87,9 +87,9 @@ static inline flags_t spread(unsigned bits) {
     return ((all + flag(bits)) & lane_bit) != 0;
 }
 
-template <int W, int K, bool UNIFORM>
+template <int W, int SPAN, int K, bool UNIFORM>
 static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const Phases<W> &phases, scalar *q) {
-    constexpr int VECTORS = W / LANES;
+    constexpr int VECTORS = W / LANES, ROW = SPAN / LANES;
     const auto *all_active = reinterpret_cast<const vector_t *>(tile.active);
     const auto *all_refractory = reinterpret_cast<const vector_t *>(tile.refractory);
     auto *q_vectors = reinterpret_cast<vector_t *>(q);
@@ -101,7 +101,7 @@ static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const
     }
     for (int64_t step = n_steps - 1; step >= 0; step--)
         for (int v = 0; v < VECTORS; v++) {
-            q_vectors[step * VECTORS + v] = lambda[v][K - 1];
+            q_vectors[(v / ROW * n_steps + step) * ROW + v % ROW] = lambda[v][K - 1];
             const flags_t fires = spread(phases.fires[step * VECTORS + v]);
             const flags_t rests = spread(phases.refractory[step * VECTORS + v]);
             lambda[v][0] = fires ? one : lambda[v][0];
@@ -118,16 +118,16 @@ static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const
         }
 }
 
-// One tile in one sample: its spike counts, and q (n_steps, W).
-template <int W, int K>
+// One tile in one sample: its spike counts, and q (W / SPAN, n_steps, SPAN).
+template <int W, int SPAN, int K>
 static void adjoint(const PostLayer &post, int64_t sample, const PostTiles<W, K> &tiles, int64_t tile, Phases<W> &phases,
                     scalar *q, scalar *counts) {
     phases.set(post, sample, tiles.neuron(tile), counts);
-    auto run = tiles.uniform ? adjoint_steps<W, K, true> : adjoint_steps<W, K, false>;
+    auto run = tiles.uniform ? adjoint_steps<W, SPAN, K, true> : adjoint_steps<W, SPAN, K, false>;
     run(post.n_steps, tiles.of(tile), phases, q);
 }
 
-// e_{i|j} of a tile's neurons i: the sum of q over the spikes of j.
+// e_{i|j} of W neurons i: the sum of q (n_steps, W) over the spikes of j.
 template <int W>
 static inline void sum_over_train(const scalar *q, const int32_t *first, const int32_t *last, scalar *spsp) {
     vector_t sums[W / LANES] = {};

@@ -48,7 +48,7 @@ static void backward_sample(const Backward &b, int64_t sample, const PostTiles<W
     const scalar *weights = tile.weights.data;
     scalar *q = scratch.q.data, *spsp = scratch.spsp.data;
     alignas(64) scalar counts[W], delta[W], factor[W];
-    adjoint<W, K>(b.post, sample, tiles, tile.number, scratch.phases, q, counts);
+    adjoint<W, W, K>(b.post, sample, tiles, tile.number, scratch.phases, q, counts);
     alignas(64) scalar tpsp[W] = {};
     const int64_t *trains = b.pre_trains + sample * b.n_pre;
     for (int64_t pre = 0; pre < b.n_pre; pre++) {
@@ -126,7 +126,7 @@ static void all_spsps(const Backward &b, scalar *spsp, int threads) {
         const int64_t sample = unit / tiles.n_tiles(), tile = unit % tiles.n_tiles();
         BackwardScratch<W> scratch(b);
         alignas(64) scalar counts[W], sums[W];
-        adjoint<W, K>(b.post, sample, tiles, tile, scratch.phases, scratch.q.data, counts);
+        adjoint<W, W, K>(b.post, sample, tiles, tile, scratch.phases, scratch.q.data, counts);
         const int32_t *neuron = tiles.neuron(tile);
         for (int64_t pre = 0; pre < b.n_pre; pre++) {
             const int64_t *train = b.pre_trains + sample * b.n_pre + pre;

@@ -24,7 +24,7 @@ struct WindowsBackward {
 template <int W>
 struct PostTile {
     alignas(64) scalar counts[W], delta[W], factor[W];
-    scalar *q;  // (n_steps, W)
+    scalar *q;  // (W / SPAN, n_steps, SPAN)
 };
 
 // Visit(row in the kernel over c_in, first presynaptic neuron) for each place of a position's window inside the map.
@@ -37,49 +37,48 @@ static inline void each_place(const Windows &w, int64_t position, Visit visit) {
                 visit((y * w.size + x) * w.c_in, ((top + y) * w.width + left + x) * w.c_in);
 }
 
-// S neighbouring channels of one position of a convolution, lanes from `lane` on of its tile, channels from `channel` on.
-template <int S, int W>
+// SPAN neighbouring channels of one position of a convolution, lanes from `lane` on of its tile, channels from `channel`
+// on. q: (n_steps, SPAN).
+template <int SPAN, int W>
 static void convolution_position(const WindowsBackward &b, int64_t sample, int64_t position, int64_t lane,
-                                 int64_t channel, const PostTile<W> &tile, scalar *spsp, scalar *gradient,
-                                 scalar *delta_pre) {
+                                 int64_t channel, const PostTile<W> &tile, const scalar *q, scalar *spsp,
+                                 scalar *gradient, scalar *delta_pre) {
     const Windows &map = b.windows;
     const int64_t stripe = b.post.layout.stripe;
     const int64_t *trains = b.pre_trains + sample * map.n_pre();
-    alignas(64) scalar tpsp[S] = {}, weight_sum[S] = {};
+    const bool any_silent = std::count(tile.counts + lane, tile.counts + lane + SPAN, scalar(0)) != 0;
+    alignas(64) scalar tpsp[SPAN] = {}, weight_sum[SPAN] = {};
     each_place(map, position, [&](int64_t kernel_row, int64_t first) {
         for (int64_t i = 0; i < map.c_in; i++) {
             const scalar *weights = b.kernel + (kernel_row + i) * stripe + channel;
-            for (int v = 0; v < S; v++) weight_sum[v] += weights[v];
-            const int64_t pre = first + i;
-            if (trains[pre] == trains[pre + 1]) continue;
-            vector_t sums[S / LANES] = {};
-            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
-                const auto *at_step = reinterpret_cast<const vector_t *>(tile.q + b.pre_steps[k] * W + lane);
-                for (int v = 0; v < S / LANES; v++) sums[v] += at_step[v];
-            }
-            scalar *e = spsp + (kernel_row + i) * S;
-            memcpy(e, sums, sizeof sums);
-            for (int v = 0; v < S; v++) tpsp[v] += weights[v] * e[v];
+            if (any_silent)
+                for (int v = 0; v < SPAN; v++) weight_sum[v] += weights[v];
+            const int64_t *train = trains + first + i;
+            if (train[0] == train[1]) continue;
+            scalar *e = spsp + (kernel_row + i) * SPAN;
+            sum_over_train<SPAN>(q, b.pre_steps + train[0], b.pre_steps + train[1], e);
+            for (int v = 0; v < SPAN; v++) tpsp[v] += weights[v] * e[v];
         }
     });
-    const PostNeurons<S> post(tile.counts + lane, tile.delta + lane, tile.factor + lane, tpsp, weight_sum, b.v_th,
-                              b.silence);
+    const PostNeurons<SPAN> post(tile.counts + lane, tile.delta + lane, tile.factor + lane, tpsp, weight_sum, b.v_th,
+                                 b.silence);
     each_place(map, position, [&](int64_t kernel_row, int64_t first) {
         for (int64_t i = 0; i < map.c_in; i++) {
             const int64_t row = kernel_row + i, count = trains[first + i + 1] - trains[first + i];
             const int64_t place = row * stripe + channel;
-            const scalar *e = spsp + row * S;
+            const scalar *e = spsp + row * SPAN;
             if (count) post.add_gradient(e, gradient + place);
             if (delta_pre) delta_pre[first + i] += post.delta_before(b.kernel + place, e, count) / scalar(b.v_th_pre);
         }
     });
 }
 
-// One position of a pooling layer, whose weights are 1 and not learned.
-template <int W>
+// The same for a pooling layer, whose weights are 1 and not learned.
+template <int SPAN, int W>
 static void pooling_position(const WindowsBackward &b, int64_t sample, int64_t position, int64_t lane, int64_t channel,
-                             int64_t n_channels, const PostTile<W> &tile, scalar *delta_pre) {
+                             const PostTile<W> &tile, const scalar *q, scalar *delta_pre) {
     const int64_t *trains = b.pre_trains + sample * b.windows.n_pre();
+    const int64_t n_channels = std::min(b.windows.c_out - channel, int64_t(SPAN));
     each_place(b.windows, position, [&](int64_t, int64_t first) {
         for (int64_t i = 0; i < n_channels; i++) {
             const int64_t pre = first + channel + i;
@@ -87,7 +86,7 @@ static void pooling_position(const WindowsBackward &b, int64_t sample, int64_t p
             scalar ratio = scalar(b.silence.delta_ratio);
             if (count && tile.counts[lane + i] != 0) {
                 scalar e = 0;
-                for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) e += tile.q[b.pre_steps[k] * W + lane + i];
+                for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) e += q[b.pre_steps[k] * SPAN + i];
                 ratio = e / scalar(count);
             }
             delta_pre[pre] += tile.delta[lane + i] * ratio / scalar(b.v_th_pre);
@@ -121,15 +120,16 @@ static void backward_map(const WindowsBackward &b, int64_t sample, const PostTil
             any |= tile.delta[lane] != 0;
         }
         if (!any) continue;
-        adjoint<W, K>(b.post, sample, tiles, number, scratch.phases, tile.q, tile.counts);
+        adjoint<W, SPAN, K>(b.post, sample, tiles, number, scratch.phases, tile.q, tile.counts);
         for (int64_t lane = 0; lane < W; lane += SPAN) {
             const int64_t position = (number * W + lane) / layout.stripe, channel = (number * W + lane) % layout.stripe;
-            const int64_t n_channels = std::min(layout.channels - channel, int64_t(SPAN));
-            if (position >= layout.n_positions || n_channels <= 0) continue;
+            if (position >= layout.n_positions || channel >= layout.channels) continue;
+            const scalar *q = tile.q + lane * b.n_steps;
             if (b.kernel)
-                convolution_position<SPAN>(b, sample, position, lane, channel, tile, scratch.spsp.data, gradient, delta_pre);
+                convolution_position<SPAN>(b, sample, position, lane, channel, tile, q, scratch.spsp.data, gradient,
+                                           delta_pre);
             else if (delta_pre)
-                pooling_position(b, sample, position, lane, channel, n_channels, tile, delta_pre);
+                pooling_position<SPAN>(b, sample, position, lane, channel, tile, q, delta_pre);
         }
     }
 }
