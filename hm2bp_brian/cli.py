@@ -68,7 +68,7 @@ def run_train(args) -> None:
     folder = RunFolder(args.out or f"runs/{recipe.name}-seed{recipe.seed}")
     folder.check(recipe, args.resume)
     train, holdout, test = recipe.load_data(args.data)
-    trainer = recipe.make_trainer(recipe.make_network(train.images.shape[1:]), args.engine, args.threads)
+    trainer = recipe.make_trainer(recipe.make_network(train.shape), args.engine, args.threads)
     if args.resume and folder.checkpoint.exists():
         trainer.load(folder.checkpoint)
     folder.write_recipe(
@@ -107,7 +107,7 @@ def run_evaluate(args) -> None:
     if args.test_samples is not None:
         recipe = dataclasses.replace(recipe, test_samples=args.test_samples)
     test = recipe.load_data(args.data)[-1]
-    trainer = recipe.make_trainer(recipe.make_network(test.images.shape[1:]), args.engine, args.threads)
+    trainer = recipe.make_trainer(recipe.make_network(test.shape), args.engine, args.threads)
     trainer.load(folder.checkpoint)
     result = {
         "accuracy": trainer.evaluate(test),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hm2bp_brian.datasets.fetch import Source, check_md5, fetch
 from hm2bp_brian.datasets.idx import parse_idx, read_uncompressed
-from hm2bp_brian.errors import ConfigurationError, DatasetError, LabelError, ShapeError
+from hm2bp_brian.datasets.labelled import ImageDataset
+from hm2bp_brian.errors import DatasetError
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -44,87 +44,6 @@ FASHION_MNIST = Source(
     addresses=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
     torchvision_name="FashionMNIST",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class ImageDataset:
-    """Labelled images of one size.
-
-    Parameters
-    ----------
-    images : uint8 array (n, height, width, channels)
-    labels : int64 array (n,)
-        Classes, in 0..n_classes-1.
-    n_classes : int
-    name : str
-
-    Raises
-    ------
-    ShapeError
-        If the shapes don't fit each other, or there is no image.
-    ConfigurationError
-        If the images are not uint8.
-    LabelError
-        If a label is no integer in 0..n_classes-1.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    n_classes: int
-    name: str
-
-    def __post_init__(self):
-        images, labels = np.asarray(self.images), np.asarray(self.labels)
-        if images.ndim != 4 or labels.shape != images.shape[:1] or images.size == 0:
-            raise ShapeError(
-                f"{self.name}: expected images (n, height, width, channels) and labels (n,) with n at least 1, "
-                f"found {images.shape} and {labels.shape}"
-            )
-        if images.dtype != np.uint8:
-            raise ConfigurationError(f"{self.name}: images must be uint8 (pixels 0..255), found {images.dtype}")
-        if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= self.n_classes:
-            raise LabelError(
-                f"{self.name}: labels must be integers in 0..{self.n_classes - 1}, found {labels.dtype} in "
-                f"{labels.min()}..{labels.max()}"
-            )
-        object.__setattr__(self, "images", images)
-        object.__setattr__(self, "labels", labels.astype(np.int64))
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def subset(self, selection) -> ImageDataset:
-        """Some of the images, in the order given.
-
-        Parameters
-        ----------
-        selection : int or sequence of int
-            A count (the first so many images) or their indices, in 0..n-1.
-
-        Raises
-        ------
-        ConfigurationError
-            If the selection is empty or reaches beyond the data.
-        """
-        selection = np.asarray(selection)
-        if selection.dtype.kind not in "iu" or selection.ndim > 1 or selection.size == 0:
-            raise ConfigurationError(
-                f"{self.name}: a subset is a count or a sequence of integer indices, found {selection.dtype} of shape "
-                f"{selection.shape}; for a boolean mask pass numpy.flatnonzero(mask)"
-            )
-        if selection.ndim == 0:
-            count = int(selection)
-            if not 1 <= count <= len(self):
-                raise ConfigurationError(f"{self.name}: a subset of {count} images out of {len(self)}")
-            selection = np.arange(count)
-        elif selection.min() < 0 or selection.max() >= len(self):
-            raise ConfigurationError(
-                f"{self.name}: indices must lie in 0..{len(self) - 1}, found {selection.min()}..{selection.max()}"
-            )
-        return ImageDataset(self.images[selection], self.labels[selection], self.n_classes, self.name)
-
-    def __repr__(self) -> str:
-        return f"ImageDataset({self.name}, {len(self)} images of {self.images.shape[1:]}, {self.n_classes} classes)"
 
 
 def mnist(data: str | os.PathLike | None = None) -> tuple[ImageDataset, ImageDataset]:

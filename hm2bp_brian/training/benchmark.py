@@ -41,7 +41,7 @@ def benchmark(recipe: Recipe, threads: int | None = None, data=None) -> dict:
     """
     n_samples = int(np.clip(40 * recipe.batch_size, 400, 4000))
     train, _, _ = dataclasses.replace(recipe, train_samples=n_samples).load_data(data)
-    trainer = recipe.make_trainer(recipe.make_network(train.images.shape[1:]), threads=threads)
+    trainer = recipe.make_trainer(recipe.make_network(train.shape), threads=threads)
 
     def epoch_seconds() -> float:
         started = time.perf_counter()

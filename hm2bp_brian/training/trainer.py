@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from tqdm import tqdm
 
+from hm2bp_brian.datasets.labelled import SpikeDataset
 from hm2bp_brian.encoding.poisson import BernoulliEncoder, sample_keys
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, UnknownNameError
 from hm2bp_brian.learning.boosting import boost_sample_weights
@@ -41,9 +42,9 @@ class Trainer:
     regularizer : optional
         Such as ``WeightLimit``.
     encoder : BernoulliEncoder, optional
-        Turns images into spike probabilities.
+        Turns images into spike probabilities; a SpikeDataset needs none.
     augmentation : Augmentation, optional
-        Changes the training images at random.
+        Changes the training images at random; spike trains stay as they are.
     averaging : float, optional
         Decay of an exponential average of the weights over the updates, such as 0.998, which is then what is evaluated.
     boosting : bool
@@ -119,8 +120,8 @@ class Trainer:
 
         Parameters
         ----------
-        train : ImageDataset
-        validation : ImageDataset, optional
+        train : ImageDataset or SpikeDataset
+        validation : ImageDataset or SpikeDataset, optional
             Evaluated after each epoch: the column ``test_accuracy`` of the history.
         epochs, batch_size : int
         callbacks : sequence of Callback
@@ -170,10 +171,9 @@ class Trainer:
         tally = _Tally(len(train), len(network.layers))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
             for number, indices in enumerate(_batches(order, batch_size)):
-                images, labels = train.images[indices], train.labels[indices]
-                if self.augmentation is not None:
-                    images = self.augmentation(images, self.seed, epoch, indices)
-                record = self.simulator.run(network.weights, self._encode(images, self.seed, epoch, indices))
+                labels = train.labels[indices]
+                spikes = self._spikes(train, indices, self.seed, epoch, self.augmentation)
+                record = self.simulator.run(network.weights, spikes)
                 gradient = gradients(
                     network,
                     record,
@@ -199,8 +199,14 @@ class Trainer:
         self.epoch = epoch
         return row
 
-    def _encode(self, images, seed: int, epoch: int, indices) -> SpikeBatch:
+    def _spikes(self, dataset, indices, seed: int, epoch: int, augmentation=None) -> SpikeBatch:
+        """Input spikes of some samples: those of a SpikeDataset, or images changed and encoded."""
         network = self.network
+        if isinstance(dataset, SpikeDataset):
+            return dataset.batch(indices, network.n_steps)
+        images = dataset.images[indices]
+        if augmentation is not None:
+            images = augmentation(images, seed, epoch, indices)
         keys = sample_keys(seed, epoch, indices)
         return self.simulator.encode(self.encoder.thresholds(images), keys, network.n_steps, network.input_shape)
 
@@ -212,25 +218,25 @@ class Trainer:
         return self.average.weights()
 
     def predict(self, dataset, batch_size: int = 100) -> np.ndarray:
-        """Classes of the images: the output neuron with most spikes, of several the first; int64 (n_samples,)."""
+        """Classes of the samples: the output neuron with most spikes, of several the first; int64 (n_samples,)."""
         check_count("batch_size", batch_size)
-        self._check_images("dataset", dataset)
+        self._check_shape("dataset", dataset)
         weights = self.evaluation_weights
         predictions = np.empty(len(dataset), dtype=np.int64)
         for indices in _batches(np.arange(len(dataset)), batch_size):
-            spikes = self._encode(dataset.images[indices], EVALUATION_SEED, EVALUATION_EPOCH, indices)
+            spikes = self._spikes(dataset, indices, EVALUATION_SEED, EVALUATION_EPOCH)
             predictions[indices] = _classes(self.simulator.run(weights, spikes))
         return predictions
 
     def evaluate(self, dataset, batch_size: int = 100) -> float:
-        """Fraction of the images that are classified correctly; the input spikes are the same every time."""
+        """Fraction of the samples that are classified correctly; the input spikes are the same every time."""
         self._check_data("dataset", dataset)
         return float(np.mean(self.predict(dataset, batch_size) == dataset.labels))
 
     def record(self, dataset, index: int):
-        """The spikes of all layers, a SpikeRecord, while the network sees one image of a data set in evaluation."""
+        """The spikes of all layers, a SpikeRecord, while the network sees one sample of a data set in evaluation."""
         indices = np.array([index])
-        spikes = self._encode(dataset.images[indices], EVALUATION_SEED, EVALUATION_EPOCH, indices)
+        spikes = self._spikes(dataset, indices, EVALUATION_SEED, EVALUATION_EPOCH)
         return self.simulator.run(self.evaluation_weights, spikes)
 
     def save(self, path) -> None:
@@ -253,15 +259,15 @@ class Trainer:
             )
 
     def _check_data(self, name: str, dataset) -> None:
-        self._check_images(name, dataset)
+        self._check_shape(name, dataset)
         check_labels(dataset.labels, len(dataset), self.network.n_outputs)
 
-    def _check_images(self, name: str, dataset) -> None:
+    def _check_shape(self, name: str, dataset) -> None:
         if len(dataset) == 0:
             raise ConfigurationError(f"{name} is empty; at least one sample is needed")
-        if dataset.images.shape[1:] != self.network.input_shape:
+        if dataset.shape != self.network.input_shape:
             raise ShapeError(
-                f"{name} has images of shape {dataset.images.shape[1:]}, but the network's input_shape is "
+                f"{name} has samples of shape {dataset.shape}, but the network's input_shape is "
                 f"{self.network.input_shape}"
             )
 

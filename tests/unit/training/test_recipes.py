@@ -56,7 +56,7 @@ def test_mnist_mlp_is_the_experiment_that_was_measured():
     assert recipe.loss == SpikeCountLoss(35, 5, 5)
     assert recipe.optimizer == Adam(0.006, schedule=Cosine(40, final=0.01))
     assert recipe.encoder == BernoulliEncoder(5.5)
-    assert (recipe.batch_size, recipe.epochs, recipe.averaging) == (50, 40, 0.998)
+    assert (recipe.batch_size, recipe.epochs, recipe.averaging) == (50, 40, 0.9995)
     assert recipe.augmentation == Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0)
     assert recipe.regularizer is None
 

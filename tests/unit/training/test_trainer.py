@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from tiny_training import LAYERS, LOSS, NumpySimulator, assert_same_state, make_trainer, tiny_dataset, tiny_network
 
+from hm2bp_brian.datasets import SpikeDataset
 from hm2bp_brian.encoding import BernoulliEncoder, bernoulli_spikes, sample_keys
 from hm2bp_brian.errors import ConfigurationError, LabelError, NumericalError, ShapeError, UnknownNameError
 from hm2bp_brian.learning.gradients import Gradients, gradients
@@ -17,7 +18,7 @@ TRAIN, TEST = tiny_dataset(30), tiny_dataset(12, seed=5)
 
 
 def fit(trainer, epochs=1, **settings):
-    return trainer.fit(TRAIN, **({"epochs": epochs, "batch_size": 10, "progress": False} | settings))
+    return trainer.fit(**({"train": TRAIN, "epochs": epochs, "batch_size": 10, "progress": False} | settings))
 
 
 def copies(weights):
@@ -44,6 +45,22 @@ def test_training_learns(monkeypatch):
     assert before < 0.7
     assert history[-1]["test_accuracy"] == trainer.evaluate(TEST) == 1.0
     assert history[-1]["train_loss"] < 0.3 * history[0]["train_loss"]
+
+
+def as_spikes(dataset, epoch):
+    """The spikes that images become in an epoch, as a data set."""
+    keys = sample_keys(0, epoch, np.arange(len(dataset)))
+    batch = bernoulli_spikes(BernoulliEncoder(2.0).thresholds(dataset.images), keys, 40, dataset.shape)
+    offsets = batch.offsets[:: batch.n_steps]
+    return SpikeDataset(batch.steps, batch.neurons, offsets, dataset.labels, dataset.shape, 3, "tiny spikes")
+
+
+def test_spike_trains_are_trained_on_like_the_images_they_came_from(monkeypatch):
+    images, spikes = (make_trainer(monkeypatch, seed=0, encoder=BernoulliEncoder(2.0)) for _ in range(2))
+    fit(images)
+    fit(spikes, train=as_spikes(TRAIN, epoch=1))
+    assert_same_state(trainer_state(images), trainer_state(spikes))
+    assert images.evaluate(TEST) == spikes.evaluate(as_spikes(TEST, epoch=0))
 
 
 def test_two_batches_are_what_the_algorithm_says(monkeypatch):
@@ -249,14 +266,14 @@ class Empty:
 
 
 class WrongLabels:
-    images, labels = TRAIN.images[:4], np.array([0, 1, 3, 2])
+    images, labels, shape = TRAIN.images[:4], np.array([0, 1, 3, 2]), TRAIN.shape
 
     def __len__(self):
         return 4
 
 
 class Flat:
-    images, labels = TRAIN.images.reshape(30, 16), TRAIN.labels
+    images, labels, shape = TRAIN.images.reshape(30, 16), TRAIN.labels, (16,)
 
     def __len__(self):
         return 30
@@ -269,8 +286,8 @@ class Flat:
         ({"validation": Empty()}, ConfigurationError, "validation is empty"),
         ({"train": WrongLabels()}, LabelError, r"0\.\.2.* found 3 at sample 2"),
         ({"validation": WrongLabels()}, LabelError, "found 3 at sample 2"),
-        ({"train": Flat()}, ShapeError, r"train has images of shape \(16,\).* \(4, 4, 1\)"),
-        ({"validation": Flat()}, ShapeError, "validation has images"),
+        ({"train": Flat()}, ShapeError, r"train has samples of shape \(16,\).* \(4, 4, 1\)"),
+        ({"validation": Flat()}, ShapeError, "validation has samples"),
         ({"epochs": 0}, ConfigurationError, "epochs must be a positive integer, found 0"),
         ({"epochs": 1.0}, ConfigurationError, "epochs must be a positive integer, found 1.0"),
         ({"batch_size": 0}, ConfigurationError, "batch_size must be a positive integer, found 0"),
