@@ -141,8 +141,8 @@ class SpikeDataset:
         n_neurons = int(np.prod(self.shape))
         if steps.min() < 0 or neurons.min() < 0 or neurons.max() >= n_neurons:
             raise SpikeError(
-                f"{self.name}: steps must be >= 0 and neurons in 0..{n_neurons - 1}, found steps from {steps.min()} on, "
-                f"neurons {neurons.min()}..{neurons.max()}"
+                f"{self.name}: steps must be >= 0 and neurons in 0..{n_neurons - 1}, found steps from {steps.min()} on "
+                f"and neurons in {neurons.min()}..{neurons.max()}"
             )
         rising = (steps[1:] > steps[:-1]) | ((steps[1:] == steps[:-1]) & (neurons[1:] > neurons[:-1]))
         starts = offsets[1:-1]
