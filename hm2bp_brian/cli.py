@@ -6,12 +6,14 @@ import argparse
 import dataclasses
 import json
 import sys
+from pathlib import Path
 
 from hm2bp_brian.errors import Hm2bpError
 from hm2bp_brian.training import recipes
 from hm2bp_brian.training.benchmark import benchmark
 from hm2bp_brian.training.callbacks import CheckpointCallback, EvaluationCallback, HistoryCallback, RateWarning
 from hm2bp_brian.training.run_folder import RunFolder
+from hm2bp_brian.training.weights_file import load_weights, read_recipe, save_weights
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -86,15 +88,16 @@ def run_train(args) -> None:
     if remaining > 0:
         progress = sys.stderr.isatty()
         trainer.fit(train, test, remaining, recipe.batch_size, callbacks=callbacks, progress=progress)
+    save_weights(folder.weights, recipe, trainer)
     folder.draw(trainer, test)
     last = trainer.history[-1]
     print(f"{folder.path}: test accuracy {last['test_accuracy']:.4f} after epoch {last['epoch']}")
 
 
 def add_evaluate(subcommands) -> None:
-    """``hm2bp evaluate DIR``: the accuracy of a trained network."""
-    parser = subcommands.add_parser("evaluate", help="evaluate the network of a run folder, as JSON")
-    parser.add_argument("folder", metavar="DIR", help="folder that 'hm2bp train' made")
+    """``hm2bp evaluate PATH``: the accuracy of a trained network."""
+    parser = subcommands.add_parser("evaluate", help="evaluate a trained network, as JSON")
+    parser.add_argument("path", metavar="PATH", help="folder that 'hm2bp train' made, or a weight file")
     _add_data_and_engine(parser)
     parser.add_argument("--test-samples", type=int, metavar="N", help="the first N samples only")
     parser.set_defaults(run=run_evaluate)
@@ -102,13 +105,16 @@ def add_evaluate(subcommands) -> None:
 
 def run_evaluate(args) -> None:
     """Print the accuracy on the test samples as JSON."""
-    folder = RunFolder(args.folder)
-    recipe = folder.read_recipe()
+    is_file = Path(args.path).is_file()
+    recipe = read_recipe(args.path) if is_file else RunFolder(args.path).read_recipe()
     if args.test_samples is not None:
         recipe = dataclasses.replace(recipe, test_samples=args.test_samples)
     test = recipe.load_data(args.data)[-1]
     trainer = recipe.make_trainer(recipe.make_network(test.shape), args.engine, args.threads)
-    trainer.load(folder.checkpoint)
+    if is_file:
+        load_weights(args.path, trainer)
+    else:
+        trainer.load(RunFolder(args.path).checkpoint)
     result = {
         "accuracy": trainer.evaluate(test),
         "samples": len(test),

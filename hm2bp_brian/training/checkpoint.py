@@ -35,7 +35,7 @@ def load_checkpoint(path, trainer) -> None:
     CheckpointError
         If the file is corrupt, or belongs to another network or kind of training. The trainer stays as it was.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     _check(path, arrays, trainer_state(trainer))
     restore(trainer, arrays)
 
@@ -80,7 +80,8 @@ def _below(prefix: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
 
 
-def _read(path) -> dict[str, np.ndarray]:
+def read_arrays(path) -> dict[str, np.ndarray]:
+    """All arrays of an .npz file; CheckpointError if it is none, or damaged."""
     content = Path(path).read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

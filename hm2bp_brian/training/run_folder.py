@@ -1,4 +1,4 @@
-"""The folder of one run: recipe.toml, history.csv, checkpoint.npz and figures."""
+"""The folder of one run: recipe.toml, history.csv, checkpoint.npz, weights.npz and figures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RunFolder:
 
     Attributes
     ----------
-    recipe, history, checkpoint, figures : Path
+    recipe, history, checkpoint, weights, figures : Path
         The files, and the folder of the figures.
     """
 
@@ -38,6 +38,7 @@ class RunFolder:
         self.recipe = self.path / "recipe.toml"
         self.history = self.path / "history.csv"
         self.checkpoint = self.path / "checkpoint.npz"
+        self.weights = self.path / "weights.npz"
         self.figures = self.path / "figures"
 
     def check(self, recipe: Recipe, resume: bool) -> None:

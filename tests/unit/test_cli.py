@@ -94,6 +94,7 @@ def test_train_makes_a_run_folder(tmp_path, capsys):
         "recipe.toml",
         "history.csv",
         "checkpoint.npz",
+        "weights.npz",
         "figures",
         "figures/learning_curve.png",
         "figures/raster.png",
@@ -206,6 +207,9 @@ def test_evaluate_prints_json(tmp_path, capsys):
     }
     assert run("evaluate", "a", "--test-samples", 2) == 0
     assert json.loads(capsys.readouterr().out)["samples"] == 2
+    assert run("evaluate", "a/weights.npz") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["accuracy"], found["seed"], found["epochs"]) == (accuracy, 3, 2)
 
 
 def test_evaluate_what_is_no_run_or_broken(tmp_path, capsys):

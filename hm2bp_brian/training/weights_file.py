@@ -1,0 +1,53 @@
+"""A trained network in one small file: the weights that are evaluated, and the recipe that made them."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+
+from hm2bp_brian.errors import CheckpointError, ShapeError
+from hm2bp_brian.files import write_atomically
+from hm2bp_brian.training.checkpoint import read_arrays
+from hm2bp_brian.training.recipes import Recipe
+
+
+def save_weights(path, recipe: Recipe, trainer) -> None:
+    """Write the trainer's evaluation weights in its dtype, its epoch, and the recipe as TOML."""
+    arrays = {f"weights/{layer}": w for layer, w in enumerate(trainer.evaluation_weights)}
+    content = io.BytesIO()
+    np.savez(content, recipe=np.array(recipe.to_toml()), epoch=np.array(trainer.epoch), **arrays)
+    write_atomically(path, content.getvalue())
+
+
+def read_recipe(path) -> Recipe:
+    """The recipe in a file that ``save_weights`` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    CheckpointError
+        If it is corrupt or no such file.
+    """
+    arrays = read_arrays(path)
+    if "recipe" not in arrays:
+        raise CheckpointError(
+            f"{path} is no weight file: it has no recipe, but {', '.join(sorted(arrays)) or 'nothing'}"
+        )
+    # what is in the file has been averaged; there are no more updates to average
+    return dataclasses.replace(Recipe.from_toml(str(arrays["recipe"])), averaging=None)
+
+
+def load_weights(path, trainer) -> None:
+    """Give a trainer, made from the file's recipe, the weights in it; raises CheckpointError if they don't fit."""
+    arrays = read_arrays(path)
+    names = [f"weights/{layer}" for layer in range(len(trainer.network.weights))]
+    if missing := [name for name in (*names, "epoch") if name not in arrays]:
+        raise CheckpointError(f"{path} is no weight file of this network: it has no '{missing[0]}'")
+    try:
+        trainer.network.weights = [arrays[name].astype(trainer.dtype) for name in names]
+    except ShapeError as error:
+        raise CheckpointError(f"{path} belongs to another network: {error}") from error
+    trainer.epoch = int(arrays["epoch"])
