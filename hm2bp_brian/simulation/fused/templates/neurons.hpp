@@ -1,4 +1,21 @@
 {# The state of one tile and what happens to it in a step; lines between markers come from Brian2's C++ generator. #}
+{# The constants as names of the generated lines. #}
+{% macro use_constants() %}
+        const scalar _array_dt[1] = {scalar(common.dt)};
+        (void)_array_dt;
+{% for constant in constants %}
+        const {{constant.type}} {{constant.name}} = common.{{constant.name}};
+        (void){{constant.name}};
+{% endfor %}
+{% endmacro %}
+{# One neuron's state as the arrays of the generated lines. #}
+{% macro use_lane() %}
+{% for array in arrays %}
+            auto &_array_{{array.name}} = neuron._array_{{array.name}};
+            (void)_array_{{array.name}};
+{% endfor %}
+            constexpr int _idx = 0;
+{% endmacro %}
 {{universal_support}}
 {% for name, block in blocks.items() %}
 namespace {{name}}_support {
@@ -20,14 +37,6 @@ struct NeuronConstants {
 {% endfor %}
     }
 };
-{% macro use_constants() %}
-        const scalar _array_dt[1] = {scalar(common.dt)};
-        (void)_array_dt;
-{% for constant in constants %}
-        const {{constant.type}} {{constant.name}} = common.{{constant.name}};
-        (void){{constant.name}};
-{% endfor %}
-{% endmacro %}
 
 template <int W>
 struct Neurons {
@@ -67,16 +76,9 @@ struct Neurons {
         {{array.type}} _array_{{array.name}}[1];
 {% endfor %}
     };
-{% macro use_lane() %}
-{% for array in arrays %}
-            auto &_array_{{array.name}} = neuron._array_{{array.name}};
-            (void)_array_{{array.name}};
-{% endfor %}
-            constexpr int _idx = 0;
-{% endmacro %}
 
-    // What a neuron does, as functions of it; what is the same for all neurons of a tile has been computed.
-    auto make_update(const NeuronConstants &common, const scalar *_array_t) {
+    // What a neuron does, as functions of it; they hold what is the same for all neurons of a tile.
+    static auto make_update(const NeuronConstants &common, const scalar *_array_t) {
         {{use_constants()}}
         (void)_array_t;
         const int _vectorisation_idx = 1;
@@ -89,7 +91,7 @@ struct Neurons {
         };
     }
 
-    auto make_threshold(const NeuronConstants &common, const scalar *_array_t) {
+    static auto make_threshold(const NeuronConstants &common, const scalar *_array_t) {
         {{use_constants()}}
         (void)_array_t;
         using namespace threshold_support;
