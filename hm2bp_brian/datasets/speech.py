@@ -170,12 +170,12 @@ def _load(source, corpus, utterances, encoding, speakers, n_classes, leave_out) 
 def _digit(corpus: Corpus, file: str) -> Utterance:
     digit, speaker, take = _parts(FSDD_FILE, corpus, file, "<digit>_<speaker>_<take>.wav")
     part = "test" if int(take) < FSDD_TEST_TAKES else "train"
-    return Utterance(part, speaker.lower(), int(digit), str(int(take)), file)
+    return Utterance(part, str(int(take)), speaker.lower(), int(digit), file)
 
 
 def _letter(corpus: Corpus, file: str) -> Utterance:
     part, speaker, letter, take = (text.lower() for text in _parts(LETTER_FILE, corpus, file, LETTER_TREE))
-    return Utterance(part, speaker, LETTERS.index(letter), take, file)
+    return Utterance(part, take, speaker, LETTERS.index(letter), file)
 
 
 def _signal(corpus: Corpus, file: str) -> Utterance:
@@ -185,7 +185,7 @@ def _signal(corpus: Corpus, file: str) -> Utterance:
         raise DatasetError(f"{corpus.path}: '{file}' has the label {label}, expected {expected}")
     fits = SIGNAL_NAME.fullmatch(stem)
     speaker, take = (fits[1].lower(), fits[2].lower()) if fits else ("", stem)
-    return Utterance(part.lower(), speaker, int(label), take, file)
+    return Utterance(part.lower(), take, speaker, int(label), file)
 
 
 def _parts(pattern: re.Pattern, corpus: Corpus, file: str, expected: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import warnings
 from collections import Counter
@@ -24,12 +25,15 @@ BATCH_SIZE = 64
 
 @dataclass(frozen=True, order=True)
 class Utterance:
-    """What the name of a file tells: its part ("train" or "test"), speaker, label, take and the name itself."""
+    """What the name of a file tells: its part ("train" or "test"), take, speaker, label and the name itself.
+
+    Sorted in this order, so that the first or last so many of a corpus are of all speakers and labels.
+    """
 
     part: str
+    take: str
     speaker: str
     label: int
-    take: str
     file: str
 
 
@@ -180,7 +184,7 @@ def load_utterances(
     with corpus.open() as read:
         digest = hashlib.sha256()
         for utterance in utterances:
-            identity = f"{utterance.part} {utterance.speaker} {utterance.label} {utterance.take}"
+            identity = f"{utterance.part} {utterance.take} {utterance.speaker} {utterance.label}"
             digest.update(identity.encode() + hashlib.sha256(read(utterance.file)).digest())
         steps, neurons, offsets = cached_spikes(
             f"{name}-v{VERSION}-{encoding.name}-{digest.hexdigest()[:16]}",
@@ -220,7 +224,7 @@ def _encode(name: str, corpus: Corpus, read: Callable, utterances: Sequence[Utte
 
 
 def check_utterances(name: str, utterances: Sequence[Utterance], speakers: Sequence[str]) -> list[Utterance]:
-    """Utterances sorted by part, speaker, label and take; speakers that are missing are listed in a warning.
+    """Utterances sorted by part, take, speaker and label; speakers that are missing are listed in a warning.
 
     Raises
     ------
@@ -229,7 +233,7 @@ def check_utterances(name: str, utterances: Sequence[Utterance], speakers: Seque
     """
     utterances = sorted(utterances)
     for one, two in zip(utterances, utterances[1:], strict=False):
-        if (one.part, one.speaker, one.label, one.take) == (two.part, two.speaker, two.label, two.take):
+        if dataclasses.replace(one, file=two.file) == two:
             raise DatasetError(f"{name}: '{one.file}' and '{two.file}' are the same utterance; take one of them away")
     missing = sorted(set(speakers) - {utterance.speaker for utterance in utterances})
     if missing:
