@@ -46,7 +46,8 @@ def cached_spikes(name: str, encode: Callable[[], Spikes]) -> Spikes:
 
 def _read(path: Path) -> Spikes | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # through memory: numpy leaves a damaged file open
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             return arrays["steps"].astype(np.int32), arrays["neurons"].astype(np.int32), arrays["offsets"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

@@ -61,6 +61,26 @@ def test_mnist_mlp_is_the_experiment_that_was_measured():
     assert recipe.regularizer is None
 
 
+@pytest.mark.parametrize(
+    ("name", "sizes", "n_steps"),
+    [
+        ("ti46-800", [(78, 800), (800, 26)], 1000),
+        ("ti46-400-400", [(78, 400), (400, 400), (400, 26)], 1000),
+        ("ti46-800-800", [(78, 800), (800, 800), (800, 26)], 1000),
+        ("fsdd-mlp", [(78, 400), (400, 10)], 500),
+        ("letters-synthetic", [(78, 800), (800, 26)], 500),
+    ],
+)
+def test_networks_for_speech(name, sizes, n_steps):
+    recipe = recipes.get(name)
+    network = recipe.make_network((78,))
+    assert [w.shape for w in network.weights] == sizes
+    assert network.n_steps == n_steps and network.thresholds[-1] == 5.0
+    if name.startswith("ti46"):
+        assert network.thresholds[:-1] == [20.0] * (len(sizes) - 1)
+        assert recipe.loss == SpikeCountLoss(35, 5, 5)
+
+
 def test_seed_of_a_recipe_reaches_the_weights():
     recipe = recipes.get("mnist-mlp")
     one, two = (dataclasses.replace(recipe, seed=seed).make_network((4, 4, 1)).weights[1] for seed in (0, 1))
