@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pooch
 
@@ -38,6 +40,8 @@ class CorpusSource:
         What to put there, for messages.
     address : str or None
         Of a zip that may be downloaded.
+    sha256 : str or None
+        See `content_hash`; what a download must have.
     """
 
     name: str
@@ -46,6 +50,7 @@ class CorpusSource:
     archive: str | None
     advice: str
     address: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,15 @@ def find_corpus(source: CorpusSource, data: str | os.PathLike | None = None) -> 
     )
 
 
+def content_hash(corpus: Corpus) -> str:
+    """sha256 of the files' names, without folders, and contents, sorted by name: however they are packed."""
+    digest = hashlib.sha256()
+    with corpus.open() as read:
+        for path in sorted(corpus.sizes, key=_base_name):
+            digest.update(_base_name(path).encode() + hashlib.sha256(read(path)).digest())
+    return digest.hexdigest()
+
+
 def _find_below(root: Path, source: CorpusSource) -> Corpus | None:
     if root.is_file():
         return _in_zip(root, source)
@@ -145,10 +159,14 @@ def _walk(folder: Path) -> Iterator[str]:
 
 def _is_part(name: str, source: CorpusSource) -> bool:
     # the files of macOS that begin with a dot are named like those they belong to
-    return re.fullmatch(source.files, name, re.IGNORECASE) is not None and not name.split("/")[-1].startswith(".")
+    return re.fullmatch(source.files, name, re.IGNORECASE) is not None and not _base_name(name).startswith(".")
 
 
-def _not_found(source: CorpusSource, culprit: str):
+def _base_name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
+
+
+def _not_found(source: CorpusSource, culprit: str) -> NoReturn:
     places = ", ".join(f"{folder}/" for folder in source.folders)
     raise DatasetNotFoundError(
         f"{culprit}: the files of {source.name} are not there. Put {source.advice} into a folder, or into one of its "
@@ -164,8 +182,20 @@ def _download(source: CorpusSource, cache: Path) -> Corpus:
         with tempfile.TemporaryDirectory(dir=cache) as temporary:
             arrived = Path(temporary) / f"{source.name}.zip"
             pooch.HTTPDownloader(progressbar=True)(source.address, str(arrived), None)
-            if _in_zip(arrived, source) is None:
-                raise DatasetError("the downloaded zip holds no file of this corpus")
+            _check_download(arrived, source)
             return _in_zip(arrived.replace(cache / arrived.name), source)
     except (DatasetError, OSError) as error:  # requests' errors are OSErrors
         _not_found(source, f"{source.address}: {error}")
+
+
+def _check_download(arrived: Path, source: CorpusSource) -> None:
+    try:
+        corpus = _in_zip(arrived, source)
+        if corpus is None:
+            raise DatasetError("the downloaded zip holds no file of this corpus")
+        if (found := content_hash(corpus)) != source.sha256:
+            raise DatasetError(f"expected files with the sha256 {source.sha256}, found {found}")
+    except DatasetError as error:
+        rejected = arrived.parents[1] / f"{arrived.name}.rejected"
+        arrived.replace(rejected)
+        raise DatasetError(f"{error} (kept as {rejected})") from error

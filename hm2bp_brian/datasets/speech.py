@@ -30,6 +30,7 @@ FSDD = CorpusSource(
     archive="*.zip",
     advice="the folder 'recordings' of the Free Spoken Digit Dataset (3000 files such as 7_jackson_32.wav), or a zip",
     address="https://github.com/Jakobovski/free-spoken-digit-dataset/archive/26eb9aaf76e81b692f806f9140c2d2777410d7a1.zip",
+    sha256="0fbe6612aaa20a80ef4371894a46e060038337a518fe3d4728cb7eee7caa013c",
 )
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -117,9 +118,15 @@ def ti46(
     -------
     train, test : SpeechDataset
 
-    Warns, Raises
-    -------------
-    As `fsdd`; ConfigurationError also if soundfile is needed but not installed.
+    Warns
+    -----
+    UserWarning
+        As `fsdd`.
+
+    Raises
+    ------
+    DatasetNotFoundError, DatasetError, UnknownNameError, ConfigurationError
+        As `fsdd`, but nothing is downloaded; ConfigurationError also if soundfile is needed and not installed.
     """
     corpus = find_corpus(TI46, data)
     if any(file.lower().endswith(".dat") for file in corpus.sizes):
@@ -149,9 +156,15 @@ def letters_synthetic(
     -------
     train, test : SpeechDataset
 
-    Warns, Raises
-    -------------
-    As `fsdd`.
+    Warns
+    -----
+    UserWarning
+        As `fsdd`.
+
+    Raises
+    ------
+    DatasetNotFoundError, DatasetError, UnknownNameError, ConfigurationError
+        As `fsdd`, but nothing is downloaded.
     """
     return _load_letters(LETTERS_SYNTHETIC, find_corpus(LETTERS_SYNTHETIC, data), leave_out)
 

@@ -1,5 +1,7 @@
 """Where a corpus is looked for, and what is read from folders and zips."""
 
+import dataclasses
+import hashlib
 import zipfile
 
 import pooch
@@ -112,23 +114,40 @@ def web(monkeypatch):
     return Web
 
 
-ONLINE = CorpusSource(
-    *(getattr(SOURCE, name) for name in SOURCE.__dataclass_fields__ if name != "address"), "https://it"
-)
+SHA256 = hashlib.sha256(
+    b"TWO.WAV" + hashlib.sha256(b"22").digest() + b"one.wav" + hashlib.sha256(b"1").digest()
+).hexdigest()
+ONLINE = dataclasses.replace(SOURCE, address="https://it", sha256=SHA256)
 
 
 def test_downloaded_once(tmp_path, web):
-    put_zip(tmp_path / "a.zip", FILES)
+    put_zip(tmp_path / "a.zip", {f"release-1/{name}": content for name, content in FILES.items()})
     web.answer = (tmp_path / "a.zip").read_bytes()
-    assert content_of(find_corpus(ONLINE)) == content_of(find_corpus(ONLINE)) == CONTENT
+    for _ in range(2):
+        assert set(content_of(find_corpus(ONLINE)).values()) == set(CONTENT.values())
     assert web.asked == 1
     assert [path.name for path in (tmp_path / "cache" / "hm2bp_brian" / "words").iterdir()] == ["words.zip"]
 
 
-@pytest.mark.parametrize("answer", [ConnectionError("no such host"), b"<html>", None], ids=["no net", "page", "other"])
-def test_a_download_that_is_not_the_corpus_leaves_nothing(tmp_path, web, answer):
-    put_zip(tmp_path / "other.zip", {"readme": b"another project"})
-    web.answer = answer or (tmp_path / "other.zip").read_bytes()
-    with pytest.raises(DatasetNotFoundError, match=r"https://it: .*Put the folder said"):
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (ConnectionError("no such host"), "no such host"),
+        (b"<html>", "can't be read as a zip"),
+        ({"readme": b"another project"}, "holds no file of this corpus"),
+        (FILES | {"said/one.wav": b"changed"}, f"sha256 {SHA256}, found"),
+    ],
+    ids=["no net", "page", "other", "changed"],
+)
+def test_a_download_that_is_not_the_corpus_is_kept_aside(tmp_path, web, answer, message):
+    if isinstance(answer, dict):
+        put_zip(tmp_path / "other.zip", answer)
+        answer = (tmp_path / "other.zip").read_bytes()
+    web.answer = answer
+    with pytest.raises(DatasetNotFoundError, match=rf"https://it: .*{message}.*Put the folder said"):
         find_corpus(ONLINE)
-    assert list((tmp_path / "cache" / "hm2bp_brian" / "words").iterdir()) == []
+    left = {path.name: path.read_bytes() for path in (tmp_path / "cache" / "hm2bp_brian" / "words").iterdir()}
+    assert left == ({"words.zip.rejected": answer} if isinstance(answer, bytes) else {})
+    with pytest.raises(DatasetNotFoundError):
+        find_corpus(ONLINE)
+    assert web.asked == 2
