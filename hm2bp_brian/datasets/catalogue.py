@@ -1,0 +1,46 @@
+"""The data sets that can be named: in recipes, and in ``hm2bp data``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from hm2bp_brian.datasets.emnist import emnist
+from hm2bp_brian.datasets.emnist import source as emnist_source
+from hm2bp_brian.datasets.fetch import Source
+from hm2bp_brian.datasets.mnist import FASHION_MNIST, MNIST, fashion_mnist, mnist
+from hm2bp_brian.datasets.nmnist import NMNIST, nmnist
+from hm2bp_brian.datasets.shd import SHD, shd
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set that has a name.
+
+    Parameters
+    ----------
+    description : str
+        One line for users.
+    source : Source
+        Where its files are.
+    load : callable
+        Folder or None -> (train, test).
+    """
+
+    description: str
+    source: Source
+    load: Callable
+
+
+CATALOGUE = {
+    "mnist": Entry("60,000 + 10,000 images of handwritten digits", MNIST, mnist),
+    "fashion_mnist": Entry("60,000 + 10,000 images of clothes", FASHION_MNIST, fashion_mnist),
+    "emnist": Entry(
+        "112,800 + 18,800 images of handwritten characters (split balanced)",
+        emnist_source("balanced"),
+        partial(emnist, "balanced"),
+    ),
+    "nmnist": Entry("60,000 + 10,000 event-camera recordings of handwritten digits", NMNIST, nmnist),
+    "shd": Entry("8,156 + 2,264 spoken digits as spikes of an ear model", SHD, shd),
+}
