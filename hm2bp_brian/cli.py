@@ -28,7 +28,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"hm2bp: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("hm2bp: interrupted; finished epochs are kept, go on with --resume", file=sys.stderr)
+        advice = "; finished epochs are kept, go on with --resume" if args.run is run_train else ""
+        print(f"hm2bp: interrupted{advice}", file=sys.stderr)
         return 130
     return 0
 

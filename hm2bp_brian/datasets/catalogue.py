@@ -34,13 +34,15 @@ class Entry:
 
 
 CATALOGUE = {
-    "mnist": Entry("60,000 + 10,000 images of handwritten digits", MNIST, mnist),
-    "fashion_mnist": Entry("60,000 + 10,000 images of clothes", FASHION_MNIST, fashion_mnist),
+    "mnist": Entry("handwritten digits, 60,000 + 10,000 images", MNIST, mnist),
+    "fashion_mnist": Entry("clothes, 60,000 + 10,000 images", FASHION_MNIST, fashion_mnist),
     "emnist": Entry(
-        "112,800 + 18,800 images of handwritten characters (split balanced)",
+        "handwritten characters (split balanced), 112,800 + 18,800 images",
         emnist_source("balanced"),
         partial(emnist, "balanced"),
     ),
-    "nmnist": Entry("60,000 + 10,000 event-camera recordings of handwritten digits", NMNIST, nmnist),
-    "shd": Entry("8,156 + 2,264 spoken digits as spikes of an ear model", SHD, shd),
+    "nmnist": Entry(
+        "handwritten digits seen by an event camera, 60,000 + 10,000 recordings when whole", NMNIST, nmnist
+    ),
+    "shd": Entry("spoken digits as spikes of an ear model, 8,156 + 2,264 recordings", SHD, shd),
 }

@@ -140,7 +140,7 @@ class Recipe:
         return train, holdout, test.subset(_first(self.test_samples, len(test), "test"))
 
     def make_network(self, input_shape) -> SpikingNetwork:
-        """A new network with initial weights, for images of the given shape."""
+        """A new network with initial weights, for samples of the given shape."""
         neuron = LIF(self.tau_m_ms * ms, self.tau_s_ms * ms, self.refractory_ms * ms, self.method)
         return SpikingNetwork(
             input_shape, self.layers, neuron, dt=self.dt_ms * ms, duration=self.duration_ms * ms, seed=self.seed
