@@ -50,7 +50,7 @@ def bin_events(events: np.ndarray, shape: tuple[int, int, int], dt, name: str = 
         If the events lack a field, or one lies outside the sensor or before time 0.
     """
     height, width, channels = _sensor_shape(shape)
-    # rounded to nanoseconds, as 0.6*ms is not quite 600 microseconds
+    # rounded to nanoseconds, as float(0.9*ms) * 1e6 is a little more than 900
     microseconds = round(to_float("dt", dt, second.dim) * 1e6, 3)
     if microseconds <= 0:
         raise ConfigurationError(f"dt must be at least a nanosecond, found {dt!r}")

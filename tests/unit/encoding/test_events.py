@@ -94,14 +94,13 @@ def test_one_spike_a_bin(rows, channels, width_us):
     assert np.array_equal(np.argwhere(dense.reshape(len(dense), -1)), np.stack([steps, neurons], axis=1))
 
 
-def test_bins_of_a_fraction_of_a_millisecond_have_exact_borders():
-    # 0.6*ms is 0.0006 s, 599.9999999999999 us if multiplied naively
-    borders = np.arange(0, 600 * 500, 600)
-    rows = [(0, 0, t, False) for t in (*borders, *(borders[1:] - 1))]
-    steps, _ = bin_events(events_of(rows), SHAPE, 0.6 * ms)
-    assert np.array_equal(steps, np.arange(500))
-    steps, _ = bin_events(events_of(rows[:500]), SHAPE, 0.6 * ms)
-    assert np.array_equal(steps, np.arange(500))
+@pytest.mark.parametrize("width_us", [600, 900])
+def test_bins_of_a_fraction_of_a_millisecond_have_exact_borders(width_us):
+    # 0.9*ms, multiplied naively, is 900.0000000000001 us
+    borders = np.arange(0, width_us * 500, width_us)
+    for times in (borders, borders + width_us - 1):
+        steps, _ = bin_events(events_of([(0, 0, t, False) for t in times]), SHAPE, width_us / 1000 * ms)
+        assert np.array_equal(steps, np.arange(500))
 
 
 def test_other_orders_and_types_of_fields():
