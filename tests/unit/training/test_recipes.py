@@ -61,6 +61,24 @@ def test_mnist_mlp_is_the_experiment_that_was_measured():
     assert recipe.regularizer is None
 
 
+def test_nmnist_mlp_keeps_the_papers_time_constants_in_steps():
+    recipe = recipes.get("nmnist-mlp")
+    network = recipe.make_network((34, 34, 2))
+    assert [w.shape for w in network.weights] == [(2312, 800), (800, 10)]
+    assert network.n_steps == 540
+    neuron = network.neurons[0]
+    assert (neuron.tau_m / network.dt, neuron.tau_s / network.dt) == pytest.approx((64, 8))
+    assert neuron.refractory_steps(network.dt) == 2
+
+
+@pytest.mark.parametrize("recipe", recipes.RECIPES, ids=lambda recipe: recipe.name)
+def test_recipes_fit_their_data(recipe):
+    n_classes = {"mnist": 10, "fashion_mnist": 10, "emnist": 47, "nmnist": 10}[recipe.dataset]
+    shape = (34, 34, 2) if recipe.dataset == "nmnist" else (28, 28, 1)
+    assert recipe.dataset in recipes.DATASETS
+    assert recipe.make_network(shape).n_outputs == n_classes
+
+
 def test_seed_of_a_recipe_reaches_the_weights():
     recipe = recipes.get("mnist-mlp")
     one, two = (dataclasses.replace(recipe, seed=seed).make_network((4, 4, 1)).weights[1] for seed in (0, 1))
