@@ -8,6 +8,7 @@ import json
 import sys
 from pathlib import Path
 
+from hm2bp_brian.data_command import add_data
 from hm2bp_brian.errors import Hm2bpError
 from hm2bp_brian.training import recipes
 from hm2bp_brian.training.benchmark import benchmark
@@ -20,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C."""
     parser = argparse.ArgumentParser(prog="hm2bp", description="Train deep spiking neural networks with HM2-BP.")
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_recipes, add_train, add_evaluate, add_bench):
+    for add in (add_recipes, add_train, add_evaluate, add_bench, add_data):
         add(subcommands)
     args = parser.parse_args(argv)
     try:
@@ -29,7 +30,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"hm2bp: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("hm2bp: interrupted; finished epochs are kept, go on with --resume", file=sys.stderr)
+        advice = "; finished epochs are kept, go on with --resume" if args.run is run_train else ""
+        print(f"hm2bp: interrupted{advice}", file=sys.stderr)
         return 130
     return 0
 

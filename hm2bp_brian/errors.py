@@ -64,6 +64,10 @@ class DatasetNotFoundError(Hm2bpError, FileNotFoundError):
     """Data that is neither here nor to be had."""
 
 
+class MissingPackageError(Hm2bpError, ImportError):
+    """An optional package that this data set or file needs, and that is not installed."""
+
+
 class CheckpointError(Hm2bpError, ValueError):
     """A checkpoint that is corrupt or belongs to another network."""
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from hm2bp_brian.errors import ShapeError, SpikeError
+from hm2bp_brian.errors import ConfigurationError, ShapeError, SpikeError
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +207,45 @@ class SpikeBatch:
             raise SpikeError(f"samples are numbered 0..{self.n_samples - 1}, found {number}")
         offsets = self.offsets[number * self.n_steps : (number + 1) * self.n_steps + 1]
         return SpikeBatch(self.neurons[offsets[0] : offsets[-1]], offsets - offsets[0], 1, self.n_steps, self.shape)
+
+    def to_brian(self, sample: int = 0, *, dt):
+        """The spikes of a sample as a SpikeGeneratorGroup takes them.
+
+        Parameters
+        ----------
+        sample : int
+        dt : Quantity
+            Length of a time step, that of your simulation: a spike in step k is at time k * dt.
+
+        Returns
+        -------
+        indices : int32 array (n_spikes,)
+            Flat neuron indices.
+        times : Quantity (n_spikes,)
+            Sorted.
+
+        Raises
+        ------
+        SpikeError
+            If there is no such sample.
+        UnitError, ConfigurationError
+            If ``dt`` is no positive time.
+
+        Examples
+        --------
+        >>> indices, times = batch.to_brian(dt=1*ms)                                  # doctest: +SKIP
+        >>> source = SpikeGeneratorGroup(batch.n_neurons, indices, times, dt=1*ms)    # doctest: +SKIP
+        """
+        # imported here because spikes must work without Brian2
+        from brian2 import second
+
+        from hm2bp_brian.model.units import to_float
+
+        seconds = to_float("dt", dt, second.dim)
+        if seconds <= 0:
+            raise ConfigurationError(f"dt must be positive, found {seconds} s")
+        one = self.sample(sample)
+        return one.neurons, one.steps * (seconds * second)
 
     def dense(self) -> np.ndarray:
         """The spikes as a boolean array (n_samples, n_steps, *shape)."""

@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pooch
 
-from hm2bp_brian.datasets.idx import uncompressed
 from hm2bp_brian.errors import DatasetError, DatasetNotFoundError
 
 ENVIRONMENT_VARIABLE = "HM2BP_DATA"
 
 
-@dataclass(frozen=True)
-class Source:
-    """The files of a data set, and where they may be found.
+class Source(Protocol):
+    """The files of a data set: how to recognise them, and how to get them.
 
-    Parameters
+    Attributes
     ----------
     name : str
         Name of the loader and of the data set's folder, such as ``"fashion_mnist"``.
-    md5 : mapping of str to str
-        md5 sum of the **uncompressed** content of each file, by its name without ``.gz``.
-    addresses : tuple of str
-        Addresses to which ``<file>.gz`` is appended, tried in turn.
-    torchvision_name : str
-        Folder that torchvision keeps the same files in, below the folder it is given.
+    expected : str
+        The files, as they are called in messages.
+    subfolders : tuple of str
+        Where they may lie below a folder of the user's, in the order in which they are looked for.
     bundled : Path or None
         Folder of a copy that comes with the source code.
     """
 
     name: str
-    md5: Mapping[str, str]
-    addresses: tuple[str, ...]
-    torchvision_name: str
-    bundled: Path | None = None
+    expected: str
+    subfolders: tuple[str, ...]
+    bundled: Path | None
+
+    def look(self, folder: Path) -> dict[str, Path] | None:
+        """The files in a folder, or None if they are not all there."""
+
+    def fill(self, folder: Path) -> dict[str, Path]:
+        """Download the files that the folder lacks; DatasetNotFoundError if they can't be had."""
 
 
 def cache_folder(source: Source) -> Path:
@@ -52,17 +52,28 @@ def fetch(source: Source, data: str | os.PathLike | None = None) -> dict[str, Pa
 
     Looked for, in this order: ``data`` (and nowhere else, if given), the folder that the environment variable
     HM2BP_DATA names, the copy in the repository, the cache. In each of the first two the files may lie in the folder
-    itself, in a subfolder of the data set's name, or as torchvision lays them out.
+    itself, in a subfolder of the data set's name, or as other programs lay them out.
 
     Returns
     -------
     dict
-        The path of each file, plain or ``.gz``, by its name without ``.gz``.
+        The path of each file, by a name that the source chooses.
 
     Raises
     ------
     DatasetNotFoundError
         If the files are neither there nor to be downloaded.
+    """
+    return find(source, data) or source.fill(cache_folder(source))
+
+
+def find(source: Source, data: str | os.PathLike | None = None) -> dict[str, Path] | None:
+    """Find the files of a data set in the places that ``fetch`` lists, without downloading; None if there are none.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        If ``data`` is given and does not hold the files, or HM2BP_DATA names no folder.
     """
     if data is not None:
         files = _find_below(data, source)
@@ -74,39 +85,55 @@ def fetch(source: Source, data: str | os.PathLike | None = None) -> dict[str, Pa
         raise _not_below(environment, source, f"the environment variable {ENVIRONMENT_VARIABLE}")
     return (
         (environment and _find_below(environment, source))
-        or (source.bundled and _find_in(source.bundled, source))
-        or _fill_cache(source)
+        or (source.bundled and source.look(source.bundled))
+        or source.look(cache_folder(source))
     )
 
 
-def check_md5(content: bytes, expected: str, name: object) -> None:
-    """Raise DatasetError unless the uncompressed content of a file has the expected md5 sum."""
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != expected:
-        raise DatasetError(
-            f"{name}: expected content with md5 {expected}, found {found}. This is another data set or a damaged copy; "
-            "files of your own can be read with hm2bp_brian.datasets.read_idx"
-        )
+def download(source: Source, urls: Sequence[str], target: Path, check: Callable[[Path], None]) -> Path:
+    """Download a file of a data set from the first address that has it.
+
+    Parameters
+    ----------
+    source : Source
+    urls : sequence of str
+        Tried in turn.
+    target : Path
+        What the file will be called.
+    check : callable
+        Called with the path of the download; raises DatasetError if that is not the file that is wanted, which is then
+        kept beside ``target`` as ``<target>.rejected``.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        If no address has it; the message says where it may be put by hand.
+    """
+    problems = ""
+    for url in urls:
+        try:
+            return _download_from(url, target, check)
+        except (DatasetError, OSError) as error:  # requests' errors are OSErrors
+            problems += f"  {url}: {error}\n"
+    raise DatasetNotFoundError(
+        f"{source.name} is not on this machine and could not be downloaded:\n{problems}"
+        f"Put {source.expected} into {target.parent}, or into any folder that you then pass as "
+        f"{source.name}(data=folder) or name in the environment variable {ENVIRONMENT_VARIABLE}."
+    )
 
 
-def _find_in(folder: Path, source: Source) -> dict[str, Path] | None:
-    files = {file: _file_in(folder, file) for file in source.md5}
-    return files if all(files.values()) else None
-
-
-def _file_in(folder: Path, file: str) -> Path | None:
+def file_in(folder: Path, file: str) -> Path | None:
+    """``file`` or ``file.gz`` in a folder, or None."""
     return next((path for path in (folder / file, folder / f"{file}.gz") if path.is_file()), None)
 
 
 def _folders_below(root: str | os.PathLike, source: Source) -> list[Path]:
-    # subfolders first: MNIST and Fashion-MNIST have the same file names, so the folder's name decides
-    below = [Path(source.name), Path(source.torchvision_name, "raw"), Path("raw"), Path()]
-    return [Path(root).expanduser() / folder for folder in below]
+    return [Path(root).expanduser() / folder for folder in source.subfolders]
 
 
 def _find_below(root: str | os.PathLike, source: Source) -> dict[str, Path] | None:
     for folder in _folders_below(root, source):
-        if files := _find_in(folder, source):
+        if files := source.look(folder):
             return files
     return None
 
@@ -115,42 +142,18 @@ def _not_below(root: str | os.PathLike, source: Source, culprit: str) -> Dataset
     folders = "\n".join(f"  {folder}" for folder in _folders_below(root, source))
     return DatasetNotFoundError(
         f"{culprit} names '{root}', but the files of {source.name} are not all there. "
-        f"Expected {_names(source)} together in one of the folders\n{folders}"
+        f"Expected {source.expected} together in one of the folders\n{folders}"
     )
 
 
-def _names(source: Source) -> str:
-    return ", ".join(f"{file}[.gz]" for file in source.md5)
-
-
-def _fill_cache(source: Source) -> dict[str, Path]:
-    folder = cache_folder(source)
-    return {file: _file_in(folder, file) or _download(source, file, folder / f"{file}.gz") for file in source.md5}
-
-
-def _download(source: Source, file: str, target: Path) -> Path:
-    problems = ""
-    for address in source.addresses:
-        url = f"{address}{file}.gz"
-        try:
-            return _download_from(url, target, source.md5[file])
-        except (DatasetError, OSError) as error:  # requests' errors are OSErrors
-            problems += f"  {url}: {error}\n"
-    raise DatasetNotFoundError(
-        f"{source.name} is not on this machine and could not be downloaded:\n{problems}"
-        f"Put {_names(source)} into {target.parent}, or into any folder that you then pass as "
-        f"{source.name}(data=folder) or name in the environment variable {ENVIRONMENT_VARIABLE}."
-    )
-
-
-def _download_from(url: str, target: Path, md5: str) -> Path:
+def _download_from(url: str, target: Path, check: Callable[[Path], None]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     # a folder of its own, so that an interrupted or a second download never leaves a file under its final name
     with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
         arrived = Path(temporary) / target.name
         pooch.HTTPDownloader(progressbar=True)(url, str(arrived), None)
         try:
-            check_md5(uncompressed(arrived.read_bytes(), "the download"), md5, "the download")
+            check(arrived)
         except DatasetError as error:
             rejected = target.with_name(f"{target.name}.rejected")
             arrived.replace(rejected)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hm2bp_brian.encoding.events import bin_events
 from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError, SpikeError
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -152,6 +153,42 @@ class SpikeDataset:
             raise SpikeError(
                 f"{self.name}: the spikes of sample {sample} are not sorted by step and neuron, or one is there twice"
             )
+
+    @classmethod
+    def from_events(cls, samples, *, shape, dt, n_classes: int, name: str = "events") -> SpikeDataset:
+        """Make a data set of any sequence of (events, label), such as a data set of tonic.
+
+        Parameters
+        ----------
+        samples : sequence of (structured array, int)
+            Events with the fields x, y, t and p; see `hm2bp_brian.encoding.bin_events`. One sample at a time is held.
+        shape : (height, width, channels)
+            Of the sensor: tonic's ``sensor_size`` is (width, height, channels).
+        dt : Quantity
+            Width of a time step; at most one spike a neuron and step is kept.
+        n_classes : int
+        name : str
+
+        Raises
+        ------
+        SpikeError, ShapeError, LabelError, UnitError, ConfigurationError
+            If an item is no such pair, or the events, the labels, ``shape`` or ``dt`` can't be.
+        """
+        spikes, labels = [], []
+        for number in range(len(samples)):
+            sample = samples[number]
+            if not isinstance(sample, tuple | list) or len(sample) != 2:
+                raise SpikeError(f"{name}: sample {number} must be a pair (events, label), found {type(sample)}")
+            events, label = sample
+            if isinstance(label, bool) or np.ndim(label) != 0 or np.asarray(label).dtype.kind not in "iu":
+                raise LabelError(f"{name}: the label of sample {number} must be an integer, found {label!r}")
+            spikes.append(bin_events(events, shape, dt, f"{name}, sample {number}"))
+            labels.append(int(label))
+        if not labels:
+            raise ShapeError(f"{name}: expected at least one sample, found none")
+        offsets = np.concatenate([[0], np.cumsum([len(steps) for steps, _ in spikes])])
+        steps, neurons = (np.concatenate(arrays) for arrays in zip(*spikes, strict=True))
+        return cls(steps, neurons, offsets, np.array(labels), shape, n_classes, name)
 
     def __len__(self) -> int:
         return len(self.labels)

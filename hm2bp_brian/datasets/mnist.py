@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hm2bp_brian.datasets.fetch import Source, check_md5, fetch
+from hm2bp_brian.datasets.fetch import fetch
 from hm2bp_brian.datasets.idx import parse_idx, read_uncompressed
+from hm2bp_brian.datasets.idx_files import IdxFiles, check_md5
 from hm2bp_brian.datasets.labelled import ImageDataset
 from hm2bp_brian.errors import DatasetError
 
@@ -17,7 +18,7 @@ TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 SIDE = 28
 N_CLASSES = 10
 
-MNIST = Source(
+MNIST = IdxFiles(
     name="mnist",
     md5={
         TRAIN_IMAGES: "6bbc9ace898e44ae57da46a324031adb",
@@ -33,7 +34,7 @@ MNIST = Source(
     bundled=Path(__file__).parents[2] / "examples" / "data" / "mnist",
 )
 
-FASHION_MNIST = Source(
+FASHION_MNIST = IdxFiles(
     name="fashion_mnist",
     md5={
         TRAIN_IMAGES: "f4a8712d7a061bf5bd6d2ca38dc4d50a",
@@ -96,14 +97,14 @@ def fashion_mnist(data: str | os.PathLike | None = None) -> tuple[ImageDataset, 
     return _load(FASHION_MNIST, data)
 
 
-def _load(source: Source, data: str | os.PathLike | None) -> tuple[ImageDataset, ImageDataset]:
+def _load(source: IdxFiles, data: str | os.PathLike | None) -> tuple[ImageDataset, ImageDataset]:
     files = fetch(source, data)
     train = _read_part(source, files, TRAIN_IMAGES, TRAIN_LABELS)
     test = _read_part(source, files, TEST_IMAGES, TEST_LABELS)
     return train, test
 
 
-def _read_part(source: Source, files: dict[str, Path], images_name: str, labels_name: str) -> ImageDataset:
+def _read_part(source: IdxFiles, files: dict[str, Path], images_name: str, labels_name: str) -> ImageDataset:
     images = _read_checked(files[images_name], source.md5[images_name], "(n, 28, 28)", (SIDE, SIDE))
     labels = _read_checked(files[labels_name], source.md5[labels_name], "(n,)", ())
     return ImageDataset(images[..., np.newaxis], labels, N_CLASSES, source.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import resource
 import statistics
 import sys
@@ -10,6 +9,7 @@ import time
 
 import numpy as np
 
+from hm2bp_brian.datasets.labelled import SpikeDataset
 from hm2bp_brian.encoding.poisson import sample_keys
 from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.training.recipes import Recipe
@@ -39,8 +39,9 @@ def benchmark(recipe: Recipe, threads: int | None = None, data=None) -> dict:
         ``*_ms`` of each stage a sample; ``peak_memory_mib`` of the process, Python and the data set included;
         ``spikes`` a sample of the input and of each layer; and what was measured.
     """
-    n_samples = int(np.clip(40 * recipe.batch_size, 400, 4000))
-    train, _, _ = dataclasses.replace(recipe, train_samples=n_samples).load_data(data)
+    train, _, _ = recipe.load_data(data)
+    n_samples = min(int(np.clip(40 * recipe.batch_size, 400, 4000)), len(train))
+    train = train.subset(n_samples)
     trainer = recipe.make_trainer(recipe.make_network(train.shape), threads=threads)
 
     def epoch_seconds() -> float:
@@ -74,13 +75,17 @@ def _stages(trainer, train, batch_size: int) -> dict:
     simulator, network, epoch = trainer.simulator, trainer.network, trainer.epoch + 1
     for first in range(0, len(train), batch_size):
         indices = np.arange(first, min(first + batch_size, len(train)))
-        images, labels = train.images[indices], train.labels[indices]
+        labels = train.labels[indices]
         clock = _StopWatch(seconds)
-        if trainer.augmentation is not None:
-            images = trainer.augmentation(images, trainer.seed, epoch, indices)
-        clock.stop("augment")
-        thresholds, keys = trainer.encoder.thresholds(images), sample_keys(trainer.seed, epoch, indices)
-        batch = simulator.encode(thresholds, keys, network.n_steps, network.input_shape)
+        if isinstance(train, SpikeDataset):
+            batch = train.batch(indices, network.n_steps)
+        else:
+            images = train.images[indices]
+            if trainer.augmentation is not None:
+                images = trainer.augmentation(images, trainer.seed, epoch, indices)
+            clock.stop("augment")
+            thresholds, keys = trainer.encoder.thresholds(images), sample_keys(trainer.seed, epoch, indices)
+            batch = simulator.encode(thresholds, keys, network.n_steps, network.input_shape)
         clock.stop("encode")
         record = simulator.run(network.weights, batch)
         clock.stop("forward")

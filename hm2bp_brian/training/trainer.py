@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from tqdm import tqdm
@@ -170,9 +171,8 @@ class Trainer:
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
         tally = _Tally(len(train), len(network.layers))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
-            for number, indices in enumerate(_batches(order, batch_size)):
+            for number, (indices, spikes) in enumerate(self._training_spikes(train, order, batch_size, epoch)):
                 labels = train.labels[indices]
-                spikes = self._spikes(train, indices, self.seed, epoch, self.augmentation)
                 record = self.simulator.run(network.weights, spikes)
                 gradient = gradients(
                     network,
@@ -198,6 +198,23 @@ class Trainer:
         self.history.rows.append(row)
         self.epoch = epoch
         return row
+
+    def _training_spikes(self, train, order, batch_size: int, epoch: int) -> Iterator[tuple[np.ndarray, SpikeBatch]]:
+        """Indices and input spikes of each batch; with several threads the next batch is made beside the simulation."""
+
+        def make(indices):
+            return indices, self._spikes(train, indices, self.seed, epoch, self.augmentation)
+
+        batches = _batches(order, batch_size)
+        if self.simulator.threads == 1:
+            yield from map(make, batches)
+            return
+        with ThreadPoolExecutor(1) as worker:
+            ahead = worker.submit(make, next(batches))
+            for indices in batches:
+                ready, ahead = ahead, worker.submit(make, indices)
+                yield ready.result()
+            yield ahead.result()
 
     def _spikes(self, dataset, indices, seed: int, epoch: int, augmentation=None) -> SpikeBatch:
         """Input spikes of some samples: those of a SpikeDataset, or images changed and encoded."""

@@ -110,23 +110,30 @@ def test_quickstart(tmp_path):
 
 def test_table_has_three_figures_a_recipe_beside_the_authors(table, histories, capsys):
     header, rule, mine, paper, authors = cells(table.main(histories))
-    assert header[1:] == ["seeds", "epochs", "chosen on held-out digits", "last epoch", "best on the test set"]
+    assert header[2:] == ["seeds", "epochs", "chosen on held-out digits", "last epoch", "best on the test set"]
     assert set(rule) == {"---"}
     # by hand: held-out digits choose epochs 3 and 2 (97 and 97 %); the last are 97 and 99 %; the best 98 and 99 %
-    assert mine == ["recipe mnist-mlp", "2", "3", "97.00 ± 0.00", "98.00 ± 1.41", "98.50 ± 0.71"]
-    assert paper == ["recipe mnist-mlp-paper", "1", "2", "-", "95.50", "95.50"]
-    assert authors == ["log of the authors' program", "1", "200", "-", "98.75", "98.93"]
+    assert mine == ["784-800-10", "recipe mnist-mlp", "2", "3", "97.00 ± 0.00", "98.00 ± 1.41", "98.50 ± 0.71"]
+    assert paper == ["784-800-10", "recipe mnist-mlp-paper", "1", "2", "-", "95.50", "95.50"]
+    assert authors == ["784-800-10", "log of the authors' program", "1", "200", "-", "98.75", "98.93"]
     assert "98.50 ± 0.71" in capsys.readouterr().out
+
+
+def test_table_puts_each_network_beside_its_own_log(table, histories):
+    write_history(histories, "mnist-cnn", 1, [0.98, 0.993, 0.991])
+    cnn, authors = cells(table.main(histories))[5:]
+    assert cnn == ["15C5-P2-40C5-P2-300-10", "recipe mnist-cnn", "1", "3", "-", "99.10", "99.30"]
+    assert authors == ["15C5-P2-40C5-P2-300-10", "log of the authors' program", "1", "200", "-", "99.27", "99.49"]
 
 
 def test_table_has_no_held_out_figure_if_one_seed_has_none(table, histories):
     write_history(histories, "mnist-mlp", 3, [0.95, 0.98, 0.97])
-    assert cells(table.main(histories))[2][1:] == ["3", "3", "-", "97.67 ± 1.15", "98.33 ± 0.58"]
+    assert cells(table.main(histories))[2][2:] == ["3", "3", "-", "97.67 ± 1.15", "98.33 ± 0.58"]
 
 
 def test_a_missing_recipe_is_said_and_left_out(table, histories, capsys):
     (histories / "mnist-mlp-paper-seed7.csv").unlink()
-    names = [row[0] for row in cells(table.main(histories))]
+    names = [row[1] for row in cells(table.main(histories))]
     assert names[2:] == ["recipe mnist-mlp", "log of the authors' program"]
     assert "no history of mnist-mlp-paper: there is no mnist-mlp-paper-seed*.csv" in capsys.readouterr().err
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from brian2 import Network, SpikeGeneratorGroup, SpikeMonitor, ms, mV
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hm2bp_brian.errors import ShapeError, SpikeError
+from hm2bp_brian.errors import ConfigurationError, ShapeError, SpikeError, UnitError
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 dense_spikes = st.tuples(*[st.integers(1, 4)] * 4).flatmap(lambda shape: arrays(bool, shape))
@@ -76,3 +77,28 @@ def test_record_refuses_layers_of_another_time_axis():
     one, other = (SpikeBatch.from_dense(np.zeros((1, steps, 2), dtype=bool)) for steps in (3, 4))
     with pytest.raises(ShapeError, match="layer 0 has 1 samples of 4 steps"):
         SpikeRecord(one, (other,))
+
+
+@pytest.mark.parametrize("dt", [1 * ms, 0.6 * ms], ids=["1 ms", "0.6 ms"])
+def test_brian_fires_the_spikes_of_a_sample(dt):
+    dense = np.random.default_rng(0).random((2, 540, 3, 2)) < 0.2
+    batch = SpikeBatch.from_dense(dense)
+    indices, times = batch.to_brian(1, dt=dt)
+    source = SpikeGeneratorGroup(batch.n_neurons, indices, times, dt=dt)
+    monitor = SpikeMonitor(source)
+    Network(source, monitor).run(540 * dt)
+    fired = np.zeros((540, 6), dtype=bool)
+    fired[np.rint(np.asarray(monitor.t / dt)).astype(int), monitor.i] = True
+    assert np.array_equal(fired, dense[1].reshape(540, 6))
+    assert len(monitor.i) == dense[1].sum()
+
+
+def test_to_brian_takes_the_first_sample_and_refuses_what_can_not_be():
+    batch = SpikeBatch.from_events([0, 1], [3, 2], [1, 0], n_samples=2, n_steps=4, shape=(2,))
+    indices, times = batch.to_brian(dt=2 * ms)
+    assert indices.tolist() == [1] and times[0] == 6 * ms
+    with pytest.raises(SpikeError, match=r"0\.\.1, found 2"):
+        batch.to_brian(2, dt=1 * ms)
+    for dt, error in ((1e-3, UnitError), (1 * mV, UnitError), (0 * ms, ConfigurationError)):
+        with pytest.raises(error, match="dt"):
+            batch.to_brian(dt=dt)

@@ -3,13 +3,14 @@
 Jin, Y., Zhang, W. & Li, P. (2018). Hybrid macro/micro level backpropagation for training deep spiking neural
 networks. Advances in Neural Information Processing Systems 31. arXiv:1805.07866.
 
-The paper has no such figure: its table for MNIST gives the best accuracy, the log of the authors' program the others.
+The paper has no such figure: its tables for MNIST give the best accuracy, the log of the authors' program the others.
 Histories are read from the folder ``histories``; the README beside this file says how to make them.
 """
 
 import argparse
 import csv
 import io
+import itertools
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from hm2bp_brian.training.history import History
 
 HERE = Path(__file__).parent
 HISTORIES = HERE / "histories"
-RECIPES = ("mnist-mlp", "mnist-mlp-paper")
+RECIPES = {"784-800-10": ("mnist-mlp", "mnist-mlp-paper"), "15C5-P2-40C5-P2-300-10": ("mnist-cnn",)}
 
 
 def main(quick: bool = False, out=None, histories=HISTORIES) -> Path:
@@ -45,16 +46,19 @@ def main(quick: bool = False, out=None, histories=HISTORIES) -> Path:
     DatasetError
         If a file is no history, or those of one recipe differ in length.
     """
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    ax = figure.subplots()
-    for recipe, runs in read_histories(histories).items():
-        draw_runs(ax, recipe, runs[:1] if quick else runs, COLOURS[RECIPES.index(recipe)])
-    draw_authors(ax)
-    ax.set_xscale("log")
-    ax.set_xticks([1, 2, 5, 10, 20, 50, 100, 200], labels=["1", "2", "5", "10", "20", "50", "100", "200"])
-    ax.minorticks_off()
-    ax.set(xlabel="epoch", ylabel="test accuracy (%)", title="MNIST, 784-800-10")
-    ax.legend(frameon=False, loc="lower right")
+    found = read_histories(histories)
+    networks = [network for network, recipes in RECIPES.items() if found.keys() & set(recipes)]
+    figure = Figure(figsize=(5.2 * len(networks), 4.2), layout="constrained")
+    for ax, network in zip(figure.subplots(1, len(networks), squeeze=False)[0], networks, strict=True):
+        for recipe, colour in zip(RECIPES[network], COLOURS, strict=False):
+            if recipe in found:
+                draw_runs(ax, recipe, found[recipe][:1] if quick else found[recipe], colour)
+        draw_authors(ax, network)
+        ax.set_xscale("log")
+        ax.set_xticks([1, 2, 5, 10, 20, 50, 100, 200], labels=["1", "2", "5", "10", "20", "50", "100", "200"])
+        ax.minorticks_off()
+        ax.set(xlabel="epoch", ylabel="test accuracy (%)", title=f"MNIST, {network}")
+        ax.legend(frameon=False, loc="lower right", fontsize="small")
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=150)
     out = Path(out or HERE / "learning_curves.png")
@@ -65,7 +69,7 @@ def main(quick: bool = False, out=None, histories=HISTORIES) -> Path:
 def read_histories(folder) -> dict[str, list[History]]:
     """The histories of each recipe, in the order of ``RECIPES``; of a recipe without any it is said on stderr."""
     found = {}
-    for recipe in RECIPES:
+    for recipe in itertools.chain(*RECIPES.values()):
         runs = [History.from_csv(path) for path in sorted(Path(folder).glob(f"{recipe}-seed*.csv"))]
         lengths = sorted({len(run) for run in runs})
         if len(lengths) > 1 or 0 in lengths:
@@ -79,16 +83,17 @@ def read_histories(folder) -> dict[str, list[History]]:
             print(f"no history of {recipe}: there is no {recipe}-seed*.csv in {folder}", file=sys.stderr)
     if not found:
         raise DatasetNotFoundError(
-            f"{folder} has no history of {' or '.join(RECIPES)}. Train with 'hm2bp train {RECIPES[0]} --seed 1 --out "
-            f"runs/{RECIPES[0]}-seed1' and copy its history.csv to {RECIPES[0]}-seed1.csv in that folder"
+            f"{folder} has no history of {' or '.join(itertools.chain(*RECIPES.values()))}. Train with 'hm2bp train "
+            "mnist-mlp --seed 1 --out runs/mnist-mlp-seed1' and copy its history.csv to mnist-mlp-seed1.csv in that "
+            "folder"
         )
     return found
 
 
-def read_authors_log() -> list[dict]:
-    """Rows of ``authors_log.csv``."""
+def read_authors_log(network: str) -> list[dict]:
+    """Rows of ``authors_log.csv`` about a network."""
     with open(HERE / "authors_log.csv", newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return [row for row in csv.DictReader(file) if row["network"] == network]
 
 
 def draw_runs(ax, recipe: str, runs: list[History], colour: str) -> None:
@@ -100,9 +105,9 @@ def draw_runs(ax, recipe: str, runs: list[History], colour: str) -> None:
     ax.plot(epochs, percent.mean(axis=0), "o-", color=colour, markersize=3, label=f"{recipe}, {seeds}")
 
 
-def draw_authors(ax) -> None:
+def draw_authors(ax, network: str) -> None:
     """Draw the authors' values as separate points, as most epochs are not known, and their best as a line."""
-    rows = read_authors_log()
+    rows = read_authors_log(network)
     points = [(int(row["epoch"]), float(row["test_accuracy_percent"])) for row in rows if row["epoch"]]
     ax.plot(*zip(*points, strict=True), "kD", markersize=4, label="authors' program, 1 run")
     (best,) = (float(row["test_accuracy_percent"]) for row in rows if row["figure"] == "best on the test set")

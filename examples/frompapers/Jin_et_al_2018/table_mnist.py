@@ -1,7 +1,7 @@
-"""The paper's MNIST figure for 784-800-10, reported in three ways, as a Markdown table.
+"""The paper's MNIST figures for both of its networks, reported in three ways, as a Markdown table.
 
 Jin, Y., Zhang, W. & Li, P. (2018). Hybrid macro/micro level backpropagation for training deep spiking neural
-networks. Advances in Neural Information Processing Systems 31. arXiv:1805.07866. Its table of results on MNIST.
+networks. Advances in Neural Information Processing Systems 31. arXiv:1805.07866. Its tables of results on MNIST.
 
 The three ways differ in who chooses the epoch; the README beside this file explains them and says how to make the
 histories that are read.
@@ -10,7 +10,7 @@ histories that are read.
 import sys
 
 import numpy as np
-from figure_learning_curves import HISTORIES, read_authors_log, read_histories
+from figure_learning_curves import HISTORIES, RECIPES, read_authors_log, read_histories
 
 from hm2bp_brian.errors import Hm2bpError
 from hm2bp_brian.training.history import History
@@ -31,16 +31,23 @@ def main(histories=HISTORIES) -> str:
     DatasetNotFoundError, DatasetError
         If there is no history of any recipe, or one that can't be read.
     """
-    rows = [["test accuracy (%), mean ± sd", "seeds", "epochs", *FIGURES]]
+    rows = [["network", "test accuracy (%), mean ± sd", "seeds", "epochs", *FIGURES]]
     rows.append(["---"] * len(rows[0]))
-    for recipe, runs in read_histories(histories).items():
-        per_run = np.array([figures(run) for run in runs])
-        cells = [mean_and_sd(percent) for percent in per_run.T]
-        rows.append([f"recipe {recipe}", str(len(runs)), str(len(runs[0])), *cells])
-    rows.append(authors_row())
+    found = read_histories(histories)
+    for network, recipes in RECIPES.items():
+        there = [recipe for recipe in recipes if recipe in found]
+        rows += [[network, *recipe_cells(recipe, found[recipe])] for recipe in there]
+        if there:
+            rows.append([network, *authors_cells(network)])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     print(table)
     return table
+
+
+def recipe_cells(recipe: str, runs: list[History]) -> list[str]:
+    """What is said of a recipe: mean and standard deviation of the three figures over its runs."""
+    per_run = np.array([figures(run) for run in runs])
+    return [f"recipe {recipe}", str(len(runs)), str(len(runs[0])), *map(mean_and_sd, per_run.T)]
 
 
 def figures(run: History) -> tuple[float, float, float]:
@@ -58,9 +65,9 @@ def mean_and_sd(percent: np.ndarray) -> str:
     return mean if len(percent) == 1 else f"{mean} ± {percent.std(ddof=1):.2f}"
 
 
-def authors_row() -> list[str]:
-    """The authors' row: one run, no held-out digits."""
-    log = read_authors_log()
+def authors_cells(network: str) -> list[str]:
+    """The same of the authors' program: one run, no held-out digits."""
+    log = read_authors_log(network)
     percent = {row["figure"]: row["test_accuracy_percent"] for row in log}
     (epochs,) = (row["epoch"] for row in log if row["figure"] == "last epoch")
     return ["log of the authors' program", "1", epochs, *(percent.get(figure, "-") for figure in FIGURES)]

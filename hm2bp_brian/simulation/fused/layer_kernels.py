@@ -43,6 +43,10 @@ class LayerKernels:
         self.code = generate(neuron, network.size(layer), network.thresholds[layer], network.dt, dtype)
         self.library = load(self._source(), f"{self.kind} kernels in {dtype} for {neuron!r}")
 
+    def _threads_for(self, n_samples: int) -> int:
+        # a thread takes longer to start than its part of one sample's layer takes
+        return self.threads if n_samples > 1 else 1
+
     def _source(self) -> str:
         scalar, flag = C_TYPES[self.dtype.name]
         return "\n".join(
@@ -86,7 +90,8 @@ class LayerKernels:
                 "check its weights, and whether the integration method is stable at this dt"
             )
         shape = self.connection.output_shape
-        trains = spike_kernels.transpose_lists(neurons, offsets, pre.n_samples, int(np.prod(shape)), self.threads)
+        n_neurons, threads = int(np.prod(shape)), self._threads_for(pre.n_samples)
+        trains = spike_kernels.transpose_lists(neurons, offsets, pre.n_samples, n_neurons, threads)
         return SpikeBatch.from_sorted(neurons, offsets, pre.n_samples, pre.n_steps, shape, trains)
 
     def backward(self, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
@@ -111,7 +116,7 @@ class LayerKernels:
             *map(ctypes.c_double, (SILENT_POST_SPSP, SILENT_DELTA_RATIO, SILENT_KAPPA_RATIO)),
             pointer(gradient),
             pointer(delta_pre),
-            self.threads,
+            self._threads_for(pre.n_samples),
         ]
         self._backward(arguments)
         return gradient, delta_pre
@@ -140,8 +145,9 @@ class DenseKernels(LayerKernels):
         n_words = -(-self.connection.weight_shape[1] // 64)
         bits = np.empty((n_samples, n_steps, n_words), dtype=np.uint64)
         lateral = ctypes.c_double(self.lateral_inhibition)
-        self.library.dense_forward(*arguments, lateral, pointer(bits), failure, self.threads)
-        return spike_kernels.lists_from_bits(bits, self.threads)
+        threads = self._threads_for(n_samples)
+        self.library.dense_forward(*arguments, lateral, pointer(bits), failure, threads)
+        return spike_kernels.lists_from_bits(bits, threads)
 
     def _backward(self, arguments) -> None:
         self.library.dense_backward(*arguments)
@@ -158,7 +164,7 @@ class DenseKernels(LayerKernels):
             pointer(refractory),
             *int64(linear_map.refractory_steps),
             pointer(spsp),
-            self.threads,
+            self._threads_for(pre.n_samples),
         )
         return spsp
 

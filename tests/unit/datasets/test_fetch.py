@@ -6,7 +6,8 @@ import hashlib
 import pytest
 
 from hm2bp_brian.datasets import fetch as fetch_module
-from hm2bp_brian.datasets.fetch import Source, check_md5, fetch
+from hm2bp_brian.datasets.fetch import fetch, find
+from hm2bp_brian.datasets.idx_files import IdxFiles, check_md5
 from hm2bp_brian.errors import DatasetError, DatasetNotFoundError
 
 CONTENT = {"images": b"some pixels", "labels": b"some labels"}
@@ -16,7 +17,7 @@ FIRST, SECOND = "https://first.invalid/", "https://second.invalid/"
 @pytest.fixture
 def source(tmp_path):
     md5 = {name: hashlib.md5(content).hexdigest() for name, content in CONTENT.items()}
-    return Source("digits", md5, (FIRST, SECOND), "Digits", bundled=tmp_path / "bundled")
+    return IdxFiles("digits", md5, (FIRST, SECOND), "Digits", bundled=tmp_path / "bundled")
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +108,15 @@ def test_the_environments_folder_need_not_hold_every_data_set(tmp_path, monkeypa
     monkeypatch.setenv("HM2BP_DATA", str(tmp_path / "other"))
     put(tmp_path / "bundled")
     assert fetch(source)["images"].parent == tmp_path / "bundled"
+
+
+def test_find_does_not_download(tmp_path, source, web):
+    serve(web, FIRST)
+    assert find(source) is None
+    files = fetch(source)
+    requests = len(web.requested)
+    assert find(source) == files == {name: cache(tmp_path) / f"{name}.gz" for name in CONTENT}
+    assert len(web.requested) == requests
 
 
 def test_no_fall_through_from_an_explicit_folder(tmp_path, source, web):

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from brian2 import ms, mV
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hm2bp_brian.datasets import SpikeDataset
-from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError, SpikeError
+from hm2bp_brian.encoding.events import EVENT_DTYPE
+from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError, SpikeError, UnitError
 
 
 def dataset_of(dense: np.ndarray, **changed) -> SpikeDataset:
@@ -74,3 +76,61 @@ def test_what_is_no_data_set_is_refused():
 def test_a_neuron_twice_in_a_step_is_refused_and_named():
     with pytest.raises(SpikeError, match="sample 1 are not sorted by step and neuron, or one is there twice"):
         SpikeDataset([0, 3, 3], [0, 1, 1], [0, 1, 3], [0, 1], (2,), 2, "twice")
+
+
+class TonicLike:
+    """A data set as tonic has them: a length and items (events, label), and no iteration that ends."""
+
+    def __init__(self, n):
+        self.dense = np.random.default_rng(0).random((n, 20, 3, 4, 2)) < 0.1
+
+    def __len__(self):
+        return len(self.dense)
+
+    def __getitem__(self, index):
+        t, y, x, p = np.nonzero(self.dense[index % len(self)])
+        events = np.empty(len(t), EVENT_DTYPE)
+        events["x"], events["y"], events["t"], events["p"] = x, y, 1000 * t + 7 * x, p
+        return events, index % 3
+
+
+def test_from_events_of_a_sequence():
+    samples = TonicLike(5)
+    dataset = SpikeDataset.from_events(samples, shape=(3, 4, 2), dt=1 * ms, n_classes=3, name="tonic's")
+    assert np.array_equal(dataset.batch(np.arange(5), 20).dense(), samples.dense)
+    assert dataset.labels.tolist() == [0, 1, 2, 0, 1]
+    assert (dataset.shape, dataset.n_classes, dataset.name) == ((3, 4, 2), 3, "tonic's")
+
+
+def test_from_events_takes_samples_without_events_and_numpy_labels():
+    nothing = np.empty(0, EVENT_DTYPE)
+    dataset = SpikeDataset.from_events([[nothing, np.int8(1)]], shape=(3, 4, 2), dt=1 * ms, n_classes=2)
+    assert (len(dataset), dataset.labels[0], dataset.batch([0], 3).n_spikes) == (1, 1, 0)
+
+
+def test_from_events_refuses_what_is_no_labelled_sample():
+    good, label = TonicLike(1)[0]
+    off = good.copy()
+    off["x"][4] = 9
+
+    def make(*samples, **changed):
+        arguments = {"shape": (3, 4, 2), "dt": 1 * ms, "n_classes": 3, "name": "mine"} | changed
+        return SpikeDataset.from_events(samples, **arguments)
+
+    assert len(make((good, label))) == 1
+    with pytest.raises(SpikeError, match=r"mine, sample 1: x must be in 0\.\.3, event 4 has 9"):
+        make((good, 0), (off, 0))
+    for wrong in (good, (good,), (good, 0, 1), "ab" * 2, None):
+        with pytest.raises(SpikeError, match="sample 0 must be a pair"):
+            make(wrong)
+    for wrong in (1.0, "seven", None, [1], True):
+        with pytest.raises(LabelError, match="label of sample 1 must be an integer"):
+            make((good, 0), (good, wrong))
+    with pytest.raises(LabelError, match=r"0\.\.2"):
+        make((good, 3))
+    with pytest.raises(ShapeError, match="at least one sample"):
+        make()
+    with pytest.raises(ShapeError, match="height, width, channels"):
+        make((good, 0), shape=(12,))
+    with pytest.raises(UnitError, match="dt"):
+        make((good, 0), dt=1 * mV)

@@ -31,6 +31,11 @@ ARCHITECTURES = {
         Conv2D(70, 2, threshold=1.0, initializer=WIDE),
         Dense(4, threshold=1.5),
     ],
+    "three and four vectors": [
+        Conv2D(40, 3, threshold=0.8, initializer=WIDE),
+        Conv2D(50, 2, threshold=2.0, initializer=WIDE),
+        Dense(4, threshold=1.5),
+    ],
     "pool first": [SumPool2D(2, threshold=0.3), Dense(4, threshold=0.5)],
     "overlapping pool": [Conv2D(3, 2, threshold=0.6, initializer=WIDE), SumPool2D(3, 0.5, stride=2), Dense(4, 1.0)],
 }

@@ -81,6 +81,32 @@ def test_networks_for_speech(name, sizes, n_steps):
         assert recipe.loss == SpikeCountLoss(35, 5, 5)
 
 
+def test_nmnist_mlp_keeps_the_papers_time_constants_in_steps():
+    recipe = recipes.get("nmnist-mlp")
+    network = recipe.make_network((34, 34, 2))
+    assert [w.shape for w in network.weights] == [(2312, 800), (800, 10)]
+    assert network.n_steps == 540
+    neuron = network.neurons[0]
+    assert (neuron.tau_m / network.dt, neuron.tau_s / network.dt) == pytest.approx((64, 8))
+    assert neuron.refractory_steps(network.dt) == 2
+
+
+@pytest.mark.parametrize("recipe", recipes.RECIPES, ids=lambda recipe: recipe.name)
+def test_recipes_fit_their_data(recipe):
+    image, ear = (28, 28, 1), (78,)
+    shape, n_classes = {
+        "mnist": (image, 10),
+        "fashion_mnist": (image, 10),
+        "emnist": (image, 47),
+        "nmnist": ((34, 34, 2), 10),
+        "fsdd": (ear, 10),
+        "letters_synthetic": (ear, 26),
+        "ti46": (ear, 26),
+    }[recipe.dataset]
+    assert recipe.dataset in recipes.DATASETS
+    assert recipe.make_network(shape).n_outputs == n_classes
+
+
 def test_seed_of_a_recipe_reaches_the_weights():
     recipe = recipes.get("mnist-mlp")
     one, two = (dataclasses.replace(recipe, seed=seed).make_network((4, 4, 1)).weights[1] for seed in (0, 1))

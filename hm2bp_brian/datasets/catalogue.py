@@ -1,0 +1,48 @@
+"""The data sets that can be named: in recipes, and in ``hm2bp data``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from hm2bp_brian.datasets.emnist import emnist
+from hm2bp_brian.datasets.emnist import source as emnist_source
+from hm2bp_brian.datasets.fetch import Source
+from hm2bp_brian.datasets.mnist import FASHION_MNIST, MNIST, fashion_mnist, mnist
+from hm2bp_brian.datasets.nmnist import NMNIST, nmnist
+from hm2bp_brian.datasets.shd import SHD, shd
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set that has a name.
+
+    Parameters
+    ----------
+    description : str
+        One line for users.
+    source : Source
+        Where its files are.
+    load : callable
+        Folder or None -> (train, test).
+    """
+
+    description: str
+    source: Source
+    load: Callable
+
+
+CATALOGUE = {
+    "mnist": Entry("handwritten digits, 60,000 + 10,000 images", MNIST, mnist),
+    "fashion_mnist": Entry("clothes, 60,000 + 10,000 images", FASHION_MNIST, fashion_mnist),
+    "emnist": Entry(
+        "handwritten characters (split balanced), 112,800 + 18,800 images",
+        emnist_source("balanced"),
+        partial(emnist, "balanced"),
+    ),
+    "nmnist": Entry(
+        "handwritten digits seen by an event camera, 60,000 + 10,000 recordings when whole", NMNIST, nmnist
+    ),
+    "shd": Entry("spoken digits as spikes of an ear model, 8,156 + 2,264 recordings", SHD, shd),
+}
