@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hm2bp_brian.spikes import SpikeBatch
+from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 # A neuron counts as saturated when it fires at this fraction of the highest rate that its refractory time allows.
 SATURATED_FRACTION = 0.9
@@ -60,3 +60,30 @@ def coefficients_of_variation(spikes: SpikeBatch) -> np.ndarray:
     mean = np.bincount(which, intervals) / n
     variance = np.bincount(which, (intervals - mean[which]) ** 2) / n
     return (np.sqrt(variance) / mean)[n >= 2]
+
+
+def firing_table(network, record: SpikeRecord) -> list[dict]:
+    """How each layer fires in a record: one row a layer.
+
+    Columns: ``layer``, ``neurons``, ``spikes_per_sample`` (of the whole layer), ``mean_rate_hz`` (of a neuron),
+    ``median_isi_ms``, ``mean_cv``, ``silent_percent`` and ``saturated_percent`` of the neurons; NaN where there are no
+    intervals.
+    """
+    rows = []
+    for layer, spikes in enumerate(record.layers):
+        intervals, _ = interspike_intervals(spikes)
+        cv = coefficients_of_variation(spikes)
+        refractory_steps = network.neurons[layer].refractory_steps(network.dt)
+        rows.append(
+            {
+                "layer": layer,
+                "neurons": spikes.n_neurons,
+                "spikes_per_sample": spikes.n_spikes / spikes.n_samples,
+                "mean_rate_hz": float(mean_counts(spikes).mean() / (spikes.n_steps * network.dt)),
+                "median_isi_ms": float(np.median(intervals) * network.dt * 1e3) if intervals.size else float("nan"),
+                "mean_cv": float(cv.mean()) if cv.size else float("nan"),
+                "silent_percent": float(100 * silent(spikes).mean()),
+                "saturated_percent": float(100 * saturated(spikes, refractory_steps).mean()),
+            }
+        )
+    return rows

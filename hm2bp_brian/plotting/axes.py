@@ -33,8 +33,16 @@ def make_axes(ax, figsize=(6.4, 4.0)):
     return ax if ax is not None else plt.subplots(figsize=figsize, layout="constrained")[1]
 
 
-def png(draw: Callable, figsize=None, dpi: int = 150) -> bytes:
-    """Let ``draw(ax)`` draw a figure of its own, and return the PNG file's content.
+def png(draw: Callable, figsize=None, dpi: int = 150, rows: int = 1, columns: int = 1) -> bytes:
+    """Let ``draw`` draw a figure of its own, and return the PNG file's content.
+
+    Parameters
+    ----------
+    draw : callable
+        Gets the figure's axes; of several, an array (rows, columns).
+    figsize : (float, float), optional
+        In inches.
+    dpi, rows, columns : int
 
     Examples
     --------
@@ -42,7 +50,7 @@ def png(draw: Callable, figsize=None, dpi: int = 150) -> bytes:
     """
     # a figure outside of pyplot, which keeps no list of it and needs no screen
     figure = Figure(figsize=figsize, layout="constrained")
-    draw(figure.subplots())
+    draw(figure.subplots(rows, columns, squeeze=rows * columns == 1))
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=dpi)
     return content.getvalue()

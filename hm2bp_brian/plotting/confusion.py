@@ -40,6 +40,7 @@ def confusion_matrix(labels, predictions, n_classes: int, ax=None):
         ax.text(column, row, str(value), ha="center", va="center", fontsize=7, color=colour)
     ticks = np.arange(n_classes)
     ax.set(xlabel="predicted class", ylabel="class", xticks=ticks, yticks=ticks)
-    ax.set_title(f"{100 * np.mean(labels == predictions):.2f} % of {len(labels):,} samples correct", fontsize=10)
+    percent = 100 * np.trace(counts) / len(labels)
+    ax.set_title(f"{percent:.2f} % of {len(labels):,} samples correct", fontsize=10)
     ax.figure.colorbar(image, ax=ax, label="number of samples")
     return image

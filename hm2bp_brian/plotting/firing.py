@@ -13,10 +13,10 @@ BINS = 30
 
 
 def firing_rates(network: SpikingNetwork, record: SpikeRecord, layer: int, ax=None):
-    """Draw a histogram of the neurons' mean rates, silent and saturated neurons in colours of their own.
+    """Draw a histogram of the neurons' mean rates on a logarithmic axis, silent and saturated neurons in own colours.
 
     Silent neurons never fire in the record; saturated ones fire at 0.9 of the highest rate that the refractory time
-    allows, or more.
+    allows, or more. Silent ones have a bar of their own, left of 0.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def firing_rates(network: SpikingNetwork, record: SpikeRecord, layer: int, ax=No
     Returns
     -------
     list of BarContainer
-        Neurons that fire, silent ones, saturated ones: stacked, over the same bins.
+        Neurons that fire, silent ones, saturated ones.
 
     Raises
     ------
@@ -42,23 +42,17 @@ def firing_rates(network: SpikingNetwork, record: SpikeRecord, layer: int, ax=No
     is_saturated = saturated(spikes, network.neurons[layer].refractory_steps(network.dt))
     ax = make_axes(ax)
     edges = np.linspace(0.0, max(rates.max(), 1.0), BINS + 1)
-    bottom, artists = np.zeros(BINS), []
-    groups = (("firing", ~is_silent & ~is_saturated, 0), ("silent", is_silent, 4), ("saturated", is_saturated, 1))
-    for name, chosen, colour in groups:
-        heights = np.histogram(rates[chosen], edges)[0]
-        artists.append(
-            ax.bar(
-                edges[:-1],
-                heights,
-                np.diff(edges),
-                bottom,
-                align="edge",
-                color=COLOURS[colour],
-                label=f"{chosen.sum()} {name}",
-            )
-        )
-        bottom = bottom + heights
+    width, artists = edges[1], []
+    groups = (
+        ("firing", edges, rates[~is_silent & ~is_saturated], 0),
+        ("silent", np.array([-width, 0.0]), rates[is_silent] - width / 2, 4),
+        ("saturated", edges, rates[is_saturated], 1),
+    )
+    for name, bins, values, colour in groups:
+        heights, label = np.histogram(values, bins)[0], f"{len(values)} {name}"
+        artists.append(ax.bar(bins[:-1], heights, width, align="edge", color=COLOURS[colour], label=label))
     ax.set_title(f"layer {layer}: {spikes.n_neurons} neurons, {spikes.n_samples} samples", fontsize=10)
-    ax.set(xlabel="mean rate (Hz)", ylabel="number of neurons", xlim=(0, edges[-1]))
+    ax.set_ylim(bottom=0)
+    ax.set(xlabel="mean rate (Hz)", ylabel="number of neurons", xlim=(-width, edges[-1]), yscale="symlog")
     ax.legend(frameon=False)
     return artists

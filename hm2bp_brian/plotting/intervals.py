@@ -14,7 +14,7 @@ CV_BINS = np.linspace(0.0, 2.0, 41)
 
 
 def isi_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
-    """Draw how many intervals between successive spikes of a neuron have which length.
+    """Draw how many intervals between successive spikes of a neuron have which length, on a logarithmic axis.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def isi_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
     patch = ax.stairs(np.histogram(intervals, edges)[0], edges * dt, fill=True, color=COLOURS[0])
     mean = f"mean {intervals.mean() * dt:.1f} ms" if intervals.size else "none"
     ax.set_title(f"{population_name(layer)}: {intervals.size:,} intervals, {mean}", fontsize=10)
-    ax.set(xlabel="interspike interval (ms)", ylabel="number of intervals")
+    ax.set(xlabel="interspike interval (ms)", ylabel="number of intervals", yscale="symlog")
     return patch
 
 

@@ -11,8 +11,8 @@ from hm2bp_brian.learning.gradients import Gradients
 from hm2bp_brian.plotting.axes import COLOURS, make_axes
 
 NORMS = {
-    "delta": r"root mean square of $\delta$ (1/unit of $\nu$)",
-    "gradient": "root mean square of the gradient (loss per unit weight)",
+    "delta": r"rms $\delta$ (loss per spike)",
+    "gradient": "rms gradient (loss per unit weight)",
 }
 
 

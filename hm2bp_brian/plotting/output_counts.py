@@ -44,5 +44,6 @@ def output_counts(record: SpikeRecord, labels, loss: SpikeCountLoss, ax=None):
         ax.axvline(wanted, color=colour, linestyle="--", linewidth=1.0)
         ax.axvspan(wanted - loss.margin, wanted + loss.margin, color=colour, alpha=0.1, linewidth=0)
     ax.set(xlabel="spikes of an output neuron", ylabel="fraction of neurons and samples", xlim=(-0.5, None))
-    ax.legend(title=f"{len(counts)} samples; dashed: wanted", frameon=False)
+    ax.set_title(f"{len(counts):,} samples; dashed: wanted counts, shaded: no error", fontsize=10)
+    ax.legend(frameon=False, loc="upper center")
     return artists

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from brian2 import StateMonitor, get_unit
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError
 from hm2bp_brian.model.network import SpikingNetwork
@@ -103,12 +104,17 @@ def record_state_traces(
         neurons,
         network.dt,
         {name: np.asarray(getattr(monitor, f"{name}_"), dtype=np.float64)[rows] for name in model.state_variables},
-        {name: str(get_unit(model.dimension_of(name))) for name in model.state_variables},
+        {name: _unit(model.dimension_of(name)) for name in model.state_variables},
         tuple(record.layers[layer].train(0, neuron) for neuron in neurons),
         network.thresholds[layer],
         _membrane(model),
         model.synaptic_variable,
     )
+
+
+def _unit(dimension) -> str:
+    # of no dimension, Brian2 would say rad
+    return "1" if dimension is DIMENSIONLESS else str(get_unit(dimension))
 
 
 def _membrane(model) -> str | None:
