@@ -5,6 +5,9 @@ differences over steps that are not too small. The weights of one layer at a tim
 directions, and along the gradient itself, and the loss of the simulated counts is compared with what the gradient
 predicts. The margin of the loss is set to 0, as a trained network has few errors beyond it.
 
+A silent neuron's count does not change by small steps, and yet HM2-BP gives it a gradient, so that it can learn to
+fire. Every figure therefore comes twice: of the gradient as it is, and with the deltas of silent neurons left out.
+
 Run it with ``python analysis/gradient_quality.py RUN``. It prints a table and keeps it in ``RUN/analysis``.
 """
 
@@ -20,8 +23,8 @@ from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.training.trained import load_trained
 
 SAMPLES = 200
-DIRECTIONS = 16
-STEP = 0.05  # root mean square of a step, relative to that of the layer's weights
+DIRECTIONS = 24
+STEP = 0.1  # root mean square of a step, relative to that of the layer's weights
 SEED = 0
 
 
@@ -39,7 +42,8 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
     Returns
     -------
     list of dict
-        One row a layer with weights. ``correlation`` and ``slope`` (simulated = slope x predicted, least squares) over
+        Two rows a layer with weights: ``neurons`` is "all", or "fired" for the gradient without the deltas of silent
+        neurons. ``correlation`` and ``slope`` (simulated = slope x predicted, least squares) over
         random directions; ``same_sign``: fraction of those in which both have the same sign; ``along_gradient``:
         simulated over predicted derivative along the gradient; 1 would be exact. NaN if the gradient is 0.
 
@@ -51,25 +55,54 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
     run = load_trained(run_dir, data)
     record, labels = run.record(samples), run.test.labels[:samples]
     loss = dataclasses.replace(run.recipe.loss, margin=0)
-    gradient = gradients(run.network, record, labels, loss, engine=run.trainer.simulator)
-    if gradient.loss == 0:
+    simulator = run.trainer.simulator
+    by_neurons = {
+        "all": gradients(run.network, record, labels, loss, engine=simulator),
+        "fired": gradients(run.network, record, labels, loss, engine=FiredOnly(simulator)),
+    }
+    if by_neurons["all"].loss == 0:
         raise ConfigurationError(f"the first {samples} test samples of {run_dir} have no error, and so no gradient")
 
     def simulated_loss(weights) -> float:
-        return float(loss.values(run.trainer.simulator.run(weights, record.input).output.counts, labels).mean())
+        return float(loss.values(simulator.run(weights, record.input).output.counts, labels).mean())
 
-    weights, generator = list(run.network.weights), np.random.default_rng(SEED)
     rows = []
-    for layer, array in enumerate(gradient):
-        if not array.size:
-            continue
-        step = STEP * rms(weights[layer])
-        directions = [*generator.normal(size=(DIRECTIONS, *array.shape)), array / (rms(array) or 1.0)]
-        predicted = np.array([float(np.sum(array * direction)) for direction in directions])
-        simulated = np.array([derivative(simulated_loss, weights, layer, step, d) for d in directions])
-        rows.append({"layer": layer} | figures(predicted, simulated))
+    for layer, weights in enumerate(run.network.weights):
+        for neurons, gradient in by_neurons.items():
+            if weights.size:
+                rows.append({"layer": layer, "neurons": neurons} | compare(simulated_loss, run, layer, gradient[layer]))
     keep(run_dir, "gradient_quality", rows)
     return rows
+
+
+class FiredOnly:
+    """A simulator's backward pass in which silent neurons have no delta.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    """
+
+    def __init__(self, simulator):
+        self.simulator = simulator
+        self.layer_spsp = simulator.layer_spsp
+
+    def backward_layer(self, connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
+        """See `hm2bp_brian.learning.gradients.adjoint_layer`."""
+        delta = np.where(post.counts > 0, delta, 0.0)
+        return self.simulator.backward_layer(connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre)
+
+
+def compare(simulated_loss, run, layer: int, gradient: np.ndarray) -> dict:
+    """Predicted and simulated derivatives in one layer, along random directions and along the gradient."""
+    weights, generator = list(run.network.weights), np.random.default_rng(SEED)
+    step = STEP * rms(weights[layer])
+    directions = generator.normal(size=(DIRECTIONS, *gradient.shape))
+    predicted, simulated = [], []
+    for direction in (*directions, gradient / (rms(gradient) or 1.0)):
+        predicted.append(float(np.sum(gradient * direction)))
+        simulated.append(derivative(simulated_loss, weights, layer, step, direction))
+    return figures(np.array(predicted), np.array(simulated))
 
 
 def derivative(loss, weights: list[np.ndarray], layer: int, step: float, direction: np.ndarray) -> float:
