@@ -17,7 +17,7 @@ from hm2bp_brian import plotting
 from .small import make_history, make_network, make_record
 
 BASELINES = Path(__file__).parents[2] / "data" / "plotting"
-TOLERANCE = 4.0  # root mean square over pixels 0..255: more than anti-aliasing, less than a missing line
+TOLERANCE = 2.0  # root mean square over pixels 0..255: more than rounding, less than marks in another colour
 
 
 def draw_raster(axes):
