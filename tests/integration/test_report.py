@@ -163,18 +163,20 @@ def test_firing_statistics(run_dir, script, capsys):
     assert capsys.readouterr().out.startswith("| layer | neurons |")
 
 
-def test_spsp_accuracy_shows_the_order_of_each_method(run_dir, script):
+def test_spsp_accuracy_shows_the_order_of_each_method(run_dir, script, monkeypatch):
     accuracy = script("spsp_accuracy")
+    monkeypatch.setattr(accuracy, "METHODS", ("euler", "rk4", "exact"))
+    monkeypatch.setattr(accuracy, "REFINEMENTS", (1, 2))
     rows = {(row["method"], row["dt_ms"]): row for row in accuracy.main(run_dir, samples=2)}
-    assert set(rows) == {(method, dt) for method in accuracy.METHODS for dt in (1.0, 0.5, 0.25)}
+    assert set(rows) == {(method, dt) for method in ("euler", "rk4", "exact") for dt in (1.0, 0.5)}
     for row in rows.values():
         assert row["adjoint_against_simulated"] < 1e-12
         assert row["simulated_error"] == pytest.approx(row["adjoint_error"], rel=1e-3, abs=1e-12)
-    for method, order in (("euler", 1), ("rk2", 2), ("rk4", 4)):
-        errors = [rows[method, dt]["adjoint_error"] for dt in (0.5, 0.25)]
-        assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.2)
+    for method, order in (("euler", 1), ("rk4", 4)):
+        errors = [rows[method, dt]["adjoint_error"] for dt in (1.0, 0.5)]
+        assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.25)
     assert rows["exact", 1.0]["adjoint_error"] < 1e-12
-    assert len(read_csv(run_dir / "analysis" / "spsp_accuracy.csv")) == 12
+    assert len(read_csv(run_dir / "analysis" / "spsp_accuracy.csv")) == 6
 
 
 def test_decoupling_check(run_dir, script):
