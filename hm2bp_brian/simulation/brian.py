@@ -87,7 +87,7 @@ class BrianNetwork:
                 name=f"lateral_{layer}",
                 **common,
             )
-            lateral.connect(condition="i != j")
+            lateral.connect(condition="i != j", namespace={})
             lateral.pre.order = 1  # after the feed-forward spikes, so that sums are rounded as in the fused engine
             self.objects[f"lateral_{layer}"] = lateral
         self.objects[f"spikes_{layer}"] = SpikeMonitor(group, name=f"spikes_{layer}", codeobj_class=codeobj_class)
