@@ -4,6 +4,7 @@ from hm2bp_brian.encoding.augmentation import Augmentation
 from hm2bp_brian.encoding.bsa import BSA
 from hm2bp_brian.encoding.cochlea import LyonEar
 from hm2bp_brian.encoding.events import bin_events, nmnist_spikes, paper_channels, stabilise_saccades
+from hm2bp_brian.encoding.jitter import SpikeJitter
 from hm2bp_brian.encoding.poisson import BernoulliEncoder, bernoulli_spikes, sample_keys
 from hm2bp_brian.encoding.speech import SpeechEncoder
 
@@ -13,6 +14,7 @@ __all__ = [
     "BernoulliEncoder",
     "LyonEar",
     "SpeechEncoder",
+    "SpikeJitter",
     "bernoulli_spikes",
     "bin_events",
     "nmnist_spikes",

@@ -12,7 +12,7 @@ from brian2 import ms
 
 from hm2bp_brian.datasets import fsdd, letters_synthetic, ti46
 from hm2bp_brian.datasets.catalogue import CATALOGUE
-from hm2bp_brian.encoding import Augmentation, BernoulliEncoder
+from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.optimizers import SGD, Adam, Constant, Cosine, ExponentialDecay, InverseSqrt
@@ -44,6 +44,7 @@ KINDS = {
         WeightLimit,
         BernoulliEncoder,
         Augmentation,
+        SpikeJitter,
     )
 }
 
@@ -59,7 +60,7 @@ class Recipe:
     name : str
     dataset : str
         A name that `hm2bp_brian.datasets.catalogue` lists, "fsdd", "letters_synthetic" or "ti46". Samples of spikes are
-        presented as they are, without ``encoder`` and ``augmentation``.
+        presented without ``encoder``; their ``augmentation`` is a SpikeJitter.
     layers : tuple of layers
         With thresholds and initial weights as plain numbers.
     duration_ms, dt_ms : float
@@ -97,7 +98,7 @@ class Recipe:
     loss: SpikeCountLoss = SpikeCountLoss()
     optimizer: Adam | SGD
     regularizer: WeightLimit | None = None
-    augmentation: Augmentation | None = None
+    augmentation: Augmentation | SpikeJitter | None = None
     averaging: float | None = None
     boosting: bool = False
     dtype: str = "float32"

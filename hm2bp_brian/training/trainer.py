@@ -44,8 +44,8 @@ class Trainer:
         Such as ``WeightLimit``.
     encoder : BernoulliEncoder, optional
         Turns images into spike probabilities; a SpikeDataset needs none.
-    augmentation : Augmentation, optional
-        Changes the training images at random; spike trains stay as they are.
+    augmentation : Augmentation or SpikeJitter, optional
+        Changes the training images, or the spike trains of a SpikeDataset, at random.
     averaging : float, optional
         Decay of an exponential average of the weights over the updates, such as 0.998, which is then what is evaluated.
     boosting : bool
@@ -220,7 +220,8 @@ class Trainer:
         """Input spikes of some samples: those of a SpikeDataset, or images changed and encoded."""
         network = self.network
         if isinstance(dataset, SpikeDataset):
-            return dataset.batch(indices, network.n_steps)
+            batch = dataset.batch(indices, network.n_steps)
+            return batch if augmentation is None else augmentation(batch, seed, epoch, indices)
         images = dataset.images[indices]
         if augmentation is not None:
             images = augmentation(images, seed, epoch, indices)
