@@ -22,7 +22,7 @@ def run_data(args) -> None:
     """Print where the data sets are and how large, or fetch one."""
     if args.name is None:
         for name, entry in CATALOGUE.items():
-            print(f"{name:14} {entry.description}\n{'':14} {_state(name, entry)}")
+            print(f"{name:18} {entry.description}\n{'':18} {_state(name, entry)}")
         return
     if args.name not in CATALOGUE:
         raise UnknownNameError("data set", args.name, CATALOGUE)
@@ -34,7 +34,7 @@ def _state(name: str, entry: Entry) -> str:
         files = find(entry.source)
     except DatasetError as error:
         return f"damaged: {error}"
-    return _where(files.values()) if files else f"not here; to download it: hm2bp data {name}"
+    return _where(files.values()) if files else f"not here; to get it: hm2bp data {name}"
 
 
 def _where(paths: Iterable[Path]) -> str:

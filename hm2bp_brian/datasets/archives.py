@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,14 +64,16 @@ class Members:
     """Files in a zip or below a folder, by their path with slashes; a context manager.
 
     A zip's members are read into memory only, so what their names are can do no harm; those that don't fit the pattern
-    are passed over.
+    are passed over, and so are those with a part that begins with a dot: hidden files, ``..``, macOS's ``._name``.
 
     Parameters
     ----------
     path : Path
         A zip file, or a folder, which may be absent.
     pattern : str
-        Path of the files in it; ``*`` stands for any characters but a slash.
+        Regular expression of the paths of the files in it, whatever the case.
+    max_size : int, optional
+        Largest file, in bytes, that is read; a zip may claim anything.
 
     Attributes
     ----------
@@ -82,19 +85,25 @@ class Members:
         If a file is no zip, or damaged.
     """
 
-    def __init__(self, path: Path, pattern: str):
+    def __init__(self, path: Path, pattern: str, max_size: float = math.inf):
         self.path = path
+        self.max_size = max_size
         self._zip = None
-        if not path.is_file():
-            self.names = [file.relative_to(path).as_posix() for file in path.glob(pattern)]
-            return
-        with _damage_named(path):
-            self._zip = zipfile.ZipFile(path)
-        fits = re.compile(re.escape(pattern).replace(r"\*", "[^/]*"))
-        self.names = [name for name in self._zip.NameToInfo if fits.fullmatch(name)]
+        if path.is_file():
+            with _damage_named(path):
+                self._zip = zipfile.ZipFile(path)
+        names = self._zip.NameToInfo if self._zip else _files_below(path)
+        fits = re.compile(pattern, re.IGNORECASE)
+        self.names = [name for name in names if fits.fullmatch(name) and "/." not in f"/{name}"]
+
+    def size(self, name: str) -> int:
+        """Bytes of one of the files."""
+        return self._zip.getinfo(name).file_size if self._zip else (self.path / name).stat().st_size
 
     def read(self, name: str) -> bytes:
-        """Content of one of the files."""
+        """Content of one of the files; DatasetError if it is damaged or too large."""
+        if (size := self.size(name)) > self.max_size:
+            raise DatasetError(f"{self.path}/{name}: expected a file of at most {self.max_size} bytes, found {size}")
         if self._zip is None:
             return (self.path / name).read_bytes()
         with _damage_named(f"{self.path}/{name}"):
@@ -106,6 +115,12 @@ class Members:
     def __exit__(self, *exception) -> None:
         if self._zip is not None:
             self._zip.close()
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    for parent, _, files in os.walk(folder):
+        for file in files:
+            yield (Path(parent) / file).relative_to(folder).as_posix()
 
 
 class _damage_named:

@@ -12,6 +12,7 @@ from hm2bp_brian.datasets.fetch import Source
 from hm2bp_brian.datasets.mnist import FASHION_MNIST, MNIST, fashion_mnist, mnist
 from hm2bp_brian.datasets.nmnist import NMNIST, nmnist
 from hm2bp_brian.datasets.shd import SHD, shd
+from hm2bp_brian.datasets.speech import FSDD, LETTERS_SYNTHETIC, TI46, fsdd, letters_synthetic, ti46
 
 
 @dataclass(frozen=True)
@@ -45,4 +46,9 @@ CATALOGUE = {
         "handwritten digits seen by an event camera, 60,000 + 10,000 recordings when whole", NMNIST, nmnist
     ),
     "shd": Entry("spoken digits as spikes of an ear model, 8,156 + 2,264 recordings", SHD, shd),
+    "fsdd": Entry("spoken digits of 6 speakers, 2,700 + 300 recordings", FSDD, fsdd),
+    "ti46": Entry("spoken letters of 16 speakers (TI46, licensed), 4,142 + 6,628 recordings", TI46, ti46),
+    "letters_synthetic": Entry(
+        "synthetic spoken letters of 16 voices, 2,080 + 1,248 sounds", LETTERS_SYNTHETIC, letters_synthetic
+    ),
 }

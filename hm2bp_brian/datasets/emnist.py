@@ -76,7 +76,7 @@ def _look(split: str, folder: Path) -> dict[str, Path] | None:
     files = {file: file_in(folder, file) for file in names}
     if all(files.values()):
         return files
-    with Members(folder / ZIP, f"gzip/emnist-{split}-*.gz") as members:
+    with Members(folder / ZIP, f"gzip/emnist-{split}-.*") as members:
         complete = {f"gzip/{file}.gz" for file in names} <= set(members.names)
     return {ZIP: folder / ZIP} if complete else None
 

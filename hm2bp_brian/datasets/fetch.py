@@ -97,7 +97,7 @@ def download(source: Source, urls: Sequence[str], target: Path, check: Callable[
     ----------
     source : Source
     urls : sequence of str
-        Tried in turn.
+        Tried in turn; there may be none, if the data set is not to be downloaded.
     target : Path
         What the file will be called.
     check : callable
@@ -115,8 +115,9 @@ def download(source: Source, urls: Sequence[str], target: Path, check: Callable[
             return _download_from(url, target, check)
         except (DatasetError, OSError) as error:  # requests' errors are OSErrors
             problems += f"  {url}: {error}\n"
+    why = f"could not be downloaded:\n{problems}" if urls else "has no address to download it from.\n"
     raise DatasetNotFoundError(
-        f"{source.name} is not on this machine and could not be downloaded:\n{problems}"
+        f"{source.name} is not on this machine and {why}"
         f"Put {source.expected} into {target.parent}, or into any folder that you then pass as "
         f"{source.name}(data=folder) or name in the environment variable {ENVIRONMENT_VARIABLE}."
     )
@@ -142,7 +143,7 @@ def _not_below(root: str | os.PathLike, source: Source, culprit: str) -> Dataset
     folders = "\n".join(f"  {folder}" for folder in _folders_below(root, source))
     return DatasetNotFoundError(
         f"{culprit} names '{root}', but the files of {source.name} are not all there. "
-        f"Expected {source.expected} together in one of the folders\n{folders}"
+        f"Expected {source.expected} in one of the folders\n{folders}"
     )
 
 

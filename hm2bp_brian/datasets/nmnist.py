@@ -35,7 +35,7 @@ def _find_part(folder: Path, part: str) -> Path | None:
 
 
 def _recordings(path: Path, part: str) -> Members:
-    return Members(path, f"{part}/*/*.bin" if path.suffix == ".zip" else "*/*.bin")
+    return Members(path, (f"{part}/" if path.suffix == ".zip" else "") + r"[^/]+/[^/]+\.bin")
 
 
 NMNIST = Archives(

@@ -6,7 +6,8 @@ import os
 import re
 from collections.abc import Sequence
 
-from hm2bp_brian.datasets.corpus import Corpus, CorpusSource, find_corpus
+from hm2bp_brian.datasets.archives import Members
+from hm2bp_brian.datasets.corpus import Corpus
 from hm2bp_brian.datasets.utterances import (
     SignalEncoding,
     SoundEncoding,
@@ -23,13 +24,15 @@ FSDD_SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 FSDD_TEST_TAKES = 5
 FSDD_SAMPLE_RATE = 8000
 FSDD_FILE = re.compile(r"(?:.*/)?(\d)_([a-z]+)_(\d+)\.wav", re.IGNORECASE)
-FSDD = CorpusSource(
+FSDD = Corpus(
     name="fsdd",
-    folders=("fsdd",),
-    files=r"[^/]+\.wav|(?:[^/]+/)?recordings/[^/]+\.wav",
+    subfolders=("fsdd", ""),
+    pattern=r"[^/]+\.wav|(?:[^/]+/)?recordings/[^/]+\.wav",
     archive="*.zip",
-    advice="the folder 'recordings' of the Free Spoken Digit Dataset (3000 files such as 7_jackson_32.wav), or a zip",
-    address="https://github.com/Jakobovski/free-spoken-digit-dataset/archive/26eb9aaf76e81b692f806f9140c2d2777410d7a1.zip",
+    expected="the folder 'recordings' of the Free Spoken Digit Dataset (3000 files such as 7_jackson_32.wav), or a zip",
+    addresses=(
+        "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/26eb9aaf76e81b692f806f9140c2d2777410d7a1.zip",
+    ),
     sha256="0fbe6612aaa20a80ef4371894a46e060038337a518fe3d4728cb7eee7caa013c",
 )
 
@@ -38,19 +41,19 @@ LETTER_SPEAKERS = tuple(f"{sex}{number}" for sex in "fm" for number in range(1, 
 LETTER_SAMPLE_RATE = 12500
 LETTER_FILE = re.compile(r"(?:.*/)?(train|test)/([fm][1-8])/0([a-z])\2(set\d+|s\d+t\d+)\.wav", re.IGNORECASE)
 LETTER_TREE = "ti_alpha/train/<speaker>/0<letter><speaker>set0.wav, ti_alpha/test/<speaker>/0<letter><speaker>s1t0.wav"
-TI46 = CorpusSource(
+TI46 = Corpus(
     name="ti46",
-    folders=("ti46",),
-    files=r"(?:ti46/)?(?:ti_alpha/)?(?:train|test)/.*\.(?:wav|dat)",
+    subfolders=("ti46", ""),
+    pattern=r"(?:ti46/)?(?:ti_alpha/)?(?:train|test)/.*\.(?:wav|dat)",
     archive=None,
-    advice=f"the tree ti_alpha of the licensed corpus TI46 (LDC93S9: {LETTER_TREE})",
+    expected=f"the tree ti_alpha of the licensed corpus TI46 (LDC93S9: {LETTER_TREE})",
 )
-LETTERS_SYNTHETIC = CorpusSource(
+LETTERS_SYNTHETIC = Corpus(
     name="letters_synthetic",
-    folders=("letters_synthetic", "synth_letters"),
-    files=r"(?:ti_alpha/)?(?:train|test)/.*\.wav",
+    subfolders=("letters_synthetic", "synth_letters", ""),
+    pattern=r"(?:ti_alpha/)?(?:train|test)/.*\.wav",
     archive="synth_letters*.zip",
-    advice=f"synth_letters.zip, or a tree of synthetic spoken letters ({LETTER_TREE})",
+    expected=f"synth_letters.zip, or a tree of synthetic spoken letters ({LETTER_TREE})",
 )
 
 SIGNAL_FILE = re.compile(r"(?:.*/)?(train|test)/(\d{1,2})/(?:.*/)?([^/]+)\.dat", re.IGNORECASE)
@@ -93,10 +96,9 @@ def fsdd(
     UnknownNameError, ConfigurationError
         If ``leave_out`` names nobody, or everybody.
     """
-    corpus = find_corpus(FSDD, data)
-    utterances = [_digit(corpus, file) for file in corpus.sizes]
     encoding = SoundEncoding(SpeechEncoder(), FSDD_SAMPLE_RATE)
-    return _load(FSDD, corpus, utterances, encoding, FSDD_SPEAKERS, 10, leave_out)
+    with FSDD.open(data) as members:
+        return _load(FSDD, members, _digit, encoding, FSDD_SPEAKERS, 10, leave_out)
 
 
 def ti46(
@@ -128,11 +130,10 @@ def ti46(
     DatasetNotFoundError, DatasetError, UnknownNameError, ConfigurationError
         As `fsdd`, but nothing is downloaded; ConfigurationError also if soundfile is needed and not installed.
     """
-    corpus = find_corpus(TI46, data)
-    if any(file.lower().endswith(".dat") for file in corpus.sizes):
-        utterances = [_signal(corpus, file) for file in corpus.sizes]
-        return _load(TI46, corpus, utterances, SignalEncoding(SpeechEncoder()), (), 26, leave_out)
-    return _load_letters(TI46, corpus, leave_out)
+    with TI46.open(data) as members:
+        if any(file.lower().endswith(".dat") for file in members.names):
+            return _load(TI46, members, _signal, SignalEncoding(SpeechEncoder()), (), len(LETTERS), leave_out)
+        return _load(TI46, members, _letter, _letters_encoding(), LETTER_SPEAKERS, len(LETTERS), leave_out)
 
 
 def letters_synthetic(
@@ -166,43 +167,44 @@ def letters_synthetic(
     DatasetNotFoundError, DatasetError, UnknownNameError, ConfigurationError
         As `fsdd`, but nothing is downloaded.
     """
-    return _load_letters(LETTERS_SYNTHETIC, find_corpus(LETTERS_SYNTHETIC, data), leave_out)
+    with LETTERS_SYNTHETIC.open(data) as members:
+        encoding = _letters_encoding()
+        return _load(LETTERS_SYNTHETIC, members, _letter, encoding, LETTER_SPEAKERS, len(LETTERS), leave_out)
 
 
-def _load_letters(source: CorpusSource, corpus: Corpus, leave_out) -> tuple[SpeechDataset, SpeechDataset]:
-    utterances = [_letter(corpus, file) for file in corpus.sizes]
-    encoding = SoundEncoding(SpeechEncoder(), LETTER_SAMPLE_RATE)
-    return _load(source, corpus, utterances, encoding, LETTER_SPEAKERS, len(LETTERS), leave_out)
+def _letters_encoding() -> SoundEncoding:
+    return SoundEncoding(SpeechEncoder(), LETTER_SAMPLE_RATE)
 
 
-def _load(source, corpus, utterances, encoding, speakers, n_classes, leave_out) -> tuple[SpeechDataset, SpeechDataset]:
+def _load(source, members, utterance, encoding, speakers, n_classes, leave_out) -> tuple[SpeechDataset, SpeechDataset]:
+    utterances = [utterance(members, file) for file in members.names]
     utterances = check_utterances(source.name, utterances, speakers)
-    return split(load_utterances(source.name, corpus, utterances, encoding, n_classes), utterances, leave_out)
+    return split(load_utterances(source.name, members, utterances, encoding, n_classes), utterances, leave_out)
 
 
-def _digit(corpus: Corpus, file: str) -> Utterance:
-    digit, speaker, take = _parts(FSDD_FILE, corpus, file, "<digit>_<speaker>_<take>.wav")
+def _digit(members: Members, file: str) -> Utterance:
+    digit, speaker, take = _parts(FSDD_FILE, members, file, "<digit>_<speaker>_<take>.wav")
     part = "test" if int(take) < FSDD_TEST_TAKES else "train"
     return Utterance(part, str(int(take)), speaker.lower(), int(digit), file)
 
 
-def _letter(corpus: Corpus, file: str) -> Utterance:
-    part, speaker, letter, take = (text.lower() for text in _parts(LETTER_FILE, corpus, file, LETTER_TREE))
+def _letter(members: Members, file: str) -> Utterance:
+    part, speaker, letter, take = (text.lower() for text in _parts(LETTER_FILE, members, file, LETTER_TREE))
     return Utterance(part, take, speaker, LETTERS.index(letter), file)
 
 
-def _signal(corpus: Corpus, file: str) -> Utterance:
+def _signal(members: Members, file: str) -> Utterance:
     expected = "{train,test}/<label 0..25>/<name>.dat"
-    part, label, stem = _parts(SIGNAL_FILE, corpus, file, expected)
+    part, label, stem = _parts(SIGNAL_FILE, members, file, expected)
     if int(label) >= len(LETTERS):
-        raise DatasetError(f"{corpus.path}: '{file}' has the label {label}, expected {expected}")
+        raise DatasetError(f"{members.path}: '{file}' has the label {label}, expected {expected}")
     fits = SIGNAL_NAME.fullmatch(stem)
     speaker, take = (fits[1].lower(), fits[2].lower()) if fits else ("", stem)
     return Utterance(part.lower(), take, speaker, int(label), file)
 
 
-def _parts(pattern: re.Pattern, corpus: Corpus, file: str, expected: str) -> tuple[str, ...]:
+def _parts(pattern: re.Pattern, members: Members, file: str, expected: str) -> tuple[str, ...]:
     match = pattern.fullmatch(file)
     if match is None:
-        raise DatasetError(f"{corpus.path}: '{file}' is no name of an utterance, expected {expected}")
+        raise DatasetError(f"{members.path}: '{file}' is no name of an utterance, expected {expected}")
     return match.groups()

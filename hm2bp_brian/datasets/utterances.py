@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from hm2bp_brian.datasets.archives import Members
 from hm2bp_brian.datasets.audio import read_sound, resample
-from hm2bp_brian.datasets.corpus import Corpus
 from hm2bp_brian.datasets.labelled import SpikeDataset
 from hm2bp_brian.datasets.spike_cache import cached_spikes
 from hm2bp_brian.encoding.speech import SpeechEncoder
@@ -162,7 +162,7 @@ def read_signal(content: bytes, n_channels: int, name: object = "<bytes>") -> np
 
 
 def load_utterances(
-    name: str, corpus: Corpus, utterances: Sequence[Utterance], encoding: Callable, n_classes: int
+    name: str, members: Members, utterances: Sequence[Utterance], encoding: Callable, n_classes: int
 ) -> SpeechDataset:
     """Spike trains of utterances, from the cache or encoded now; no more than 64 files are in memory at a time.
 
@@ -170,7 +170,8 @@ def load_utterances(
     ----------
     name : str
         Of the data set.
-    corpus : Corpus
+    members : Members
+        The files of the corpus.
     utterances : sequence of Utterance
         Which are the samples, in this order.
     encoding : SoundEncoding or SignalEncoding
@@ -181,15 +182,14 @@ def load_utterances(
     DatasetError, ConfigurationError
         If a file is damaged or foreign; the message names it.
     """
-    with corpus.open() as read:
-        digest = hashlib.sha256()
-        for utterance in utterances:
-            identity = f"{utterance.part} {utterance.take} {utterance.speaker} {utterance.label}"
-            digest.update(identity.encode() + hashlib.sha256(read(utterance.file)).digest())
-        steps, neurons, offsets = cached_spikes(
-            f"{name}-v{VERSION}-{encoding.name}-{digest.hexdigest()[:16]}",
-            lambda: _encode(name, corpus, read, utterances, encoding),
-        )
+    digest = hashlib.sha256()
+    for utterance in utterances:
+        identity = f"{utterance.part} {utterance.take} {utterance.speaker} {utterance.label}"
+        digest.update(identity.encode() + hashlib.sha256(members.read(utterance.file)).digest())
+    steps, neurons, offsets = cached_spikes(
+        f"{name}-v{VERSION}-{encoding.name}-{digest.hexdigest()[:16]}",
+        lambda: _encode(name, members, utterances, encoding),
+    )
     if encoding.other_rates:
         rates = ", ".join(f"{count} of {rate} Hz" for rate, count in sorted(encoding.other_rates.items()))
         warnings.warn(
@@ -208,14 +208,14 @@ def load_utterances(
     )
 
 
-def _encode(name: str, corpus: Corpus, read: Callable, utterances: Sequence[Utterance], encoding: Callable):
+def _encode(name: str, members: Members, utterances: Sequence[Utterance], encoding: Callable):
     spikes = [None] * len(utterances)
     # files of about the same length together, so that little is padded
-    order = sorted(range(len(utterances)), key=lambda index: corpus.sizes[utterances[index].file])
+    order = sorted(range(len(utterances)), key=lambda index: members.size(utterances[index].file))
     with tqdm(total=len(order), desc=f"encoding {name}", unit="file", leave=False, disable=None) as bar:
         for start in range(0, len(order), BATCH_SIZE):
             batch = order[start : start + BATCH_SIZE]
-            files = {utterances[index].file: read(utterances[index].file) for index in batch}
+            files = {utterances[index].file: members.read(utterances[index].file) for index in batch}
             for index, trains in zip(batch, encoding(files), strict=True):
                 spikes[index] = [array.astype(np.int32) for array in trains]
             bar.update(len(batch))

@@ -10,7 +10,6 @@ import numpy as np
 import tomli_w
 from brian2 import ms
 
-from hm2bp_brian.datasets import fsdd, letters_synthetic, ti46
 from hm2bp_brian.datasets.catalogue import CATALOGUE
 from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
@@ -24,7 +23,6 @@ from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.training.trainer import Trainer, check_count, check_seed
 
 DATASETS = {name: entry.load for name, entry in CATALOGUE.items()}
-DATASETS |= {"fsdd": fsdd, "letters_synthetic": letters_synthetic, "ti46": ti46}
 
 # Classes whose objects may be part of a recipe; the file names them by "kind".
 KINDS = {
@@ -59,8 +57,8 @@ class Recipe:
     ----------
     name : str
     dataset : str
-        A name that `hm2bp_brian.datasets.catalogue` lists, "fsdd", "letters_synthetic" or "ti46". Samples of spikes are
-        presented without ``encoder``; their ``augmentation`` is a SpikeJitter.
+        A name that `hm2bp_brian.datasets.catalogue` lists. Samples of spikes are presented without ``encoder``; their
+        ``augmentation`` is a SpikeJitter.
     layers : tuple of layers
         With thresholds and initial weights as plain numbers.
     duration_ms, dt_ms : float

@@ -1,5 +1,6 @@
 """``hm2bp data``, with small files in the place of the data sets."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_the_list_says_what_is_here_and_where(tmp_path, capsys):
     assert list(found) == list(CATALOGUE)
     assert found["nmnist"] == f"0.8 MB in {tmp_path / 'data' / 'NMNIST'}"
     assert found["mnist"].endswith("MB in " + str(Path(__file__).parents[2] / "examples" / "data" / "mnist"))
-    assert found["fashion_mnist"] == "not here; to download it: hm2bp data fashion_mnist"
+    assert found["fashion_mnist"] == "not here; to get it: hm2bp data fashion_mnist"
 
 
 def test_a_damaged_file_does_not_hide_the_others(tmp_path, capsys):
@@ -62,12 +63,37 @@ def test_fetching_what_is_here_says_where(tmp_path, capsys):
     assert capsys.readouterr().out == f"nmnist: 0.8 MB in {tmp_path / 'data'}\n"
 
 
-@pytest.mark.parametrize("name", [name for name in CATALOGUE if name != "mnist"])
+NOT_ONLINE = {"ti46": "LDC93S9", "letters_synthetic": "synth_letters.zip"}
+
+
+@pytest.mark.parametrize("name", [name for name in CATALOGUE if name not in {"mnist", *NOT_ONLINE}])
 def test_fetching_without_a_network_says_what_to_put_where(tmp_path, capsys, name):
     assert cli.main(["data", name]) == 2
     error = capsys.readouterr().err
     for part in ("no such host", str(tmp_path / "cache" / "hm2bp_brian" / name), "HM2BP_DATA", "http"):
         assert part in error
+
+
+@pytest.mark.parametrize("name", NOT_ONLINE)
+def test_what_has_no_address_is_put_there_by_hand(tmp_path, capsys, name):
+    assert cli.main(["data", name]) == 2
+    error = capsys.readouterr().err
+    for part in ("no address", NOT_ONLINE[name], str(tmp_path / "cache" / "hm2bp_brian" / name), "HM2BP_DATA"):
+        assert part in error
+
+
+def test_a_corpus_is_as_large_as_its_own_files(tmp_path, capsys):
+    put_nmnist(tmp_path / "data")
+    (tmp_path / "data" / "clone" / "recordings").mkdir(parents=True)
+    (tmp_path / "data" / "clone" / "recordings" / "7_theo_3.wav").write_bytes(bytes(300_000))
+    (tmp_path / "data" / "clone" / "recordings" / "readme").write_bytes(bytes(300_000))
+    with zipfile.ZipFile(tmp_path / "data" / "synth_letters.zip", "w") as archive:
+        archive.writestr("ti_alpha/train/f1/0af1set0.wav", bytes(200_000))
+    assert cli.main(["data"]) == 0
+    found = states(capsys.readouterr().out)
+    assert found["fsdd"] == f"0.3 MB in {tmp_path / 'data' / 'clone' / 'recordings'}"
+    assert found["letters_synthetic"] == f"0.2 MB in {tmp_path / 'data'}"
+    assert found["ti46"].startswith("not here")
 
 
 def test_an_interrupted_download_promises_no_resume(monkeypatch, capsys):
@@ -89,7 +115,5 @@ def test_unknown_names_and_a_mistyped_environment(monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_loaders_take_a_folder_and_say_if_it_holds_nothing(tmp_path, name):
-    if name == "shd":
-        pytest.importorskip("h5py", reason="needs h5py, the extra 'shd'")
     with pytest.raises(FileNotFoundError, match=f"{CATALOGUE[name].source.name}.data="):
         CATALOGUE[name].load(tmp_path)

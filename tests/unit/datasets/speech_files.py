@@ -1,7 +1,6 @@
 """Sound files and corpora that tests make."""
 
 import io
-import zipfile
 
 import numpy as np
 from scipy.io import wavfile
@@ -38,19 +37,3 @@ def letters(speakers=LETTER_SPEAKERS, rate=12500):
         files[f"ti_alpha/train/{speaker}/0{letter}{speaker}set0.wav"] = wav_bytes(noise(500, k), rate)
         files[f"ti_alpha/test/{speaker}/0{letter}{speaker}s1t0.wav"] = wav_bytes(noise(500, 99 + k), rate)
     return files
-
-
-def put_tree(folder, files):
-    """Write files, a dict from path to bytes, below a folder."""
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def put_zip(path, files):
-    """Write files, a dict from path to bytes, into a zip."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import wavfile
@@ -105,7 +106,6 @@ def test_without_soundfile_the_message_says_what_to_install(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["NIST", "FLAC"])
 def test_sphere_and_flac(kind):
-    soundfile = pytest.importorskip("soundfile", reason="needs soundfile (extra 'speech')")
     file = io.BytesIO()
     soundfile.write(file, noise(), 12500, format=kind, subtype="PCM_16")
     samples, rate = read_sound(file.getvalue(), "0af1set0.wav")

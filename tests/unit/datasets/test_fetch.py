@@ -5,12 +5,13 @@ import hashlib
 
 import pytest
 
-from hm2bp_brian.datasets import fetch as fetch_module
 from hm2bp_brian.datasets.fetch import fetch, find
 from hm2bp_brian.datasets.idx_files import IdxFiles, check_md5
 from hm2bp_brian.errors import DatasetError, DatasetNotFoundError
 
 CONTENT = {"images": b"some pixels", "labels": b"some labels"}
+pytestmark = pytest.mark.usefixtures("web")
+
 FIRST, SECOND = "https://first.invalid/", "https://second.invalid/"
 
 
@@ -18,37 +19,6 @@ FIRST, SECOND = "https://first.invalid/", "https://second.invalid/"
 def source(tmp_path):
     md5 = {name: hashlib.md5(content).hexdigest() for name, content in CONTENT.items()}
     return IdxFiles("digits", md5, (FIRST, SECOND), "Digits", bundled=tmp_path / "bundled")
-
-
-@pytest.fixture(autouse=True)
-def web(monkeypatch, tmp_path):
-    """The web, as a dict from address to bytes or to the error it raises; `requested` lists what was asked for."""
-
-    class Web(dict):
-        requested = []
-
-    web = Web()
-    web.requested = []
-
-    class Downloader:
-        def __init__(self, progressbar):
-            assert progressbar is True
-
-        def __call__(self, url, output_file, pooch):
-            web.requested.append(url)
-            with open(output_file, "wb") as file:
-                file.write(b"half of")
-                answer = web.get(url, ConnectionError("no such host"))
-                if isinstance(answer, BaseException):
-                    raise answer
-                file.seek(0)
-                file.write(answer)
-                file.truncate()
-
-    monkeypatch.setattr(fetch_module.pooch, "HTTPDownloader", Downloader)
-    monkeypatch.setattr(fetch_module.pooch, "os_cache", lambda project: tmp_path / "cache" / project)
-    monkeypatch.delenv("HM2BP_DATA", raising=False)
-    return web
 
 
 def put(folder, suffix=".gz", names=tuple(CONTENT)):

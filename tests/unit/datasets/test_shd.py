@@ -2,6 +2,7 @@
 
 import sys
 
+import h5py
 import numpy as np
 import pytest
 from brian2 import ms
@@ -18,7 +19,6 @@ LABELS = [19, 0, 7]
 
 
 def write(path, times=TIMES, units=UNITS, labels=LABELS, without=None):
-    h5py = pytest.importorskip("h5py", reason="needs h5py, the extra 'shd'")
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
         for name, trains, dtype in (("times", times, np.float16), ("units", units, np.uint16)):
@@ -85,7 +85,6 @@ def test_a_truncated_file_is_refused(good_file, cut):
 
 
 def test_nothing_there(tmp_path):
-    pytest.importorskip("h5py", reason="needs h5py, the extra 'shd'")
     with pytest.raises(DatasetNotFoundError, match=r"shd_train\.h5\[\.zip\] and shd_test\.h5\[\.zip\]"):
         shd(tmp_path)
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pooch
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from speech_files import FSDD_SPEAKERS, LETTER_SPEAKERS, digits, letters, noise, put_tree, put_zip, wav_bytes
+from small_files import write_tree, write_zip
+from speech_files import FSDD_SPEAKERS, LETTER_SPEAKERS, digits, letters, noise, wav_bytes
 
 from hm2bp_brian.datasets import SpeechDataset, SpikeDataset, fsdd, letters_synthetic, ti46
 from hm2bp_brian.datasets import utterances as utterances_module
@@ -52,9 +54,9 @@ def assert_spikes(dataset, index, content):
 def test_fsdd(tmp_path, packed, monkeypatch):
     files = digits()
     if packed:
-        put_zip(tmp_path / "fsdd.zip", files)
+        write_zip(tmp_path / "fsdd.zip", files)
     else:
-        put_tree(tmp_path / "fsdd", files)
+        write_tree(tmp_path / "fsdd", files)
     monkeypatch.setattr(utterances_module, "BATCH_SIZE", 5)
     train, test = fsdd(tmp_path / "fsdd.zip" if packed else tmp_path)
     assert (train.shape, train.n_classes, train.name, len(train), len(test)) == ((78,), 10, "fsdd", 12, 12)
@@ -70,7 +72,7 @@ def test_fsdd(tmp_path, packed, monkeypatch):
 
 
 def test_one_speaker_left_out(tmp_path):
-    put_tree(tmp_path, digits())
+    write_tree(tmp_path, digits())
     train, test = fsdd(tmp_path, leave_out="jackson")
     assert set(test.speakers) == {"jackson"} and set(test.takes) == {"4", "11"} and len(test) == 4
     assert set(train.speakers) == set(FSDD_SPEAKERS) - {"jackson"} and len(train) == 20
@@ -81,7 +83,7 @@ def test_one_speaker_left_out(tmp_path):
 
 
 def test_the_first_few_samples_are_of_all_speakers(tmp_path):
-    put_tree(tmp_path, digits())
+    write_tree(tmp_path, digits())
     train, _ = fsdd(tmp_path)
     assert set(train.subset(12).speakers) == set(FSDD_SPEAKERS)
     assert set(train.subset(2).labels) == {3, 8}
@@ -89,8 +91,8 @@ def test_the_first_few_samples_are_of_all_speakers(tmp_path):
 
 def test_encoded_once_whatever_holds_the_files(tmp_path, monkeypatch, cache):
     files = digits()
-    put_tree(tmp_path / "one", files)
-    put_zip(tmp_path / "two.zip", files)
+    write_tree(tmp_path / "one", files)
+    write_zip(tmp_path / "two.zip", files)
     first, _ = fsdd(tmp_path / "one")
     (kept,) = cache.iterdir()
     assert kept.name.startswith(f"fsdd-v1-{SpeechEncoder().name}-")
@@ -99,7 +101,7 @@ def test_encoded_once_whatever_holds_the_files(tmp_path, monkeypatch, cache):
         second, _ = fsdd(tmp_path / "two.zip")
     assert np.array_equal(first.steps, second.steps) and np.array_equal(first.offsets, second.offsets)
     # another sound is another corpus
-    put_tree(tmp_path / "one", {"recordings/3_theo_11.wav": wav_bytes(noise(900, 77))})
+    write_tree(tmp_path / "one", {"recordings/3_theo_11.wav": wav_bytes(noise(900, 77))})
     third, _ = fsdd(tmp_path / "one")
     assert len(third.steps) != len(first.steps)
     assert len(list(cache.iterdir())) == 2
@@ -110,7 +112,7 @@ def test_encoded_once_whatever_holds_the_files(tmp_path, monkeypatch, cache):
 )
 def test_letters(tmp_path, loader, folder):
     files = letters()
-    put_tree(tmp_path / folder, files)
+    write_tree(tmp_path / folder, files)
     train, test = loader(tmp_path)
     assert (train.name, train.n_classes, train.shape, len(train), len(test)) == (loader.__name__, 26, (78,), 16, 16)
     assert set(train.takes) == {"set0"} and set(test.takes) == {"s1t0"}
@@ -123,27 +125,26 @@ def test_letters(tmp_path, loader, folder):
 
 
 def test_synthetic_letters_are_not_taken_for_ti46(tmp_path):
-    put_zip(tmp_path / "synth_letters" / "synth_letters.zip", letters(("f1", "m1")))
-    put_tree(tmp_path / "letters_synthetic", letters(("f1", "m1")))
+    write_zip(tmp_path / "synth_letters" / "synth_letters.zip", letters(("f1", "m1")))
+    write_tree(tmp_path / "letters_synthetic", letters(("f1", "m1")))
     with pytest.raises(DatasetNotFoundError, match="licensed corpus TI46"):
         ti46(tmp_path)
 
 
 def test_upper_case_names_as_on_a_disc(tmp_path):
-    put_tree(tmp_path, {name.upper(): content for name, content in letters().items()})
+    write_tree(tmp_path, {name.upper(): content for name, content in letters().items()})
     train, _ = ti46(tmp_path)
     assert set(train.speakers) == set(LETTER_SPEAKERS)
 
 
 def test_sphere_files_named_wav(tmp_path):
-    soundfile = pytest.importorskip("soundfile", reason="needs soundfile (extra 'speech')")
     files = {}
     for name, content in letters().items():
         samples, rate = read_sound(content)
         sphere = io.BytesIO()
         soundfile.write(sphere, samples, rate, format="NIST", subtype="PCM_16")
         files[name] = sphere.getvalue()
-    put_tree(tmp_path, files)
+    write_tree(tmp_path, files)
     train, _ = ti46(tmp_path)
     index = int(np.flatnonzero(train.speakers == "m2")[0])
     assert_spikes(train, index, letters()["ti_alpha/train/m2/0am2set0.wav"])
@@ -157,7 +158,7 @@ def test_signals_of_the_ear_as_the_authors_used(tmp_path):
     signal = LyonEar(12500)(noise(1000)[np.newaxis])[0]
     text = signal_text(signal)
     files = {"train/25/0zf1set3.dat": text, "train/7/x.dat": text, "test/7/deep/0hm2s10t1.dat": signal_text(signal[:3])}
-    put_tree(tmp_path, files)
+    write_tree(tmp_path, files)
     train, test = ti46(tmp_path)
     assert sorted(train.labels) == [7, 25] and list(test.labels) == [7]
     assert set(zip(train.speakers, train.takes, strict=True)) == {("f1", "set3"), ("", "x")}
@@ -169,7 +170,7 @@ def test_signals_of_the_ear_as_the_authors_used(tmp_path):
 
 
 def test_missing_speakers_are_listed_and_the_rest_goes_on(tmp_path):
-    put_tree(tmp_path, digits(("george", "theo")))
+    write_tree(tmp_path, digits(("george", "theo")))
     with pytest.warns(UserWarning, match="no files of the speakers jackson, lucas, nicolas, yweweler"):
         train, test = fsdd(tmp_path)
     assert (len(train), len(test)) == (4, 4)
@@ -177,7 +178,7 @@ def test_missing_speakers_are_listed_and_the_rest_goes_on(tmp_path):
 
 def test_another_sample_rate_is_resampled_and_said_once(tmp_path):
     files = digits(rate=16000)
-    put_tree(tmp_path, files)
+    write_tree(tmp_path, files)
     with pytest.warns(UserWarning, match="expected files of 8000 Hz, found 24 of 16000 Hz") as caught:
         train, _ = fsdd(tmp_path)
     assert len(caught) == 1
@@ -201,14 +202,14 @@ def test_another_sample_rate_is_resampled_and_said_once(tmp_path):
 )
 def test_bad_files_are_named(tmp_path, loader, file, content, message):
     if not file.endswith(".dat"):
-        put_tree(tmp_path, digits() if loader is fsdd else letters())
-    put_tree(tmp_path, {file: content})
+        write_tree(tmp_path, digits() if loader is fsdd else letters())
+    write_tree(tmp_path, {file: content})
     with pytest.raises(DatasetError, match=message):
         loader(tmp_path)
 
 
 def test_no_test_utterances(tmp_path):
-    put_tree(tmp_path, {name: content for name, content in digits().items() if "_4" not in name})
+    write_tree(tmp_path, {name: content for name, content in digits().items() if "_4" not in name})
     with pytest.raises(DatasetError, match="no test utterances"):
         fsdd(tmp_path)
 
