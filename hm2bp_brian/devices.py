@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from contextlib import contextmanager
 
-from brian2 import Network, get_device, prefs, set_device
+from brian2 import Network, get_device, prefs
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 
@@ -43,11 +43,6 @@ def runtime_device():
     return using_device(_brian.runtime_device)
 
 
-def device_name(device) -> str:
-    """Name of a device's kind, as ``set_device`` takes it."""
-    return next(name for name, known in _brian.all_devices.items() if type(known) is type(device))
-
-
 @contextmanager
 def preferences(values: dict):
     """Set preferences of Brian2 for a while."""
@@ -61,8 +56,8 @@ def preferences(values: dict):
             prefs[name] = value
 
 
-def activate_device(name: str) -> None:
-    """Set the device that engine "brian2" will use, as a script does with Brian2's ``set_device``.
+def named_device(name: str):
+    """Brian2's device of a name, to be used by engine "brian2" within ``using_device``.
 
     Parameters
     ----------
@@ -85,7 +80,7 @@ def activate_device(name: str) -> None:
                 f"device 'cuda_standalone' needs brian2cuda ({error}): with Python >= 3.12, install the extra 'cuda' "
                 'of this package (pip install "hm2bp_brian[cuda]"); device cpp_standalone works without a GPU'
             ) from error
-    set_device(name, build_on_run=False)
+    return _brian.all_devices[name]
 
 
 def check_device(objects_device, network: Network) -> None:

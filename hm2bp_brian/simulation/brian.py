@@ -237,7 +237,6 @@ class BrianSimulator(NumpyAdjoint):
     """
 
     name = "brian2"
-    device = "runtime"
     threads = 1
     encode = staticmethod(bernoulli_spikes)
 

@@ -9,7 +9,7 @@ import numpy as np
 from brian2 import NeuronGroup, Quantity, TimedArray, get_device, prefs, second
 from scipy.sparse import csr_array
 
-from hm2bp_brian.devices import device_name, preferences, using_device
+from hm2bp_brian.devices import preferences, using_device
 from hm2bp_brian.encoding.poisson import bernoulli_spikes
 from hm2bp_brian.errors import CompilationError, EngineError
 from hm2bp_brian.learning.gradients import NumpyAdjoint
@@ -208,8 +208,7 @@ class StandaloneSimulator(NumpyAdjoint):
         self.network = network
         self.dtype = np.dtype(dtype)
         self._device_class = type(get_device())
-        self.device = device_name(get_device())
-        self._folder = BuildFolder(get_device().build_options.get("directory"))
+        self._folder = BuildFolder((get_device().build_options or {}).get("directory"))
         self._program = None
 
     def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
