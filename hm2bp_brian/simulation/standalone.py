@@ -16,6 +16,7 @@ from hm2bp_brian.learning.gradients import NumpyAdjoint
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.simulation.brian import BrianNetwork, check_batch, check_finished
 from hm2bp_brian.simulation.build_folder import BuildFolder
+from hm2bp_brian.simulation.cuda import cuda_preferences
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 NEVER = -1  # a step that no clock shows
@@ -116,7 +117,7 @@ class Program:
             file=sys.stderr,
             flush=True,
         )
-        with using_device(device), preferences(_exact_arithmetic()):
+        with using_device(device), preferences(_compiler_preferences(device, folder)):
             device.activate(build_on_run=False)
             n_inputs = int(np.prod(network.input_shape))
             self.objects = StandaloneNetwork(network, dtype, n_spikes + n_inputs)
@@ -126,8 +127,9 @@ class Program:
             except (RuntimeError, OSError) as error:
                 raise CompilationError(
                     f"the program in {folder} could not be compiled: {error}. It needs make and a C++ compiler "
-                    "(Debian, Ubuntu: make, g++), which the environment variable CXX names, and for cuda_standalone "
-                    "nvcc, below the folder that prefs.devices.cuda_standalone.cuda_backend.cuda_path names"
+                    "(Debian, Ubuntu: make, g++), which the environment variable CXX names; cuda_standalone also needs "
+                    "a GPU, or to compile without one detect_gpus=False, gpu_id and compute_capability in "
+                    "prefs.devices.cuda_standalone.cuda_backend"
                 ) from error
 
     def fits(self, batch: SpikeBatch) -> bool:
@@ -226,17 +228,12 @@ class StandaloneSimulator(NumpyAdjoint):
         self._program = Program(self.network, self.dtype, self._device_class(), self._folder.path, n_samples, n_spikes)
 
 
-def _exact_arithmetic() -> dict:
-    """Compiler preferences without reordered and fused operations, which would make other spikes than other devices."""
-    exact = {
-        "codegen.cpp.extra_compile_args_gcc": "-ffp-contract=off",
-        "devices.cuda_standalone.cuda_backend.extra_compile_args_nvcc": "--fmad=false",
-    }
-    return {
-        name: [flag for flag in prefs[name] if flag not in ("-ffast-math", "-use_fast_math")] + [option]
-        for name, option in exact.items()
-        if name in prefs
-    }
+def _compiler_preferences(device, folder: Path) -> dict:
+    """Preferences without the reordered and fused operations of fast maths, which would make other spikes."""
+    if "cuda" in type(device).__name__.lower():
+        return cuda_preferences(folder)
+    name = "codegen.cpp.extra_compile_args_gcc"
+    return {name: [flag for flag in prefs[name] if flag != "-ffast-math"] + ["-ffp-contract=off"]}
 
 
 def _errors_beside_output() -> dict:
