@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from brian2 import (
@@ -37,6 +38,8 @@ AHEAD = 1e-12
 class BrianNetwork:
     """A spiking network as Brian2 objects, on the device that is set when they are made.
 
+    On a standalone device they use its ``defaultclock``, whose ``dt`` is set to that of the network.
+
     Attributes
     ----------
     network : brian2.Network
@@ -53,7 +56,7 @@ class BrianNetwork:
         self.objects: dict[str, BrianObject] = {}
         self.device = get_device()
         self._dt = spiking_network.dt * second
-        self._clock = Clock(self._dt, name="steps*")
+        self._clock = self._step_clock()
         self._presentations = Clock(spiking_network.n_steps * self._dt * (1 - AHEAD), name="presentations*")
         self._synapses = [connection.synapses() for connection in spiking_network.connections]
         self.objects["input"] = self._input_group(codeobj_class)
@@ -64,6 +67,13 @@ class BrianNetwork:
 
     def __getitem__(self, name: str) -> BrianObject:
         return self.objects[name]
+
+    def _step_clock(self) -> Clock:
+        if is_runtime():
+            return Clock(self._dt, name="steps*")
+        clock = self.device.defaultclock  # brian2cuda's synapses know no other
+        clock.dt = self._dt
+        return clock
 
     def _input_group(self, codeobj_class) -> BrianObject:
         no_spikes = np.zeros(0, dtype=int)
@@ -167,9 +177,7 @@ class BrianNetwork:
         self.set_input(batch)
         start = self.network.t
         n_steps = batch.n_samples * batch.n_steps
-        with warnings.catch_warnings():
-            # Brian2 compares float32 states with 1e50
-            warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
+        with no_cast_warning():
             self.network.run(n_steps * self._dt, namespace={})
         check_finished(round(float((self.network.t - start) / self._dt)), n_steps)
         return self.read_record(batch, start)
@@ -191,6 +199,14 @@ class BrianNetwork:
             n_steps=batch.n_steps,
             shape=self.spiking_network.shapes[layer],
         )
+
+
+@contextmanager
+def no_cast_warning():
+    """Keep numpy from warning while Brian2 compares float32 states with 1e50."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
+        yield
 
 
 def check_batch(network: SpikingNetwork, batch: SpikeBatch) -> None:

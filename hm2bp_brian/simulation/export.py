@@ -32,16 +32,15 @@ folder = Path(__file__).resolve().parent
 data = np.load(folder / "network.npz")
 n_samples = int(data["n_samples"])
 n_steps = {n_steps}
-dt = {dt!r} * second
+dt = defaultclock.dt = {dt!r} * second
 dtype = np.{dtype}
 
-step_clock = Clock(dt)
 # Each presentation starts from zero. This clock runs ahead by {ahead}, so that rounding errors can't put its resets
 # after a presentation's first step.
 presentation_clock = Clock(n_steps * dt * (1 - {ahead}))
 
 input_spikes = SpikeGeneratorGroup(
-    {n_inputs}, data["input_neurons"], data["input_steps"] * dt, clock=step_clock, sorted=True, name="input"
+    {n_inputs}, data["input_neurons"], data["input_steps"] * dt, sorted=True, name="input"
 )
 '''
 
@@ -57,7 +56,6 @@ layer_{number} = NeuronGroup(
     refractory={refractory},
     method={method!r},
     namespace={{{namespace}}},
-    clock=step_clock,
     dtype=dtype,
     name="layer_{number}",
 )
@@ -74,7 +72,6 @@ synapses_{number} = Synapses(
     layer_{number},
     "weight : {weight_unit}",
     on_pre="{synaptic_variable}_post += weight",
-    clock=step_clock,
     dtype=dtype,
     name="synapses_{number}",
 )
@@ -90,7 +87,6 @@ lateral_{number} = Synapses(
     layer_{number},
     on_pre="{synaptic_variable}_post += -w0",
     namespace={{"w0": {strength}}},
-    clock=step_clock,
     dtype=dtype,
     name="lateral_{number}",
 )

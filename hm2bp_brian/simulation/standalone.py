@@ -14,7 +14,7 @@ from hm2bp_brian.encoding.poisson import bernoulli_spikes
 from hm2bp_brian.errors import CompilationError, EngineError
 from hm2bp_brian.learning.gradients import NumpyAdjoint
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.simulation.brian import BrianNetwork, check_batch, check_finished
+from hm2bp_brian.simulation.brian import BrianNetwork, check_batch, check_finished, no_cast_warning
 from hm2bp_brian.simulation.build_folder import BuildFolder
 from hm2bp_brian.simulation.cuda import cuda_preferences
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
@@ -26,6 +26,7 @@ SPARE = 1.3  # room for batches with more spikes than the first one
 INPUT = """
 place : integer
 next_step : integer
+n_samples : integer (shared)
 """
 INPUT_RESET = """
 place += 1
@@ -61,6 +62,17 @@ class StandaloneNetwork(BrianNetwork):
             codeobj_class=codeobj_class,
         )
 
+    def run_to_the_last_sample(self, n_samples: int) -> None:
+        """Generate a run of at most ``n_samples`` presentations, that ends after those which the input has."""
+        device, network, clock = get_device(), self.network.name, self._presentations.name
+        presented = device.get_array_name(self["input"].variables["n_samples"])
+        device.insert_code(
+            "before_network_run",
+            f"{network}.add(&{clock}, []() {{ if ({clock}.timestep[0] >= {presented}[0]) "
+            "Network::_globally_stopped = true; });",
+        )
+        self.network.run(n_samples * self.spiking_network.n_steps * self._dt, namespace={})
+
     def input_values(self, batch: SpikeBatch) -> tuple[dict, np.ndarray]:
         """Values of the input variables for a batch, and the ``place`` of each neuron after its last spike."""
         rows = csr_array(
@@ -75,7 +87,8 @@ class StandaloneNetwork(BrianNetwork):
         ends[last] = True
         steps[: len(ends)][~ends] = trains.indices
         group = self["input"]
-        return {self.spike_steps: steps, group.place: first, group.next_step: steps[first]}, last
+        values = {group.n_samples: batch.n_samples, group.place: first, group.next_step: steps[first]}
+        return values | {self.spike_steps: steps}, last
 
     def weight_values(self, weights) -> dict:
         """Values of the synapses' weights."""
@@ -98,7 +111,7 @@ class Program:
     folder : Path
         Where to write and compile it.
     n_samples, n_spikes : int
-        The largest batch. Runs of smaller ones go on in silence to the end, which takes a tenth of the time.
+        The largest batch.
 
     Raises
     ------
@@ -121,7 +134,7 @@ class Program:
             device.activate(build_on_run=False)
             n_inputs = int(np.prod(network.input_shape))
             self.objects = StandaloneNetwork(network, dtype, n_spikes + n_inputs)
-            self.objects.network.run(n_samples * network.n_steps * network.dt * second, namespace={})
+            self.objects.run_to_the_last_sample(n_samples)
             try:
                 device.build(directory=str(folder), run=False)
             except (RuntimeError, OSError) as error:
@@ -149,15 +162,15 @@ class Program:
         with using_device(self.device):
             sent_weights = self.objects.weight_values(weights)
             sent_input, last = self.objects.input_values(batch)
-            self._execute(sent_weights | sent_input)
+            self._execute(sent_weights | sent_input, batch.n_samples)
             self._check_received(sent_weights, last)
             return self.objects.read_record(batch)
 
-    def _execute(self, run_args: dict) -> None:
+    def _execute(self, run_args: dict, n_samples: int) -> None:
         finished = Path(self.device.results_dir, "last_run_info.txt")
         finished.unlink(missing_ok=True)
         try:
-            with preferences(_errors_beside_output()):
+            with preferences(_errors_beside_output()), no_cast_warning():
                 self.device.run(run_args=run_args, with_output=False)
         except (RuntimeError, OSError) as error:
             raise EngineError(f"the program failed ({error}); its output:\n{self._output()}") from error
@@ -167,8 +180,9 @@ class Program:
                     path.unlink(missing_ok=True)
         if not finished.exists():
             raise EngineError(f"the program in {self.folder} ended before its results; its output:\n{self._output()}")
-        n_steps = self.n_samples * self.objects.spiking_network.n_steps
-        check_finished(round(self.device._last_run_completed_fraction * n_steps), n_steps)
+        n_steps = self.objects.spiking_network.n_steps
+        done = round(self.device._last_run_completed_fraction * self.n_samples * n_steps)
+        check_finished(done, n_samples * n_steps)
 
     def _output(self) -> str:
         output = Path(self.device.results_dir, "stdout.txt")

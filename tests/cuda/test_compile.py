@@ -23,6 +23,8 @@ WITHOUT_GPU = {
 
 
 @pytest.mark.cuda
+# brian2cuda leaves files to be closed by the garbage collector
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_training_network_compiles_for_compute_capability_9(tmp_path):
     pytest.importorskip("brian2cuda", reason="brian2cuda is not installed: make test-cuda installs it")
     try:
