@@ -30,7 +30,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def run_script(*arguments, folder):
+def run_script(*arguments, folder, timeout=120):
     environment = os.environ | {"MPLBACKEND": "Agg"}
     return subprocess.run(
         [sys.executable, "-W", "error", *map(str, arguments)],
@@ -38,7 +38,7 @@ def run_script(*arguments, folder):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
     )
 
 
@@ -117,7 +117,8 @@ def test_quickstart(tmp_path):
 
 @pytest.mark.standalone
 def test_standalone(tmp_path):
-    done = run_script("-c", RUN_WITHOUT_WARNINGS, ROOT / "examples" / "standalone.py", "--quick", folder=tmp_path)
+    script = ROOT / "examples" / "standalone.py"
+    done = run_script("-c", RUN_WITHOUT_WARNINGS, script, "--quick", folder=tmp_path, timeout=600)  # it compiles
     assert done.returncode == 0, done.stderr
     *batches, last = done.stdout.splitlines()
     assert [line.split(":")[0] for line in batches] == ["batch 0", "batch 1"]
