@@ -7,24 +7,25 @@ import dataclasses
 import json
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 
 from hm2bp_brian.data_command import add_data
 from hm2bp_brian.devices import named_device, using_device
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError
+from hm2bp_brian.report import write_report
 from hm2bp_brian.simulation.export import export_brian
 from hm2bp_brian.training import recipes
 from hm2bp_brian.training.benchmark import benchmark
 from hm2bp_brian.training.callbacks import CheckpointCallback, EvaluationCallback, HistoryCallback, RateWarning
 from hm2bp_brian.training.run_folder import RunFolder
-from hm2bp_brian.training.weights_file import load_weights, read_recipe, save_weights
+from hm2bp_brian.training.trained import load_trained
+from hm2bp_brian.training.weights_file import save_weights
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C."""
     parser = argparse.ArgumentParser(prog="hm2bp", description="Train deep spiking neural networks with HM2-BP.")
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_recipes, add_train, add_evaluate, add_bench, add_export_brian, add_data):
+    for add in (add_recipes, add_train, add_evaluate, add_inspect, add_bench, add_export_brian, add_data):
         add(subcommands)
     args = parser.parse_args(argv)
     try:
@@ -112,16 +113,33 @@ def add_evaluate(subcommands) -> None:
 
 def run_evaluate(args) -> None:
     """Print the accuracy on the test samples as JSON."""
-    recipe, trainer, test = _load_trained(args)
+    run = load_trained(args.path, args.data, args.test_samples, args.engine, args.threads)
     result = {
-        "accuracy": trainer.evaluate(test),
-        "samples": len(test),
-        "dataset": recipe.dataset,
-        "recipe": recipe.name,
-        "seed": recipe.seed,
-        "epochs": trainer.epoch,
+        "accuracy": run.trainer.evaluate(run.test),
+        "samples": len(run.test),
+        "dataset": run.recipe.dataset,
+        "recipe": run.recipe.name,
+        "seed": run.recipe.seed,
+        "epochs": run.trainer.epoch,
     }
     print(json.dumps(result))
+
+
+def add_inspect(subcommands) -> None:
+    """``hm2bp inspect DIR``: a report of a trained network."""
+    parser = subcommands.add_parser("inspect", help="write a report of the run in a folder, as one HTML file")
+    parser.add_argument("folder", metavar="DIR", help="folder that 'hm2bp train' made")
+    _add_data_and_engine(parser)
+    parser.add_argument("--test-samples", type=int, metavar="N", help="the first N samples only")
+    parser.add_argument("--sample", type=int, default=0, metavar="K", help="test sample of raster and attribution")
+    parser.set_defaults(run=run_inspect)
+
+
+def run_inspect(args) -> None:
+    """Write ``report.html`` into the run folder and print its path."""
+    RunFolder(args.folder).read_recipe()  # a weight file would do for the network, but has no history
+    run = load_trained(args.folder, args.data, args.test_samples, args.engine, args.threads)
+    print(write_report(run, args.sample))
 
 
 def add_bench(subcommands) -> None:
@@ -158,30 +176,16 @@ def add_export_brian(subcommands) -> None:
     parser.add_argument(
         "--test-samples", type=int, default=3, metavar="N", help="with the input spikes of the first N, default 3"
     )
-    parser.set_defaults(run=run_export_brian, engine="fused", device=None, threads=None)
+    parser.set_defaults(run=run_export_brian)
 
 
 def run_export_brian(args) -> None:
     """Write the script, and print what the network answers here, to compare."""
-    _, trainer, test = _load_trained(args)
-    trainer.network.weights = trainer.evaluation_weights
-    script = export_brian(trainer.network, args.out, trainer.encode(test), trainer.dtype)
-    print(f"{script}: classes of its samples {trainer.predict(test).tolist()}, labels {test.labels.tolist()}")
-
-
-def _load_trained(args):
-    """The recipe, a trainer with trained weights, and the test samples that the arguments name."""
-    is_file = Path(args.path).is_file()
-    recipe = read_recipe(args.path) if is_file else RunFolder(args.path).read_recipe()
-    if args.test_samples is not None:
-        recipe = dataclasses.replace(recipe, test_samples=args.test_samples)
-    test = recipe.load_data(args.data)[-1]
-    trainer = recipe.make_trainer(recipe.make_network(test.shape), args.engine, args.threads)
-    if is_file:
-        load_weights(args.path, trainer)
-    else:
-        trainer.load(RunFolder(args.path).checkpoint)
-    return recipe, trainer, test
+    run = load_trained(args.path, args.data, args.test_samples)
+    script = export_brian(run.trainer.network, args.out, run.trainer.encode(run.test), run.trainer.dtype)
+    print(
+        f"{script}: classes of its samples {run.trainer.predict(run.test).tolist()}, labels {run.test.labels.tolist()}"
+    )
 
 
 def _chosen_device(args):

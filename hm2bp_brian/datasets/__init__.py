@@ -7,15 +7,21 @@ from hm2bp_brian.datasets.labelled import ImageDataset, SpikeDataset
 from hm2bp_brian.datasets.mnist import fashion_mnist, mnist
 from hm2bp_brian.datasets.nmnist import nmnist
 from hm2bp_brian.datasets.shd import shd
+from hm2bp_brian.datasets.speech import fsdd, letters_synthetic, ti46
+from hm2bp_brian.datasets.utterances import SpeechDataset
 
 __all__ = [
     "EMNIST_BALANCED_CHARACTERS",
     "ImageDataset",
+    "SpeechDataset",
     "SpikeDataset",
     "emnist",
     "fashion_mnist",
+    "fsdd",
+    "letters_synthetic",
     "mnist",
     "nmnist",
     "read_idx",
     "shd",
+    "ti46",
 ]

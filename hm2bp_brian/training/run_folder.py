@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
 import tomli_w
-from matplotlib.figure import Figure
 
 from hm2bp_brian import plotting
 from hm2bp_brian.errors import ConfigurationError, RunFolderError
@@ -93,9 +91,4 @@ class RunFolder:
         self._draw("spsp_map", lambda ax: plotting.spsp_map(network, record, output, label, ax=ax))
 
     def _draw(self, name: str, draw) -> None:
-        # a figure outside of pyplot, which keeps no list of it and needs no screen
-        figure = Figure(layout="constrained")
-        draw(figure.subplots())
-        content = io.BytesIO()
-        figure.savefig(content, format="png", dpi=150)
-        write_atomically(self.figures / f"{name}.png", content.getvalue())
+        write_atomically(self.figures / f"{name}.png", plotting.png(draw))

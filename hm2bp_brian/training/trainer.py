@@ -250,9 +250,16 @@ class Trainer:
         self._check_data("dataset", dataset)
         return float(np.mean(self.predict(dataset, batch_size) == dataset.labels))
 
-    def record(self, dataset, index: int):
-        """The spikes of all layers, a SpikeRecord, while the network sees one sample of a data set in evaluation."""
-        indices = np.array([index])
+    def record(self, dataset, index):
+        """The spikes of all layers, a SpikeRecord, while the network sees samples of a data set in evaluation.
+
+        Parameters
+        ----------
+        dataset : ImageDataset or SpikeDataset
+        index : int or int array
+            Which samples.
+        """
+        indices = np.atleast_1d(index)
         spikes = self._spikes(dataset, indices, EVALUATION_SEED, EVALUATION_EPOCH)
         return self.simulator.run(self.evaluation_weights, spikes)
 

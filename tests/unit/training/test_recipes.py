@@ -61,6 +61,26 @@ def test_mnist_mlp_is_the_experiment_that_was_measured():
     assert recipe.regularizer is None
 
 
+@pytest.mark.parametrize(
+    ("name", "sizes", "n_steps"),
+    [
+        ("ti46-800", [(78, 800), (800, 26)], 1000),
+        ("ti46-400-400", [(78, 400), (400, 400), (400, 26)], 1000),
+        ("ti46-800-800", [(78, 800), (800, 800), (800, 26)], 1000),
+        ("fsdd-mlp", [(78, 400), (400, 10)], 500),
+        ("letters-synthetic", [(78, 800), (800, 26)], 500),
+    ],
+)
+def test_networks_for_speech(name, sizes, n_steps):
+    recipe = recipes.get(name)
+    network = recipe.make_network((78,))
+    assert [w.shape for w in network.weights] == sizes
+    assert network.n_steps == n_steps and network.thresholds[-1] == 5.0
+    if name.startswith("ti46"):
+        assert network.thresholds[:-1] == [20.0] * (len(sizes) - 1)
+        assert recipe.loss == SpikeCountLoss(35, 5, 5)
+
+
 def test_nmnist_mlp_keeps_the_papers_time_constants_in_steps():
     recipe = recipes.get("nmnist-mlp")
     network = recipe.make_network((34, 34, 2))
@@ -73,8 +93,16 @@ def test_nmnist_mlp_keeps_the_papers_time_constants_in_steps():
 
 @pytest.mark.parametrize("recipe", recipes.RECIPES, ids=lambda recipe: recipe.name)
 def test_recipes_fit_their_data(recipe):
-    n_classes = {"mnist": 10, "fashion_mnist": 10, "emnist": 47, "nmnist": 10}[recipe.dataset]
-    shape = (34, 34, 2) if recipe.dataset == "nmnist" else (28, 28, 1)
+    image, ear = (28, 28, 1), (78,)
+    shape, n_classes = {
+        "mnist": (image, 10),
+        "fashion_mnist": (image, 10),
+        "emnist": (image, 47),
+        "nmnist": ((34, 34, 2), 10),
+        "fsdd": (ear, 10),
+        "letters_synthetic": (ear, 26),
+        "ti46": (ear, 26),
+    }[recipe.dataset]
     assert recipe.dataset in recipes.DATASETS
     assert recipe.make_network(shape).n_outputs == n_classes
 

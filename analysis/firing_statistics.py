@@ -1,0 +1,49 @@
+"""How the layers of a trained network fire: rates, intervals, silent and saturated neurons.
+
+Run it with ``python analysis/firing_statistics.py RUN``. It prints a table and keeps it, with a figure, in
+``RUN/analysis``.
+"""
+
+from __future__ import annotations
+
+from command_line import keep, run_script
+
+from hm2bp_brian import plotting
+from hm2bp_brian.statistics import firing_table
+from hm2bp_brian.training.trained import load_trained
+
+SAMPLES = 200
+
+
+def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
+    """Simulate the first test samples; return and keep the table of `hm2bp_brian.statistics.firing_table`.
+
+    Parameters
+    ----------
+    run_dir : path
+    data : path, optional
+        Folder of the data files.
+    samples : int
+
+    Raises
+    ------
+    ConfigurationError, CheckpointError, DatasetNotFoundError
+        If the folder, the data or the number of samples can't be used.
+    """
+    run = load_trained(run_dir, data)
+    record = run.record(samples)
+    rows = firing_table(run.network, record)
+
+    def draw(axes):
+        for layer, (rates, intervals, variation) in enumerate(axes):
+            plotting.firing_rates(run.network, record, layer, ax=rates)
+            plotting.isi_histogram(run.network, record, layer, ax=intervals)
+            plotting.cv_histogram(run.network, record, layer, ax=variation)
+
+    picture = plotting.png(draw, (13.0, 3.2 * len(rows)), rows=len(rows), columns=3)
+    keep(run_dir, "firing_statistics", rows, picture)
+    return rows
+
+
+if __name__ == "__main__":
+    run_script(main, "Rates, intervals, silent and saturated neurons of a trained network.", SAMPLES)

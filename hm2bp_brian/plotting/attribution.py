@@ -1,0 +1,76 @@
+"""Which presynaptic neurons made one spike, as an image or as bars."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hm2bp_brian.learning.attribution import spike_attribution
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.plotting.axes import COLOURS, make_axes
+from hm2bp_brian.spikes import SpikeRecord
+
+MOST_BARS = 24
+
+
+def attribution(
+    network: SpikingNetwork, record: SpikeRecord, layer: int, neuron: int, spike: int = 0, sample: int = 0, ax=None
+):
+    """Draw which presynaptic neurons made one spike (see `hm2bp_brian.learning.attribution.spike_attribution`).
+
+    Maps (height, width, channels) before the layer are drawn as an image, summed over channels; other populations as
+    bars, strongest first, at most 24 of them.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        With the weights of the record.
+    record : SpikeRecord
+    layer, neuron : int
+    spike : int
+        Number of the spike in the neuron's train, from 0; negative ones count from the end.
+    sample : int
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    AxesImage or BarContainer
+
+    Raises
+    ------
+    ShapeError, ConfigurationError, SpikeError, NoSpspError
+        As ``spike_attribution``.
+    """
+    values = spike_attribution(network, record, layer, neuron, spike, sample)
+    train = record.layers[layer].train(sample, neuron)
+    ax = make_axes(ax, (5.4, 4.2))
+    shape = network.shape_before(layer)
+    draw = _image if len(shape) == 3 else _bars
+    artist = draw(ax, values, shape)
+    ax.set_title(
+        f"layer {layer}, neuron {neuron}: spike at {train[spike] * network.dt * 1e3:g} ms\n"
+        rf"inputs sum to {values.sum():.2f}, threshold $\nu$ = {network.thresholds[layer]:g}",
+        fontsize=10,
+    )
+    return artist
+
+
+def _image(ax, values: np.ndarray, shape):
+    picture = values.reshape(shape).sum(axis=-1)
+    # white is no contribution; a picture without any still needs a scale
+    limit = np.abs(picture).max() or 1.0
+    image = ax.imshow(picture, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    ax.set(xlabel="column", ylabel="row")
+    ax.figure.colorbar(image, ax=ax, label="contribution (membrane potential)")
+    return image
+
+
+def _bars(ax, values: np.ndarray, shape):
+    strongest = np.argsort(-np.abs(values), kind="stable")[:MOST_BARS]
+    heights = values[strongest]
+    colours = [COLOURS[0] if height >= 0 else COLOURS[1] for height in heights]
+    bars = ax.bar(np.arange(len(strongest)), heights, color=colours)
+    ax.axhline(0, color="0.3", linewidth=0.8)
+    ax.set_xticks(np.arange(len(strongest)), [str(j) for j in strongest], rotation=90, fontsize=8)
+    some = f", {len(strongest)} strongest of {values.size}" if len(strongest) < values.size else ""
+    ax.set(xlabel=f"presynaptic neuron{some}", ylabel="contribution (membrane potential)")
+    return bars

@@ -1,0 +1,83 @@
+"""What all pictures share: axes, colours, names of populations, PNG files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+
+# Okabe and Ito's colours, told apart by colour-blind readers too
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Tol's muted colours and black, for up to ten classes
+CLASS_COLOURS = (
+    "#332288",
+    "#88CCEE",
+    "#44AA99",
+    "#117733",
+    "#999933",
+    "#DDCC77",
+    "#CC6677",
+    "#882255",
+    "#AA4499",
+    "#000000",
+)
+
+
+def make_axes(ax, figsize=(6.4, 4.0)):
+    """The given axes, or those of a new pyplot figure."""
+    return ax if ax is not None else plt.subplots(figsize=figsize, layout="constrained")[1]
+
+
+def png(draw: Callable, figsize=None, dpi: int = 150, rows: int = 1, columns: int = 1) -> bytes:
+    """Let ``draw`` draw a figure of its own, and return the PNG file's content.
+
+    Parameters
+    ----------
+    draw : callable
+        Gets the figure's axes; of several, an array (rows, columns).
+    figsize : (float, float), optional
+        In inches.
+    dpi, rows, columns : int
+
+    Examples
+    --------
+    >>> content = png(lambda ax: learning_curve(history, ax=ax))  # doctest: +SKIP
+    """
+    # a figure outside of pyplot, which keeps no list of it and needs no screen
+    figure = Figure(figsize=figsize, layout="constrained")
+    draw(figure.subplots(rows, columns, squeeze=rows * columns == 1))
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=dpi)
+    return content.getvalue()
+
+
+def one_sample(record: SpikeRecord, sample: int) -> SpikeRecord:
+    """The record of one sample; SpikeError if there is none."""
+    return SpikeRecord(record.input.sample(sample), [layer.sample(sample) for layer in record.layers])
+
+
+def population(record: SpikeRecord, layer) -> SpikeBatch:
+    """The spikes of a layer, or of the input if ``layer`` is "input"; ConfigurationError if there is no such one."""
+    if isinstance(layer, str) and layer == "input":
+        return record.input
+    if layer not in range(len(record.layers)):
+        raise ConfigurationError(
+            f"the record has 'input' and layers 0..{len(record.layers) - 1}, found layer {layer!r}"
+        )
+    return record.layers[layer]
+
+
+def population_name(layer) -> str:
+    """What a layer, or "input", is called in pictures."""
+    return "input" if layer == "input" else f"layer {layer}"
+
+
+def check_neuron(layer: int, n_neurons: int, neuron: int) -> None:
+    """Raise ConfigurationError unless the layer has such a neuron."""
+    if neuron not in range(n_neurons):
+        raise ConfigurationError(f"layer {layer} has neurons 0..{n_neurons - 1}, found neuron {neuron!r}")

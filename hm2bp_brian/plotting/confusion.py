@@ -1,0 +1,46 @@
+"""Which classes are taken for which."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.colors import LogNorm
+
+from hm2bp_brian.learning.losses import check_labels
+from hm2bp_brian.plotting.axes import make_axes
+
+
+def confusion_matrix(labels, predictions, n_classes: int, ax=None):
+    """Draw how many samples of each class are taken for which, on a logarithmic scale, numbers written in.
+
+    Parameters
+    ----------
+    labels, predictions : int arrays (n_samples,)
+    n_classes : int
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    AxesImage
+        Row: class of the sample; column: class it was taken for. Cells with 0 are blank (masked).
+
+    Raises
+    ------
+    LabelError
+        If there are not as many predictions as labels, or one is out of range.
+    """
+    labels = check_labels(labels, len(labels), n_classes)
+    predictions = check_labels(predictions, len(labels), n_classes)
+    counts = np.bincount(labels * n_classes + predictions, minlength=n_classes**2).reshape(n_classes, n_classes)
+    ax = make_axes(ax, (5.6, 4.8))
+    norm = LogNorm(1, max(counts.max(), 2))
+    image = ax.imshow(np.ma.masked_equal(counts, 0), cmap="Blues", norm=norm)
+    for row, column in np.argwhere(counts):
+        value = counts[row, column]
+        colour = "white" if norm(value) > 0.6 else "black"
+        ax.text(column, row, str(value), ha="center", va="center", fontsize=7, color=colour)
+    ticks = np.arange(n_classes)
+    ax.set(xlabel="predicted class", ylabel="class", xticks=ticks, yticks=ticks)
+    percent = 100 * np.trace(counts) / len(labels)
+    ax.set_title(f"{percent:.2f} % of {len(labels):,} samples correct", fontsize=10)
+    ax.figure.colorbar(image, ax=ax, label="number of samples")
+    return image

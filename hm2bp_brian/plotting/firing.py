@@ -1,0 +1,58 @@
+"""How much the neurons of a layer fire."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.plotting.axes import COLOURS, make_axes, population
+from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.statistics import mean_counts, saturated, silent
+
+BINS = 30
+
+
+def firing_rates(network: SpikingNetwork, record: SpikeRecord, layer: int, ax=None):
+    """Draw a histogram of the neurons' mean rates on a logarithmic axis, silent and saturated neurons in own colours.
+
+    Silent neurons never fire in the record; saturated ones fire at 0.9 of the highest rate that the refractory time
+    allows, or more. Silent ones have a bar of their own, left of 0.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    record : SpikeRecord
+        All its samples count.
+    layer : int
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    list of BarContainer
+        Neurons that fire, silent ones, saturated ones.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such layer.
+    """
+    spikes = population(record, layer)
+    rates = mean_counts(spikes) / (record.n_steps * network.dt)
+    is_silent = silent(spikes)
+    is_saturated = saturated(spikes, network.neurons[layer].refractory_steps(network.dt))
+    ax = make_axes(ax)
+    edges = np.linspace(0.0, max(rates.max(), 1.0), BINS + 1)
+    width, artists = edges[1], []
+    groups = (
+        ("firing", edges, rates[~is_silent & ~is_saturated], 0),
+        ("silent", np.array([-width, 0.0]), rates[is_silent] - width / 2, 4),
+        ("saturated", edges, rates[is_saturated], 1),
+    )
+    for name, bins, values, colour in groups:
+        heights, label = np.histogram(values, bins)[0], f"{len(values)} {name}"
+        artists.append(ax.bar(bins[:-1], heights, width, align="edge", color=COLOURS[colour], label=label))
+    ax.set_title(f"layer {layer}: {spikes.n_neurons} neurons, {spikes.n_samples} samples", fontsize=10)
+    ax.set_ylim(bottom=0)
+    ax.set(xlabel="mean rate (Hz)", ylabel="number of neurons", xlim=(-width, edges[-1]), yscale="symlog")
+    ax.legend(frameon=False)
+    return artists

@@ -1,0 +1,79 @@
+"""How regular spike trains are: intervals between spikes, and their coefficients of variation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.plotting.axes import COLOURS, make_axes, population, population_name
+from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.statistics import coefficients_of_variation, interspike_intervals
+
+MOST_BINS = 60
+CV_BINS = np.linspace(0.0, 2.0, 41)
+
+
+def isi_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
+    """Draw how many intervals between successive spikes of a neuron have which length, on a logarithmic axis.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    record : SpikeRecord
+        All its samples count.
+    layer : int or "input"
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    StepPatch
+        Numbers of intervals; edges in ms, between multiples of dt.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such layer.
+    """
+    intervals, _ = interspike_intervals(population(record, layer))
+    ax = make_axes(ax)
+    dt = network.dt * 1e3
+    longest = int(intervals.max(initial=1))
+    width = -(-longest // MOST_BINS)
+    edges = np.arange(0.5, longest + width + 0.5, width)
+    patch = ax.stairs(np.histogram(intervals, edges)[0], edges * dt, fill=True, color=COLOURS[0])
+    mean = f"mean {intervals.mean() * dt:.1f} ms" if intervals.size else "none"
+    ax.set_title(f"{population_name(layer)}: {intervals.size:,} intervals, {mean}", fontsize=10)
+    ax.set(xlabel="interspike interval (ms)", ylabel="number of intervals", yscale="symlog")
+    return patch
+
+
+def cv_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
+    """Draw the coefficients of variation of the intervals of all trains with at least two intervals.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    record : SpikeRecord
+        All its samples count.
+    layer : int or "input"
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    StepPatch
+        Numbers of trains; values above 2 are counted in the last bin.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such layer.
+    """
+    values = coefficients_of_variation(population(record, layer))
+    ax = make_axes(ax)
+    patch = ax.stairs(np.histogram(np.minimum(values, CV_BINS[-1]), CV_BINS)[0], CV_BINS, fill=True, color=COLOURS[2])
+    ax.axvline(1.0, color="0.4", linestyle="--", linewidth=0.8, label="Poisson process")
+    mean = f"mean {values.mean():.2f}" if values.size else "none"
+    ax.set_title(f"{population_name(layer)}: {values.size:,} trains, {mean}", fontsize=10)
+    ax.set(xlabel="coefficient of variation of the intervals (1)", ylabel="number of trains")
+    ax.legend(frameon=False)
+    return patch

@@ -1,0 +1,49 @@
+"""Output counts against the counts that are wanted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
+from hm2bp_brian.plotting.axes import COLOURS, make_axes
+from hm2bp_brian.spikes import SpikeRecord
+
+
+def output_counts(record: SpikeRecord, labels, loss: SpikeCountLoss, ax=None):
+    """Draw how often an output neuron fires so many times: that of the sample's class, and all others.
+
+    Parameters
+    ----------
+    record : SpikeRecord
+    labels : int array (n_samples,)
+    loss : SpikeCountLoss
+        Its wanted counts are drawn as lines, what counts as no error as bands.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    list of StepPatch
+        Fractions of the output neurons of the class, and of the others, with each count.
+
+    Raises
+    ------
+    LabelError
+        If labels are not one a sample, or out of range.
+    """
+    counts = record.output.counts
+    labels = check_labels(labels, *counts.shape)
+    is_class = loss.targets(labels, counts.shape[1]) == loss.desired
+    ax = make_axes(ax)
+    edges = np.arange(counts.max() + 2) - 0.5
+    artists = []
+    groups = (("class", is_class, loss.desired, 0), ("others", ~is_class, loss.undesired, 1))
+    for name, chosen, wanted, colour in groups:
+        colour = COLOURS[colour]
+        fractions = np.histogram(counts[chosen], edges)[0] / max(chosen.sum(), 1)
+        artists.append(ax.stairs(fractions, edges, color=colour, fill=True, alpha=0.6, label=name))
+        ax.axvline(wanted, color=colour, linestyle="--", linewidth=1.0)
+        ax.axvspan(wanted - loss.margin, wanted + loss.margin, color=colour, alpha=0.1, linewidth=0)
+    ax.set(xlabel="spikes of an output neuron", ylabel="fraction of neurons and samples", xlim=(-0.5, None))
+    ax.set_title(f"{len(counts):,} samples; dashed: wanted counts, shaded: no error", fontsize=10)
+    ax.legend(frameon=False, loc="upper center")
+    return artists

@@ -1,0 +1,90 @@
+"""Spikes against time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from hm2bp_brian.learning.losses import check_labels
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.plotting.axes import CLASS_COLOURS, COLOURS, make_axes, population, population_name
+from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+
+FEW_NEURONS = 100  # up to so many, marks are long
+
+
+def raster(
+    network: SpikingNetwork,
+    record: SpikeRecord,
+    sample: int | Sequence[int] = 0,
+    ax=None,
+    *,
+    layers: Sequence | None = None,
+    labels=None,
+):
+    """Draw spikes: populations one above the other, each in a band of equal height, samples one after the other.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    record : SpikeRecord
+    sample : int or sequence of int
+        Several are drawn side by side, as if presented one after the other.
+    ax : matplotlib Axes, optional
+    layers : sequence, optional
+        Layers by number, and "input"; by default input and all layers.
+    labels : int array (n_samples,), optional
+        Class of each sample of the record. If given, colours tell the samples' classes, else the layers.
+
+    Returns
+    -------
+    list of PathCollection
+        One a population, from below.
+
+    Raises
+    ------
+    SpikeError, ConfigurationError, LabelError
+        If the record has no such sample or layer, or there is not one label a sample.
+    """
+    samples = np.atleast_1d(sample)
+    layers = ["input", *range(len(record.layers))] if layers is None else list(layers)
+    trains = [[population(record, layer).sample(int(number)) for number in samples] for layer in layers]
+    if labels is not None:
+        labels = check_labels(labels, record.n_samples, network.n_outputs)[samples]
+    ax = make_axes(ax, (7.0, 5.0))
+    duration = record.n_steps * network.dt * 1e3
+    artists = []
+    for band, presentations in enumerate(trains):
+        colour = COLOURS[band % len(COLOURS)]
+        if labels is not None:
+            colour = [_class_colour(k) for k, one in zip(labels, presentations, strict=True) for _ in one.neurons]
+        artists.append(_draw_band(ax, band, presentations, network.dt * 1e3, duration, colour))
+        ax.axhline(band + 1, color="0.85", linewidth=0.6, zorder=0)
+    for number in range(1, len(samples)):
+        ax.axvline(number * duration, color="0.6", linewidth=0.8, zorder=0)
+    if labels is not None:
+        _class_legend(ax, np.unique(labels))
+    names = [f"{population_name(k)}\n({one[0].n_neurons})" for k, one in zip(layers, trains, strict=True)]
+    ax.set_yticks(np.arange(len(names)) + 0.5, names)
+    ax.tick_params(axis="y", length=0)
+    ax.set(xlabel="time (ms)", xlim=(0, len(samples) * duration), ylim=(0, len(names)))
+    return artists
+
+
+def _draw_band(ax, band: int, presentations: list[SpikeBatch], dt: float, duration: float, colour):
+    times = np.concatenate([one.steps * dt + number * duration for number, one in enumerate(presentations)])
+    neurons, n_neurons = np.concatenate([one.neurons for one in presentations]), presentations[0].n_neurons
+    height = band + 0.05 + 0.9 * (neurons + 0.5) / n_neurons
+    size = 30 if n_neurons <= FEW_NEURONS else 1.0
+    return ax.scatter(times, height, s=size, marker="|", color=colour, linewidths=0.8)
+
+
+def _class_colour(number: int) -> str:
+    return CLASS_COLOURS[number % len(CLASS_COLOURS)]
+
+
+def _class_legend(ax, classes: np.ndarray) -> None:
+    handles = [Line2D([], [], marker="s", linestyle="", color=_class_colour(k), label=str(k)) for k in classes]
+    ax.legend(handles=handles, title="class", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))

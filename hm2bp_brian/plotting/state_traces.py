@@ -1,0 +1,58 @@
+"""State variables of neurons against time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hm2bp_brian.errors import ConfigurationError, UnknownNameError
+from hm2bp_brian.plotting.axes import COLOURS, make_axes
+from hm2bp_brian.simulation.state_traces import StateTraces
+
+
+def state_traces(traces: StateTraces, variable: str | None = None, ax=None):
+    """Draw one state variable of neurons: the membrane potential with threshold and spikes, or another one.
+
+    Parameters
+    ----------
+    traces : StateTraces
+        What `hm2bp_brian.simulation.state_traces.record_state_traces` recorded.
+    variable : str, optional
+        Such as ``traces.synaptic``; by default the membrane variable.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    list of Line2D
+        One trace a neuron; for the membrane variable then one line a neuron with its spikes, at the potential that
+        crossed the threshold, and last the threshold.
+
+    Raises
+    ------
+    ConfigurationError
+        If no variable is named, and the neuron's threshold is not on one variable.
+    UnknownNameError
+        If the neurons have no such variable.
+    """
+    variable = traces.membrane if variable is None else variable
+    if variable is None:
+        raise ConfigurationError(
+            f"the threshold of layer {traces.layer} is not on one variable; name one of {', '.join(traces.values)}"
+        )
+    if variable not in traces.values:
+        raise UnknownNameError("state variable", variable, traces.values)
+    ax = make_axes(ax, (7.0, 3.2))
+    values = traces.values[variable]
+    times = np.arange(values.shape[1]) * traces.dt * 1e3
+    colours = [COLOURS[number % len(COLOURS)] for number in range(len(values))]
+    lines = []
+    for neuron, row, colour in zip(traces.neurons, values, colours, strict=True):
+        lines += ax.plot(times, row, color=colour, linewidth=1.0, label=f"neuron {neuron}")
+    if variable == traces.membrane:
+        for row, steps, colour in zip(values, traces.spikes, colours, strict=True):
+            lines += ax.plot(times[steps], row[steps], "v", color=colour, markersize=5)
+        lines.append(ax.axhline(traces.v_th, color="0.3", linestyle="--", linewidth=0.8, label="threshold"))
+    kind = {traces.membrane: "membrane potential ", traces.synaptic: "synaptic variable "}.get(variable, "")
+    ax.set_title(f"layer {traces.layer}", fontsize=10)
+    ax.set(xlabel="time (ms)", ylabel=f"{kind}{variable} ({traces.units[variable]})", xlim=(0, times[-1]))
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+    return lines

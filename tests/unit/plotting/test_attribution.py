@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from brian2 import ms
+from matplotlib.colors import to_rgb
+
+from hm2bp_brian import LIF, Dense, SpikeBatch, SpikeRecord, SpikingNetwork, plotting
+from hm2bp_brian.errors import SpikeError
+from hm2bp_brian.learning.spsp import kernel
+
+STEP, SPIKE = 3, 6
+
+
+def one_input_spike_each(input_shape, weights):
+    """All inputs fire at step 3; neuron 1 of the layer at step 6; exact integration."""
+    neuron = LIF(10 * ms, 3 * ms, method="exact")
+    network = SpikingNetwork(input_shape, [Dense(2, threshold=0.1)], neuron, dt=1 * ms, duration=10 * ms)
+    network.weights[0] = np.stack([np.zeros(len(weights)), weights], axis=1)
+    inputs, outputs = np.zeros((1, 10, *input_shape), dtype=bool), np.zeros((1, 10, 2), dtype=bool)
+    inputs[0, STEP], outputs[0, SPIKE, 1] = True, True
+    return network, SpikeRecord(SpikeBatch.from_dense(inputs), [SpikeBatch.from_dense(outputs)])
+
+
+POTENTIAL = float(kernel(7e-3, (SPIKE - STEP) * 1e-3, 10e-3, 3e-3))
+
+
+def test_a_map_is_drawn_as_an_image_summed_over_channels(ax):
+    weights = np.arange(1.0, 13.0) * np.array([1, -1] * 6)
+    network, record = one_input_spike_each((2, 3, 2), weights)
+    image = plotting.attribution(network, record, 0, 1, ax=ax)
+    expected = [[1 - 2, 3 - 4, 5 - 6], [7 - 8, 9 - 10, 11 - 12]]
+    np.testing.assert_allclose(image.get_array(), POTENTIAL * np.array(expected))
+    assert image.get_clim() == pytest.approx((-POTENTIAL, POTENTIAL))
+    assert "spike at 6 ms" in ax.get_title()
+    assert f"inputs sum to {-6 * POTENTIAL:.2f}" in ax.get_title()
+    assert "threshold" in ax.get_title() and "0.1" in ax.get_title()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("column", "row")
+    assert image.colorbar.ax.get_ylabel() == "contribution (membrane potential)"
+
+
+def test_other_populations_are_bars_strongest_first(ax):
+    network, record = one_input_spike_each((4,), np.array([1.0, -3.0, 0.5, 2.0]))
+    bars = plotting.attribution(network, record, 0, 1, spike=-1, ax=ax)
+    np.testing.assert_allclose([bar.get_height() for bar in bars], POTENTIAL * np.array([-3, 2, 1, 0.5]))
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "3", "0", "2"]
+    colours = [to_rgb(bar.get_facecolor()[:3]) for bar in bars]
+    assert colours[1] == colours[2] == colours[3] != colours[0]
+    assert ax.get_xlabel() == "presynaptic neuron"
+
+
+def test_of_many_neurons_the_strongest_are_drawn(ax):
+    weights = np.random.default_rng(0).normal(size=40)
+    network, record = one_input_spike_each((40,), weights)
+    bars = plotting.attribution(network, record, 0, 1, ax=ax)
+    strongest = sorted(np.abs(weights), reverse=True)[:24]
+    np.testing.assert_allclose([abs(bar.get_height()) for bar in bars], POTENTIAL * np.array(strongest), rtol=1e-6)
+    assert ax.get_xlabel() == "presynaptic neuron, 24 strongest of 40"
+
+
+def test_a_spike_that_is_not_there(ax):
+    network, record = one_input_spike_each((4,), np.ones(4))
+    with pytest.raises(SpikeError, match="neuron 1 of layer 0 has 1 spikes in sample 0, found spike 1"):
+        plotting.attribution(network, record, 0, 1, spike=1, ax=ax)
