@@ -11,6 +11,7 @@ from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.simulation.brian import build_brian_network
 from hm2bp_brian.simulation.simulator import make_simulator, simulate
+from hm2bp_brian.simulation.state_traces import record_state_traces
 from tests.unit.simulation.networks import make_input, make_network
 
 
@@ -36,6 +37,7 @@ def test_probes_of_a_model_leave_no_trace(users_device):
     record = simulate(network, make_input(network, 2, rate=0.5), dtype="float64")
     traces = spsp(network, record, layer=0, method="traces")
     np.testing.assert_allclose(traces, spsp(network, record, layer=0, method="adjoint"), atol=1e-9)
+    record_state_traces(network, record.input, layer=0, neurons=[1])
     make_simulator(network, "brian2")
     assert get_device() is users_device
     assert contents(users_device) == before
