@@ -1,9 +1,10 @@
 # make demo: install and run the main job.   make test: install and run lint and tests.
+# make test-devices: Brian2's compiling devices (minutes).   make test-cuda: compile for a GPU (minutes, needs nvcc).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test install clean
+.PHONY: demo test test-devices test-cuda install clean
 
 demo: install
 	@$(BIN)/python examples/demo.py
@@ -12,6 +13,25 @@ test: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-devices: install
+	@$(BIN)/python -m pytest -m "cython or standalone"
+
+# brian2cuda needs Python 3.12 or 3.13
+CUDA_VENV := .venv-cuda
+CUDA_PYTHON ?= $(firstword $(shell for python in python3.12 python3.13 $(PYTHON) $$HOME/.pyenv/versions/3.1[23].*/bin/python; do \
+	$$python -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$python; done))
+
+test-cuda: $(CUDA_VENV)/installed
+	@$(CUDA_VENV)/bin/python -m pytest -m cuda -rs tests/cuda
+
+$(CUDA_VENV)/installed: pyproject.toml
+	@test -n "$(CUDA_PYTHON)" || \
+		{ echo "brian2cuda needs Python 3.12 or 3.13: install one, or name it: make test-cuda CUDA_PYTHON=..."; exit 1; }
+	@echo "installing into $(CUDA_VENV) ..."
+	@test -x $(CUDA_VENV)/bin/python || $(CUDA_PYTHON) -m venv $(CUDA_VENV)
+	@$(CUDA_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test,cuda]"
+	@touch $@
 
 install: $(VENV)/installed
 
@@ -27,4 +47,4 @@ $(VENV)/installed: pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(CUDA_VENV) build *.egg-info

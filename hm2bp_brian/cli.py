@@ -6,10 +6,13 @@ import argparse
 import dataclasses
 import json
 import sys
+from contextlib import nullcontext
 
 from hm2bp_brian.data_command import add_data
-from hm2bp_brian.errors import Hm2bpError
+from hm2bp_brian.devices import named_device, using_device
+from hm2bp_brian.errors import ConfigurationError, Hm2bpError
 from hm2bp_brian.report import write_report
+from hm2bp_brian.simulation.export import export_brian
 from hm2bp_brian.training import recipes
 from hm2bp_brian.training.benchmark import benchmark
 from hm2bp_brian.training.callbacks import CheckpointCallback, EvaluationCallback, HistoryCallback, RateWarning
@@ -22,11 +25,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C."""
     parser = argparse.ArgumentParser(prog="hm2bp", description="Train deep spiking neural networks with HM2-BP.")
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_recipes, add_train, add_evaluate, add_inspect, add_bench, add_data):
+    for add in (add_recipes, add_train, add_evaluate, add_inspect, add_bench, add_export_brian, add_data):
         add(subcommands)
     args = parser.parse_args(argv)
     try:
-        args.run(args)
+        with _chosen_device(args):
+            args.run(args)
     except (Hm2bpError, OSError) as error:
         print(f"hm2bp: error: {error}", file=sys.stderr)
         return 2
@@ -79,6 +83,7 @@ def run_train(args) -> None:
     folder.write_recipe(
         recipe,
         engine=args.engine,
+        **({"device": args.device} if args.device else {}),
         threads=trainer.simulator.threads,
         train_samples=len(train),
         holdout_samples=recipe.hold_out,
@@ -162,9 +167,41 @@ def run_bench(args) -> None:
     print(json.dumps(result) if args.json else "\n".join(f"{key:>26}  {value}" for key, value in result.items()))
 
 
+def add_export_brian(subcommands) -> None:
+    """``hm2bp export-brian PATH``: a trained network as a plain Brian2 script."""
+    parser = subcommands.add_parser("export-brian", help="write a trained network as a plain Brian2 script")
+    parser.add_argument("path", metavar="PATH", help="folder that 'hm2bp train' made, or a weight file")
+    parser.add_argument("--out", default="brian-network", metavar="DIR", help="folder to make, default brian-network")
+    parser.add_argument("--data", default=None, metavar="DIR", help="folder of the data files")
+    parser.add_argument(
+        "--test-samples", type=int, default=3, metavar="N", help="with the input spikes of the first N, default 3"
+    )
+    parser.set_defaults(run=run_export_brian)
+
+
+def run_export_brian(args) -> None:
+    """Write the script, and print what the network answers here, to compare."""
+    run = load_trained(args.path, args.data, args.test_samples)
+    script = export_brian(run.trainer.network, args.out, run.trainer.encode(run.test), run.trainer.dtype)
+    print(
+        f"{script}: classes of its samples {run.trainer.predict(run.test).tolist()}, labels {run.test.labels.tolist()}"
+    )
+
+
+def _chosen_device(args):
+    """A context with the Brian2 device that ``--device`` names."""
+    name = getattr(args, "device", None)
+    if name is None:
+        return nullcontext()
+    if args.engine != "brian2":
+        raise ConfigurationError(f"--device {name} goes with --engine brian2, found engine '{args.engine}'")
+    return using_device(named_device(name))
+
+
 def _add_data_and_engine(parser) -> None:
     parser.add_argument("--data", default=None, metavar="DIR", help="folder of the data files")
     parser.add_argument("--engine", default="fused", metavar="E", help="fused (default) or brian2")
+    parser.add_argument("--device", default=None, metavar="D", help="of brian2: runtime (default), cpp_standalone, ...")
     parser.add_argument("--threads", type=int, default=None, metavar="N", help="default: all cores")
 
 

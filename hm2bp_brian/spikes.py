@@ -148,9 +148,11 @@ class SpikeBatch:
             if index.size and (index.min() < 0 or index.max() >= size):
                 raise SpikeError(f"{name} indices must lie in 0..{size - 1}, found {index.min()}..{index.max()}")
         row = samples * n_steps + steps
-        order = np.lexsort((neurons, row))
-        offsets = np.searchsorted(row[order], np.arange(n_samples * n_steps + 1))
-        return cls(neurons[order], offsets, n_samples, n_steps, shape)
+        if (np.diff(row) < 0).any() or (np.diff(neurons)[np.diff(row) == 0] < 0).any():
+            order = np.lexsort((neurons, row))
+            row, neurons = row[order], neurons[order]
+        offsets = np.searchsorted(row, np.arange(n_samples * n_steps + 1))
+        return cls(neurons, offsets, n_samples, n_steps, shape)
 
     @property
     def n_neurons(self) -> int:

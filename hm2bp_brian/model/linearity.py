@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from brian2 import Network, second
 
+from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.model.neurons import NeuronModel
 
@@ -32,6 +33,7 @@ class LinearMap:
     refractory_steps: int
 
 
+@runtime_device()
 def _one_step(neuron: NeuronModel, states: np.ndarray, dt: float, refractory: bool) -> np.ndarray:
     """Apply one state update to ``states`` (n_probes, n_neurons, n_variables)."""
     n_probes, n_neurons, _ = states.shape

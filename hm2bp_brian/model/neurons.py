@@ -10,6 +10,7 @@ from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS, DimensionMismatchError, get_dimensions
 
+from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError, NoSpspError, UnitError
 from hm2bp_brian.model.units import to_float
 
@@ -100,8 +101,9 @@ class NeuronModel:
         # Brian2 itself knows best what is wrong with equations: build a network of such neurons and let it look.
         sizes = [len(value) for value in self.parameters.values() if np.ndim(value) == 1]
         try:
-            group = self.brian_group(sizes[0] if sizes else 1, name="neuron_check*")
-            Network(group).run(0 * second, namespace={})
+            with runtime_device():
+                group = self.brian_group(sizes[0] if sizes else 1, name="neuron_check*")
+                Network(group).run(0 * second, namespace={})
         except Hm2bpError:
             raise
         except Exception as error:  # Brian2 raises several unrelated classes, the reason being the innermost one

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from brian2 import (
     BrianObject,
+    Clock,
     Equations,
     Network,
     NeuronGroup,
@@ -14,20 +16,29 @@ from brian2 import (
     SpikeGeneratorGroup,
     SpikeMonitor,
     Synapses,
+    get_device,
     second,
 )
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 
+from hm2bp_brian.devices import check_device, is_runtime
 from hm2bp_brian.encoding.poisson import bernoulli_spikes
-from hm2bp_brian.errors import ShapeError
+from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.learning.gradients import NumpyAdjoint
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
+# The clock of presentations runs ahead by this fraction. Compiled programs take two clocks as simultaneous if their
+# times differ by less than 1e-14 s, and rounding errors after a minute are larger: a reset might come after the first
+# step.
+AHEAD = 1e-12
+
 
 class BrianNetwork:
-    """A spiking network as Brian2 objects.
+    """A spiking network as Brian2 objects, on the device that is set when they are made.
+
+    On a standalone device they use its ``defaultclock``, whose ``dt`` is set to that of the network.
 
     Attributes
     ----------
@@ -43,13 +54,12 @@ class BrianNetwork:
         self.spiking_network = spiking_network
         self.dtype = np.dtype(dtype)
         self.objects: dict[str, BrianObject] = {}
+        self.device = get_device()
         self._dt = spiking_network.dt * second
+        self._clock = self._step_clock()
+        self._presentations = Clock(spiking_network.n_steps * self._dt * (1 - AHEAD), name="presentations*")
         self._synapses = [connection.synapses() for connection in spiking_network.connections]
-        no_spikes = np.zeros(0, dtype=int)
-        n_inputs = int(np.prod(spiking_network.input_shape))
-        self.objects["input"] = SpikeGeneratorGroup(
-            n_inputs, no_spikes, no_spikes * second, dt=self._dt, name="input", codeobj_class=codeobj_class
-        )
+        self.objects["input"] = self._input_group(codeobj_class)
         for layer in range(len(spiking_network.layers)):
             self._add_layer(layer, codeobj_class)
         self.network = Network(*self.objects.values())
@@ -58,9 +68,23 @@ class BrianNetwork:
     def __getitem__(self, name: str) -> BrianObject:
         return self.objects[name]
 
+    def _step_clock(self) -> Clock:
+        if is_runtime():
+            return Clock(self._dt, name="steps*")
+        clock = self.device.defaultclock  # brian2cuda's synapses know no other
+        clock.dt = self._dt
+        return clock
+
+    def _input_group(self, codeobj_class) -> BrianObject:
+        no_spikes = np.zeros(0, dtype=int)
+        n_inputs = int(np.prod(self.spiking_network.input_shape))
+        return SpikeGeneratorGroup(
+            n_inputs, no_spikes, no_spikes * second, clock=self._clock, name="input", codeobj_class=codeobj_class
+        )
+
     def _add_layer(self, layer: int, codeobj_class) -> None:
         model, spec = self.spiking_network.neurons[layer], self.spiking_network.layers[layer]
-        common = {"dtype": self.dtype, "codeobj_class": codeobj_class, "dt": self._dt}
+        common = {"dtype": self.dtype, "codeobj_class": codeobj_class, "clock": self._clock}
         group = model.brian_group(
             self.spiking_network.size(layer), self.spiking_network.thresholds[layer], name=f"layer_{layer}", **common
         )
@@ -101,7 +125,7 @@ class BrianNetwork:
             lines.append(f"{name} = {zero}")
         group.run_regularly(
             "\n".join(lines),
-            dt=self.spiking_network.n_steps * self._dt,
+            clock=self._presentations,
             when="start",
             name=f"{group.name}_presentation",
             codeobj_class=codeobj_class,
@@ -110,10 +134,13 @@ class BrianNetwork:
     def set_weights(self, weights) -> None:
         """Write one array a layer into the Synapses, in the base unit of the synaptic variable."""
         for layer, array in enumerate(weights):
-            _, _, index = self._synapses[layer]
-            values = np.ones(1) if index is None else np.asarray(array, dtype=self.dtype).ravel()[index]
-            synapses = self[f"synapses_{layer}"]
-            synapses.variables["weight"].set_value(np.broadcast_to(values, len(synapses)).astype(self.dtype))
+            self[f"synapses_{layer}"].variables["weight"].set_value(self._weight_of_each_synapse(layer, array))
+
+    def _weight_of_each_synapse(self, layer: int, array) -> np.ndarray:
+        pre, _, index = self._synapses[layer]
+        if index is None:
+            return np.ones(len(pre), dtype=self.dtype)
+        return np.asarray(array, dtype=self.dtype).ravel()[index]
 
     def set_input(self, batch: SpikeBatch) -> None:
         """Let the input group fire the spikes of a batch, its samples one after the other, from the present time on.
@@ -123,12 +150,7 @@ class BrianNetwork:
         ShapeError
             If the batch does not fit the network.
         """
-        expected = self.spiking_network
-        if batch.shape != expected.input_shape or batch.n_steps != expected.n_steps:
-            raise ShapeError(
-                f"the network expects input of shape {expected.input_shape} in {expected.n_steps} steps, found shape "
-                f"{batch.shape} in {batch.n_steps} steps"
-            )
+        check_batch(self.spiking_network, batch)
         steps = batch.samples * batch.n_steps + batch.steps
         self["input"].set_spikes(batch.neurons, steps * self._dt + self.network.t, sorted=True)
 
@@ -139,36 +161,67 @@ class BrianNetwork:
 
         Raises
         ------
+        ShapeError
+            If the batch does not fit the network.
+        ConfigurationError
+            If another device has been set since the objects were made, or the device does not run at once.
         KeyboardInterrupt
             If the run was stopped before its end: Brian2 itself returns early and says nothing.
         """
+        check_device(self.device, self.network)
+        if not is_runtime():
+            raise ConfigurationError(
+                "on a standalone device, run the network yourself: set_input(batch), network.run(...), device.build() "
+                "and read the monitors; or take hm2bp_brian.simulate(..., engine='brian2'), which does all this"
+            )
         self.set_input(batch)
         start = self.network.t
         n_steps = batch.n_samples * batch.n_steps
-        with warnings.catch_warnings():
-            # Brian2 compares float32 states with 1e50
-            warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
+        with no_cast_warning():
             self.network.run(n_steps * self._dt, namespace={})
-        done = round(float((self.network.t - start) / self._dt))
-        if done != n_steps:
-            raise KeyboardInterrupt(
-                f"Brian2's run was stopped after {done} of {n_steps} steps; its spikes are not used"
-            )
+        check_finished(round(float((self.network.t - start) / self._dt)), n_steps)
+        return self.read_record(batch, start)
+
+    def read_record(self, batch: SpikeBatch, start=0 * second) -> SpikeRecord:
+        """The spikes that the monitors hold of a batch whose presentation began at time ``start``."""
         layers = [self._read_spikes(layer, batch, start) for layer in range(len(self.spiking_network.layers))]
         return SpikeRecord(batch, layers)
 
     def _read_spikes(self, layer: int, batch: SpikeBatch, start) -> SpikeBatch:
-        monitor = self[f"spikes_{layer}"]
-        steps = np.rint((monitor.t - start) / self._dt).astype(int)
-        new = steps >= 0
+        recorded = self[f"spikes_{layer}"].variables
+        steps = np.rint((recorded["t"].get_value() - float(start)) / float(self._dt)).astype(int)
+        asked = (steps >= 0) & (steps < batch.n_samples * batch.n_steps)
         return SpikeBatch.from_events(
-            steps[new] // batch.n_steps,
-            steps[new] % batch.n_steps,
-            np.asarray(monitor.i)[new],
+            steps[asked] // batch.n_steps,
+            steps[asked] % batch.n_steps,
+            recorded["i"].get_value()[asked],
             n_samples=batch.n_samples,
             n_steps=batch.n_steps,
             shape=self.spiking_network.shapes[layer],
         )
+
+
+@contextmanager
+def no_cast_warning():
+    """Keep numpy from warning while Brian2 compares float32 states with 1e50."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
+        yield
+
+
+def check_batch(network: SpikingNetwork, batch: SpikeBatch) -> None:
+    """Raise ShapeError if a batch does not fit a network."""
+    if batch.shape != network.input_shape or batch.n_steps != network.n_steps:
+        raise ShapeError(
+            f"the network expects input of shape {network.input_shape} in {network.n_steps} steps, found shape "
+            f"{batch.shape} in {batch.n_steps} steps"
+        )
+
+
+def check_finished(done: int, n_steps: int) -> None:
+    """Raise KeyboardInterrupt if a run was stopped: Brian2 itself returns early and says nothing."""
+    if done != n_steps:
+        raise KeyboardInterrupt(f"Brian2's run was stopped after {done} of {n_steps} steps; its spikes are not used")
 
 
 def build_brian_network(network: SpikingNetwork, dtype="float64") -> BrianNetwork:
@@ -194,7 +247,10 @@ def build_brian_network(network: SpikingNetwork, dtype="float64") -> BrianNetwor
 
 
 class BrianSimulator(NumpyAdjoint):
-    """Engine "brian2": Brian2 runs the network, numpy computes gradients. Built once, one ``run`` a batch."""
+    """Engine "brian2" on the runtime device: Brian2 runs the network, numpy computes gradients.
+
+    Built once, one ``run`` a batch.
+    """
 
     name = "brian2"
     threads = 1
@@ -207,6 +263,7 @@ class BrianSimulator(NumpyAdjoint):
 
     def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
         """Present a batch with the given weights; see ``BrianNetwork.run``."""
+        check_device(self._built.device, self._built.network)
         self._built.network.restore("untouched")
         self._built.set_weights(weights)
         return self._built.run(batch)

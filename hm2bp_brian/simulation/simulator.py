@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from hm2bp_brian.devices import is_runtime
 from hm2bp_brian.errors import ConfigurationError, ShapeError, UnknownNameError
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
@@ -46,6 +47,7 @@ def make_simulator(network: SpikingNetwork, engine: str = "fused", dtype="float3
     ----------
     network : SpikingNetwork
     engine : "fused" or "brian2"
+        "brian2" uses the device that has been set in Brian2: runtime, cpp_standalone or cuda_standalone.
     dtype : "float32" or "float64"
     threads : int, optional
         All available cores if not given; engine "brian2" runs on one.
@@ -67,9 +69,13 @@ def make_simulator(network: SpikingNetwork, engine: str = "fused", dtype="float3
         return FusedSimulator(network, dtype, threads or available_cores())
     if threads not in (None, 1):
         raise ConfigurationError(f"engine 'brian2' runs on one core, found threads={threads}; leave it out")
-    from hm2bp_brian.simulation.brian import BrianSimulator
+    if is_runtime():
+        from hm2bp_brian.simulation.brian import BrianSimulator
 
-    return BrianSimulator(network, dtype)
+        return BrianSimulator(network, dtype)
+    from hm2bp_brian.simulation.standalone import StandaloneSimulator
+
+    return StandaloneSimulator(network, dtype)
 
 
 def simulate(

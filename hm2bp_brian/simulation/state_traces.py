@@ -10,6 +10,7 @@ from brian2 import StateMonitor, get_unit
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
+from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import ConfigurationError, NoSpspError
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.simulation.brian import BrianNetwork
@@ -52,6 +53,7 @@ class StateTraces:
     synaptic: str
 
 
+@runtime_device()
 def record_state_traces(
     network: SpikingNetwork, batch: SpikeBatch, layer: int, neurons: Sequence[int], sample: int = 0
 ) -> StateTraces:

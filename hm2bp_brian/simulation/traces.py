@@ -9,6 +9,7 @@ import numpy as np
 from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, TimedArray, second
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
+from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
@@ -30,6 +31,7 @@ u = 0
 AFTER_STATE_UPDATE = "u *= int(not_refractory_post)"
 
 
+@runtime_device()
 def simulate_spsp(network, record: SpikeRecord, layer: int) -> np.ndarray:
     """Replay a layer's spikes and those of the population before it, and let Brian2 integrate every pair's trace.
 

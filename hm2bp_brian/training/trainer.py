@@ -264,6 +264,10 @@ class Trainer:
         spikes = self._spikes(dataset, indices, EVALUATION_SEED, EVALUATION_EPOCH)
         return self.simulator.run(self.evaluation_weights, spikes)
 
+    def encode(self, dataset) -> SpikeBatch:
+        """The input spikes of all samples of a data set in evaluation."""
+        return self._spikes(dataset, np.arange(len(dataset)), EVALUATION_SEED, EVALUATION_EPOCH)
+
     def save(self, path) -> None:
         """Write a checkpoint (see `hm2bp_brian.training.checkpoint.save_checkpoint`)."""
         save_checkpoint(path, self)

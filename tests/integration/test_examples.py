@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from hm2bp_brian.errors import DatasetError, DatasetNotFoundError, EngineError
+from hm2bp_brian.simulation.simulator import simulate
 
 ROOT = Path(__file__).parents[2]
 PAPER = ROOT / "examples" / "frompapers" / "Jin_et_al_2018"
@@ -28,7 +30,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def run_script(*arguments, folder):
+def run_script(*arguments, folder, timeout=120):
     environment = os.environ | {"MPLBACKEND": "Agg"}
     return subprocess.run(
         [sys.executable, "-W", "error", *map(str, arguments)],
@@ -36,7 +38,7 @@ def run_script(*arguments, folder):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
     )
 
 
@@ -60,6 +62,11 @@ def table(monkeypatch):
 @pytest.fixture
 def speed(monkeypatch):
     yield from import_from(ROOT / "analysis", "benchmark", monkeypatch)
+
+
+@pytest.fixture
+def gpu_check(monkeypatch):
+    yield from import_from(ROOT / "analysis", "gpu_check", monkeypatch)
 
 
 @pytest.fixture
@@ -106,6 +113,47 @@ def test_quickstart(tmp_path):
     assert 30 < accuracy <= 100  # one in ten by chance
     assert [path.name for path in tmp_path.iterdir()] == ["quickstart.png"]
     assert plt.imread(tmp_path / "quickstart.png").min() < 0.5
+
+
+@pytest.mark.standalone
+def test_standalone(tmp_path):
+    script = ROOT / "examples" / "standalone.py"
+    done = run_script("-c", RUN_WITHOUT_WARNINGS, script, "--quick", folder=tmp_path, timeout=600)  # it compiles
+    assert done.returncode == 0, done.stderr
+    *batches, last = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in batches] == ["batch 0", "batch 1"]
+    assert all(int(line.split()[2]) > 0 for line in batches)  # hidden spikes
+    assert last == "hidden spikes of the last batch in both engines: the same"
+    assert done.stderr.count("compiling the network") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gpu_example_without_brian2cuda_says_what_to_install(tmp_path):
+    if importlib.util.find_spec("brian2cuda"):
+        pytest.skip("brian2cuda is installed")
+    done = run_script("-c", RUN_WITHOUT_WARNINGS, ROOT / "examples" / "gpu.py", folder=tmp_path)
+    assert done.returncode == 1
+    assert "install the extra 'cuda' of this package (pip install \"hm2bp_brian[cuda]\")" in done.stderr
+
+
+def test_gpu_check_compares_spikes_and_keeps_a_table(gpu_check, tmp_path, capsys, monkeypatch):
+    rows = gpu_check.main(tmp_path / "new", device="runtime", batch_sizes=(1, 3), n_hidden=30, n_steps=40)
+    with open(tmp_path / "new" / "gpu_check.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [int(row["batch_size"]) for row in table] == [1, 3]
+    assert [row["different_spikes"] for row in table] == ["0", "0"]
+    assert [float(row["ms_a_sample"]) for row in table] == [row["ms_a_sample"] for row in rows]
+    assert all(row["ms_a_sample"] > 0 and row["spikes"] > 0 for row in rows)
+    assert "'batch_size': 3" in capsys.readouterr().out
+
+    def half(network, batch, engine, dtype):  # spikes of the first half of the presentation only
+        dense = batch.dense()
+        dense[:, 20:] = False
+        return simulate(network, type(batch).from_dense(dense), engine, dtype)
+
+    monkeypatch.setattr(gpu_check.hb, "simulate", half)
+    rows = gpu_check.main(tmp_path / "new", device="runtime", batch_sizes=(3,), n_hidden=30, n_steps=40)
+    assert 0 < rows[0]["different_spikes"] < rows[0]["spikes"]
 
 
 def test_table_has_three_figures_a_recipe_beside_the_authors(table, histories, capsys):

@@ -5,6 +5,7 @@ import tomllib
 
 import numpy as np
 import pytest
+from brian2 import get_device
 
 from hm2bp_brian import cli
 from hm2bp_brian.datasets import ImageDataset
@@ -223,6 +224,44 @@ def test_evaluate_what_is_no_run_or_broken(tmp_path, capsys):
     (tmp_path / "a" / "checkpoint.npz").unlink()
     assert run("evaluate", "a") == 2
     assert "checkpoint.npz" in last_error(capsys)
+
+
+def test_the_device_is_set_while_training(tmp_path, monkeypatch):
+    devices = []
+
+    class Watched(MemorylessSimulator):
+        def __init__(self, *args, **kwds):
+            devices.append(type(get_device()).__name__)
+            super().__init__(*args, **kwds)
+
+    monkeypatch.setattr(trainer_module, "make_simulator", Watched)
+    before = get_device()
+    assert run("train", "tiny", "--engine", "brian2", "--device", "cpp_standalone", "--out", "a") == 0
+    assert get_device() is before
+    assert tomllib.loads((tmp_path / "a" / "recipe.toml").read_text())["run"]["device"] == "cpp_standalone"
+    assert run("evaluate", "a", "--engine", "brian2", "--device", "runtime") == 0
+    assert run("evaluate", "a", "--engine", "brian2") == 0
+    assert devices == ["CPPStandaloneDevice", "RuntimeDevice", "RuntimeDevice"]
+
+
+def test_devices_that_can_not_be_used(capsys):
+    assert run("train", "tiny", "--device", "cpp_standalone") == 2
+    assert "--device cpp_standalone goes with --engine brian2, found engine 'fused'" in last_error(capsys)
+    assert run("train", "tiny", "--engine", "brian2", "--device", "gpu") == 2
+    assert "unknown device 'gpu'" in last_error(capsys)
+
+
+def test_export_brian(tmp_path, capsys):
+    assert run("train", "tiny", "--out", "a", "--epochs", 1) == 0
+    capsys.readouterr()
+    assert run("export-brian", "a", "--out", "plain", "--test-samples", 4) == 0
+    assert capsys.readouterr().out.startswith("plain/network.py: classes of its samples [")
+    assert sorted(p.name for p in (tmp_path / "plain").iterdir()) == ["network.npz", "network.py"]
+    with np.load("plain/network.npz") as exported, np.load("a/weights.npz") as trained:
+        assert exported["n_samples"] == 4
+        np.testing.assert_array_equal(exported["weights_0"], trained["weights/0"].ravel())
+    assert run("export-brian", "a/weights.npz", "--out", "plain") == 2
+    assert "choose another folder" in last_error(capsys)
 
 
 def test_unknown_recipe(capsys):

@@ -15,6 +15,7 @@ from brian2.core.functions import DEFAULT_FUNCTIONS, Function
 from brian2.core.variables import ArrayVariable, Constant
 from brian2.utils.stringtools import get_identifiers
 
+from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import EngineError
 from hm2bp_brian.model.neurons import NeuronModel
 
@@ -95,6 +96,7 @@ def _default_float(dtype):
         prefs["core.default_float_dtype"] = before
 
 
+@runtime_device()
 def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype) -> NeuronCode:
     """Generate the C++ of a layer's neurons.
 

@@ -1,0 +1,105 @@
+"""What can only be seen on a machine with a GPU: Brian2's spikes there, and time a sample against batch size.
+
+Needs Python >= 3.12, the extra "cuda" and nvcc. Each batch size is a program of its own, so most of the time goes into
+compiling. Run it with ``python analysis/gpu_check.py OUT_DIR``; it takes some minutes.
+"""
+
+import argparse
+import csv
+import io
+import sys
+import time
+from pathlib import Path
+
+from brian2 import ms
+
+import hm2bp_brian as hb
+from hm2bp_brian.devices import named_device, using_device
+from hm2bp_brian.errors import Hm2bpError
+from hm2bp_brian.files import write_atomically
+from hm2bp_brian.simulation.simulator import make_simulator
+
+BATCH_SIZES = (10, 100, 400)
+REPEATS = 3
+
+
+def main(out_dir, device: str = "cuda_standalone", batch_sizes=BATCH_SIZES, n_hidden: int = 800, n_steps: int = 400):
+    """Present MNIST digits to 784-n_hidden-10 in float64, and compare all spikes with those of the fused engine.
+
+    Parameters
+    ----------
+    out_dir : path
+        Folder, made if need be; the table is written to ``gpu_check.csv`` there.
+    device : str
+        Brian2's device; another one than a GPU's is for trying the script.
+    batch_sizes : sequence of int
+    n_hidden, n_steps : int
+
+    Returns
+    -------
+    list of dict
+        One row a batch size: ``ms_a_sample`` (the fastest of several runs, with all that a batch needs),
+        ``seconds_to_compile``, ``spikes`` of both layers, and how many of them are ``different_spikes``: fired by one
+        and not by the other. A GPU adds up in any order, so a sum near threshold may round to the other side.
+
+    Raises
+    ------
+    ConfigurationError, CompilationError, EngineError
+        If something is missing, or the program can't be compiled or run.
+    """
+    network = hb.SpikingNetwork(
+        input_shape=(28, 28, 1),
+        layers=[hb.Dense(n_hidden, threshold=20), hb.Dense(10, threshold=8, lateral_inhibition=1)],
+        neuron=hb.LIF(tau_m=64 * ms, tau_s=8 * ms, refractory=3 * ms),
+        dt=1 * ms,
+        duration=n_steps * ms,
+        seed=1,
+    )
+    _, test = hb.datasets.mnist()
+    rows = []
+    for size in batch_sizes:
+        spikes = hb.encoding.BernoulliEncoder().encode(test.images[:size], n_steps, seed=1)
+        rows.append({"device": device, "batch_size": size} | _measure(network, spikes, device))
+        print(rows[-1], flush=True)
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    write_atomically(out_dir / "gpu_check.csv", _to_csv(rows))
+    return rows
+
+
+def _measure(network, spikes, device: str) -> dict:
+    with using_device(named_device(device)):
+        simulator = make_simulator(network, "brian2", "float64")
+        first, record = _seconds(simulator, network, spikes)
+        fastest = min(_seconds(simulator, network, spikes)[0] for _ in range(REPEATS))
+    expected = hb.simulate(network, spikes, engine="fused", dtype="float64")
+    layers = range(len(network.layers))
+    return {
+        "ms_a_sample": round(1e3 * fastest / spikes.n_samples, 3),
+        "seconds_to_compile": round(first - fastest, 1),
+        "spikes": sum(record.layers[layer].n_spikes for layer in layers),
+        "different_spikes": sum(int((record.dense(layer) != expected.dense(layer)).sum()) for layer in layers),
+    }
+
+
+def _seconds(simulator, network, spikes):
+    started = time.perf_counter()
+    record = simulator.run(network.weights, spikes)
+    return time.perf_counter() - started, record
+
+
+def _to_csv(rows) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Compare Brian2's spikes on a GPU, and measure its speed.")
+    parser.add_argument("out_dir", metavar="OUT_DIR")
+    try:
+        main(parser.parse_args().out_dir)
+    except Hm2bpError as error:
+        sys.exit(f"gpu_check: error: {error}")
