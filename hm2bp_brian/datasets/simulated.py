@@ -22,7 +22,7 @@ BATCH_SIZE = 64
 def simulated_nmnist(data: str | os.PathLike | None = None) -> tuple[SpikeDataset, SpikeDataset]:
     """Simulated recordings to train on, made from MNIST's training images, and N-MNIST's real ones to test on.
 
-    The first call simulates 60,000 recordings, which takes some minutes, and keeps the spikes in the cache. They are
+    The first call simulates 60,000 recordings, which takes two minutes, and keeps the spikes in the cache. They are
     250 million: 2 GB of memory, and twice as much while they are made.
 
     Parameters
