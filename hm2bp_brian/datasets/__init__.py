@@ -7,6 +7,7 @@ from hm2bp_brian.datasets.labelled import ImageDataset, SpikeDataset
 from hm2bp_brian.datasets.mnist import fashion_mnist, mnist
 from hm2bp_brian.datasets.nmnist import nmnist
 from hm2bp_brian.datasets.shd import shd
+from hm2bp_brian.datasets.simulated import simulate_recordings, simulated_nmnist
 from hm2bp_brian.datasets.speech import fsdd, letters_synthetic, ti46
 from hm2bp_brian.datasets.utterances import SpeechDataset
 
@@ -23,5 +24,7 @@ __all__ = [
     "nmnist",
     "read_idx",
     "shd",
+    "simulate_recordings",
+    "simulated_nmnist",
     "ti46",
 ]

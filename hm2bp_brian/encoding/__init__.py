@@ -1,4 +1,4 @@
-"""From images, events and sounds to spike trains: rate code, augmentation, binning, ear model and BSA."""
+"""From images, events and sounds to spike trains: rate code, augmentation, binning, saccades, ear model, BSA."""
 
 from hm2bp_brian.encoding.augmentation import Augmentation
 from hm2bp_brian.encoding.bsa import BSA
@@ -6,6 +6,7 @@ from hm2bp_brian.encoding.cochlea import LyonEar
 from hm2bp_brian.encoding.events import bin_events, nmnist_spikes, paper_channels, stabilise_saccades
 from hm2bp_brian.encoding.jitter import SpikeJitter
 from hm2bp_brian.encoding.poisson import BernoulliEncoder, bernoulli_spikes, sample_keys
+from hm2bp_brian.encoding.saccades import SaccadeCamera
 from hm2bp_brian.encoding.speech import SpeechEncoder
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Augmentation",
     "BernoulliEncoder",
     "LyonEar",
+    "SaccadeCamera",
     "SpeechEncoder",
     "SpikeJitter",
     "bernoulli_spikes",

@@ -91,6 +91,11 @@ def test_nmnist_mlp_keeps_the_papers_time_constants_in_steps():
     assert neuron.refractory_steps(network.dt) == 2
 
 
+def test_nmnist_simulated_differs_in_the_data_only():
+    recipe = recipes.get("nmnist-simulated")
+    assert dataclasses.replace(recipe, name="nmnist-mlp", dataset="nmnist") == recipes.get("nmnist-mlp")
+
+
 @pytest.mark.parametrize("recipe", recipes.RECIPES, ids=lambda recipe: recipe.name)
 def test_recipes_fit_their_data(recipe):
     image, ear = (28, 28, 1), (78,)
@@ -99,6 +104,7 @@ def test_recipes_fit_their_data(recipe):
         "fashion_mnist": (image, 10),
         "emnist": (image, 47),
         "nmnist": ((34, 34, 2), 10),
+        "simulated_nmnist": ((34, 34, 2), 10),
         "fsdd": (ear, 10),
         "letters_synthetic": (ear, 26),
         "ti46": (ear, 26),
