@@ -1,6 +1,7 @@
 """Training speed and peak memory against duration, batch size, layer width and number of threads.
 
-One of them is varied at a time, from 784-800-10 on MNIST with 400 steps, batches of 100 and all cores. Each
+One of them is varied at a time, from 784-800-10 on MNIST with 400 steps, batches of 100 and all cores; and the paper's
+convolutional network is measured as its recipe is. Each
 measurement runs in a process of its own, as peak memory is that of a whole process, and takes some 10 to 60 s; keep the
 machine free of other work meanwhile. Run it with ``python analysis/benchmark.py OUT_DIR``.
 """
@@ -22,6 +23,7 @@ from hm2bp_brian.plotting import COLOURS
 from hm2bp_brian.simulation.simulator import available_cores
 
 RECIPE = "mnist-mlp"
+CNN, CNN_BATCH = "mnist-cnn", 50
 # What every sweep starts from, and the values of each sweep; threads are added for the machine at hand.
 BASE = {"duration_ms": 400, "batch_size": 100, "width": 800}
 SWEEPS = {
@@ -32,7 +34,13 @@ SWEEPS = {
 QUICK_BASE = {"duration_ms": 50, "batch_size": 10, "width": 50}
 QUICK_SWEEPS = {"duration_ms": (25, 50), "batch_size": (5, 10), "width": (25, 50)}
 
-OPTIONS = {"duration_ms": "--duration", "batch_size": "--batch-size", "width": "--width", "threads": "--threads"}
+OPTIONS = {
+    "recipe": "--recipe",
+    "duration_ms": "--duration",
+    "batch_size": "--batch-size",
+    "width": "--width",
+    "threads": "--threads",
+}
 AXES = {"duration_ms": "duration (ms)", "batch_size": "batch size", "width": "hidden neurons", "threads": "threads"}
 ROWS = {"train_samples_per_second": "training samples/s", "peak_memory_mib": "peak memory (MiB)"}
 
@@ -82,13 +90,14 @@ def plan(quick: bool, cores: int) -> list[tuple[str, dict]]:
     varied = [
         (name, base | {name: value}) for name, values in sweeps.items() for value in values if value != base[name]
     ]
-    return [("nothing", base), *varied]
+    cnn = {name: value for name, value in base.items() if name != "width"} | {"recipe": CNN, "batch_size": CNN_BATCH}
+    return [("nothing", base), *varied, *([] if quick else [("recipe", cnn)])]
 
 
 def measure(settings: dict) -> dict:
     """Run ``hm2bp bench`` in a new process and return what it found."""
-    command = [sys.executable, "-m", "hm2bp_brian.cli", "bench", "--recipe", RECIPE, "--json"]
-    for name, value in settings.items():
+    command = [sys.executable, "-m", "hm2bp_brian.cli", "bench", "--json"]
+    for name, value in ({"recipe": RECIPE} | settings).items():
         command += [OPTIONS[name], str(value)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -254,7 +254,8 @@ def test_readme_of_the_paper_lists_every_script():
 
 
 def test_benchmark_plan_varies_one_thing_at_a_time(speed):
-    (_, base), *varied = speed.plan(quick=False, cores=6)
+    (_, base), *varied, convolutional = speed.plan(quick=False, cores=6)
+    assert convolutional == ("recipe", {"recipe": "mnist-cnn", "duration_ms": 400, "batch_size": 50, "threads": 6})
     assert base == {"duration_ms": 400, "batch_size": 100, "width": 800, "threads": 6}
     values = {name: {base[name]} for name in base}
     for name, settings in varied:
@@ -295,7 +296,7 @@ def fake_result(settings):
         "dtype": "float32",
         "threads": settings["threads"],
         "batch_size": settings["batch_size"],
-        "train_samples_per_second": settings["duration_ms"] + settings["width"] + settings["batch_size"] / 1000,
+        "train_samples_per_second": settings["duration_ms"] + settings.get("width", 0) + settings["batch_size"] / 1000,
         "peak_memory_mib": 10 * settings["threads"] + settings["batch_size"],
         "spikes": [7000.5, 20.0, 3.0],
     }
@@ -315,7 +316,7 @@ def test_benchmark_keeps_a_table_and_draws_it(speed, figures, tmp_path, monkeypa
         assert row["spikes"] == "7000.5 20.0 3.0"
         assert row["cores"] == "4"
         assert row["processor"]
-        settings = {name: int(row[name]) for name in ("duration_ms", "batch_size", "width", "threads")}
+        settings = {name: int(row[name] or 0) for name in ("duration_ms", "batch_size", "width", "threads")}
         expected = fake_result(settings)
         assert float(row["train_samples_per_second"]) == expected["train_samples_per_second"]
         assert float(row["peak_memory_mib"]) == expected["peak_memory_mib"]
