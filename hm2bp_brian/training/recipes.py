@@ -15,7 +15,7 @@ from hm2bp_brian.datasets.catalogue import CATALOGUE
 from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.losses import SpikeCountLoss
-from hm2bp_brian.learning.optimizers import SGD, Adam, Constant, Cosine, ExponentialDecay, InverseSqrt
+from hm2bp_brian.learning.optimizers import SGD, Adam, Constant, Cosine, ExponentialDecay, InverseSqrt, WarmRestart
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
@@ -41,6 +41,7 @@ KINDS = {
         ExponentialDecay,
         InverseSqrt,
         Cosine,
+        WarmRestart,
         WeightLimit,
         BernoulliEncoder,
         Augmentation,
@@ -267,10 +268,12 @@ RECIPES = [
             Dense(300, threshold=10.0, initializer=Uniform(1.0)),
             Dense(10, threshold=10.0, lateral_inhibition=1.0, initializer=Uniform(1.0)),
         ),
-        optimizer=Adam(0.012, clip=True, schedule=ExponentialDecay(0.85)),
+        optimizer=Adam(
+            0.012, clip=True, schedule=WarmRestart(ExponentialDecay(0.85), 15, Cosine(20, final=0.01), factor=0.25)
+        ),
         augmentation=Augmentation(shift=1, scale=0.12, rotation=12.0, elastic=3.4),
         averaging=0.9995,
-        epochs=24,
+        epochs=35,
     ),
     Recipe(
         name="fashion-mlp",
