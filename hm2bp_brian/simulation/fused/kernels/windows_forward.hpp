@@ -16,6 +16,15 @@ struct Targets {
     int64_t lane, weights;  // of the first position; lanes rise from one to the next, weights fall
 };
 
+// From one position to the next: lanes of the map, and places in the kernel, which run against it.
+struct Strides {
+    int64_t stripe, row, weights_row, weights_column;
+
+    Strides(const Windows &w, int64_t stripe)
+        : stripe(stripe), row(w.columns * stripe), weights_row(w.stride * w.size * w.c_in * stripe),
+          weights_column(w.stride * w.c_in * stripe) {}
+};
+
 struct WindowsPresentation {
     const int32_t *pre_neurons;  // spikes of each step, rising
     const int64_t *pre_offsets;  // (n_samples * n_steps + 1)
@@ -43,26 +52,26 @@ struct WindowsPresentation {
 
 // Adds the weights of one presynaptic spike to the map. SPAN: the stripe, or a part of it that divides it.
 template <int SPAN>
-static inline void deliver(const WindowsPresentation &p, const Targets &to, scalar *synaptic) {
-    const Windows &w = p.windows;
-    const int64_t stripe = SPAN < 64 ? SPAN : p.layout.stripe;
-    for (int32_t y = 0; y < to.n_rows; y++) {
-        scalar *lane = synaptic + to.lane + y * w.columns * stripe;
-        if (!p.kernel) {
-            for (int32_t x = 0; x < to.n_columns; x++) lane[x * stripe] += 1;
-            continue;
-        }
-        const scalar *weights = p.kernel + to.weights - y * w.stride * w.size * w.c_in * stripe;
-        for (int32_t x = 0; x < to.n_columns; x++) {
+static inline void deliver(const scalar *kernel, const Strides &by, const Targets &to, scalar *synaptic) {
+    const int64_t stripe = SPAN < 64 ? SPAN : by.stripe;
+    scalar *row = synaptic + to.lane;
+    const scalar *weights = kernel + to.weights;
+    for (int32_t y = 0; y < to.n_rows; y++, row += by.row, weights -= by.weights_row) {
+        scalar *lane = row;
+        const scalar *from = weights;
+        for (int32_t x = 0; x < to.n_columns; x++, lane += stripe, from -= by.weights_column)
             for (int64_t piece = 0; piece < stripe; piece += SPAN) {
                 auto *sum = reinterpret_cast<vector_t *>(lane + piece);
-                const auto *row = reinterpret_cast<const vector_t *>(weights + piece);
-                for (int v = 0; v < SPAN / LANES; v++) sum[v] += row[v];
+                const auto *added = reinterpret_cast<const vector_t *>(from + piece);
+                for (int v = 0; v < SPAN / LANES; v++) sum[v] += added[v];
             }
-            lane += stripe;
-            weights -= w.stride * w.c_in * stripe;
-        }
     }
+}
+
+// The same for pooling, whose weights are 1.
+static inline void deliver_ones(const Strides &by, const Targets &to, scalar *synaptic) {
+    for (int32_t y = 0; y < to.n_rows; y++)
+        for (int32_t x = 0; x < to.n_columns; x++) synaptic[to.lane + y * by.row + x * by.stripe] += 1;
 }
 
 // The state of one sample's map, and its spikes: neurons in the order of steps.
@@ -87,14 +96,19 @@ static int64_t run_map(const WindowsPresentation &p, int64_t sample, Map &map, c
                        std::vector<int32_t> &spikes, int64_t *counts, bool check_each_step) {
     auto &tiles = map.tiles;
     const int64_t n_tiles = tiles.size();
+    const Strides strides(p.windows, p.layout.stripe);
     spikes.clear();
     auto finite = [&] { return std::all_of(tiles.begin(), tiles.end(), [](auto &tile) { return tile.finite(); }); };
     for (auto &tile : tiles) tile.start();
     for (int64_t step = 0; step < p.n_steps; step++) {
         for (int64_t k = 0; k < n_tiles; k++) map.fired[k] = tiles[k].update(common, step);
         const int64_t row = sample * p.n_steps + step;
-        for (int64_t k = p.pre_offsets[row]; k < p.pre_offsets[row + 1]; k++)
-            deliver<SPAN>(p, p.targets[p.pre_neurons[k]], map.synaptic.data);
+        const int32_t *end = p.pre_neurons + p.pre_offsets[row + 1];
+        for (const int32_t *spike = p.pre_neurons + p.pre_offsets[row]; spike != end; spike++)
+            if (p.kernel)
+                deliver<SPAN>(p.kernel, strides, p.targets[*spike], map.synaptic.data);
+            else
+                deliver_ones(strides, p.targets[*spike], map.synaptic.data);
         const int64_t before = spikes.size();
         for (int64_t k = 0; k < n_tiles; k++)
             for (uint64_t rest = map.fired[k]; rest; rest &= rest - 1) {
