@@ -1,6 +1,7 @@
 """Train deep spiking neural networks, written as Brian2 equations, with HM2-BP."""
 
 from hm2bp_brian import datasets, encoding, errors, plotting
+from hm2bp_brian.learning.attribution import spike_attribution
 from hm2bp_brian.learning.gradients import Gradients, gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.optimizers import SGD, Adam
@@ -11,6 +12,7 @@ from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
 from hm2bp_brian.simulation.brian import BrianNetwork, build_brian_network
+from hm2bp_brian.simulation.export import export_brian
 from hm2bp_brian.simulation.export import export_brian
 from hm2bp_brian.simulation.simulator import simulate
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
@@ -40,8 +42,10 @@ __all__ = [
     "encoding",
     "errors",
     "export_brian",
+    "export_brian",
     "gradients",
     "plotting",
     "simulate",
+    "spike_attribution",
     "spsp",
 ]
