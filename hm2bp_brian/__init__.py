@@ -13,7 +13,6 @@ from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
 from hm2bp_brian.simulation.brian import BrianNetwork, build_brian_network
 from hm2bp_brian.simulation.export import export_brian
-from hm2bp_brian.simulation.export import export_brian
 from hm2bp_brian.simulation.simulator import simulate
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 from hm2bp_brian.training.trainer import Trainer
