@@ -65,7 +65,7 @@ class DatasetNotFoundError(Hm2bpError, FileNotFoundError):
 
 
 class MissingPackageError(Hm2bpError, ImportError):
-    """An optional package that this data set or file needs, and that is not installed."""
+    """An optional package that a data set, file or exchange needs, and that is not installed."""
 
 
 class CheckpointError(Hm2bpError, ValueError):
