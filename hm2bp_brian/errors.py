@@ -68,6 +68,10 @@ class MissingPackageError(Hm2bpError, ImportError):
     """An optional package that a data set, file or exchange needs, and that is not installed."""
 
 
+class ExchangeError(Hm2bpError, ValueError):
+    """A network that another format can't hold, or a foreign one that is no network of this package."""
+
+
 class CheckpointError(Hm2bpError, ValueError):
     """A checkpoint that is corrupt or belongs to another network."""
 
