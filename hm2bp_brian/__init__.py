@@ -49,3 +49,12 @@ __all__ = [
     "spike_attribution",
     "spsp",
 ]
+
+
+def __getattr__(name: str):
+    # imported when asked for: it needs scikit-learn, an optional package
+    if name == "SpikingClassifier":
+        from hm2bp_brian.classifier import SpikingClassifier
+
+        return SpikingClassifier
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

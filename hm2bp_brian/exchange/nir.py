@@ -66,7 +66,7 @@ def from_nir(graph, *, dt, duration) -> SpikingNetwork:
     for number, layer in enumerate(layers):
         before = network.shape_before(number)
         if isinstance(layer, SumPool2D):
-            _check_pooling(inner[2 * number][0], layer, before)
+            _check_pooling(f"node '{inner[2 * number][0]}'", layer, before)
         elif isinstance(layer, Dense):
             arrays[number] = _rows_channels_last(arrays[number], before)
     network.weights = arrays

@@ -168,7 +168,7 @@ def test_windows_over_the_border_are_refused():
         network.to_nir()
     graph = SpikingNetwork((4, 4, 1), network.layers, LIF(6 * ms, 2 * ms), **AXIS).to_nir()
     graph.nodes["input"].input_type["input"] = np.array([1, 5, 4])
-    with pytest.raises(ExchangeError, match=f"'0_sumpool2d': {message}"):
+    with pytest.raises(ExchangeError, match=f"node '0_sumpool2d': {message}"):
         SpikingNetwork.from_nir(graph, **AXIS)
 
 
