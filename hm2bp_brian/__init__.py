@@ -1,6 +1,7 @@
 """Train deep spiking neural networks, written as Brian2 equations, with HM2-BP."""
 
 from hm2bp_brian import datasets, encoding, errors, plotting
+from hm2bp_brian.citation import citation
 from hm2bp_brian.learning.attribution import spike_attribution
 from hm2bp_brian.learning.gradients import Gradients, gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
@@ -37,10 +38,10 @@ __all__ = [
     "Uniform",
     "WeightLimit",
     "build_brian_network",
+    "citation",
     "datasets",
     "encoding",
     "errors",
-    "export_brian",
     "export_brian",
     "gradients",
     "plotting",
@@ -48,3 +49,12 @@ __all__ = [
     "spike_attribution",
     "spsp",
 ]
+
+
+def __getattr__(name: str):
+    # imported when asked for: it needs scikit-learn, an optional package
+    if name == "SpikingClassifier":
+        from hm2bp_brian.classifier import SpikingClassifier
+
+        return SpikingClassifier
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

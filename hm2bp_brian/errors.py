@@ -65,7 +65,11 @@ class DatasetNotFoundError(Hm2bpError, FileNotFoundError):
 
 
 class MissingPackageError(Hm2bpError, ImportError):
-    """An optional package that this data set or file needs, and that is not installed."""
+    """An optional package that a data set, file or exchange needs, and that is not installed."""
+
+
+class ExchangeError(Hm2bpError, ValueError):
+    """A network that another format can't hold, or a foreign one that is no network of this package."""
 
 
 class CheckpointError(Hm2bpError, ValueError):

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from hm2bp_brian.errors import ConfigurationError, ShapeError, SpikeError
+from hm2bp_brian.errors import ShapeError, SpikeError
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,11 +241,9 @@ class SpikeBatch:
         # imported here because spikes must work without Brian2
         from brian2 import second
 
-        from hm2bp_brian.model.units import to_float
+        from hm2bp_brian.model.units import positive_time
 
-        seconds = to_float("dt", dt, second.dim)
-        if seconds <= 0:
-            raise ConfigurationError(f"dt must be positive, found {seconds} s")
+        seconds = positive_time("dt", dt)
         one = self.sample(sample)
         return one.neurons, one.steps * (seconds * second)
 
@@ -315,3 +313,71 @@ class SpikeRecord:
     def dense(self, layer: int) -> np.ndarray:
         """Spikes of a layer as a boolean array (n_samples, n_steps, *shape)."""
         return self.layers[layer].dense()
+
+    def to_dataframe(self, dt=None):
+        """One row a spike, as a pandas DataFrame (extra ``dataframe``).
+
+        Parameters
+        ----------
+        dt : Quantity, optional
+            Length of a time step, for the column ``time``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``layer`` (categorical: "input", 0, 1, ...), ``sample``, ``step``, ``neuron`` (flat index), and with
+            ``dt`` also ``time`` = step * dt in seconds from the sample's begin; sorted in this order.
+
+        Raises
+        ------
+        MissingPackageError
+            If pandas is not installed.
+        UnitError, ConfigurationError
+            If ``dt`` is no positive time.
+        """
+        from hm2bp_brian.exchange.spike_table import to_dataframe
+
+        return to_dataframe(self, dt)
+
+    def to_csv(self, path, dt=None) -> None:
+        """Write one row a spike as a CSV file with a header; columns as in `to_dataframe`, pandas is not needed.
+
+        Parameters
+        ----------
+        path : str or path
+        dt : Quantity, optional
+            Length of a time step, for the column ``time``.
+
+        Raises
+        ------
+        UnitError, ConfigurationError
+            If ``dt`` is no positive time.
+        """
+        from hm2bp_brian.exchange.spike_table import to_csv
+
+        to_csv(self, path, dt)
+
+    def to_neo(self, *, dt):
+        """The spikes as a Neo block, for instance for Elephant (extra ``neo``).
+
+        Parameters
+        ----------
+        dt : Quantity
+            Length of a time step.
+
+        Returns
+        -------
+        neo.Block
+            One Segment a sample, in it one SpikeTrain a neuron, silent ones too, from 0 to the end of the presentation,
+            annotated with ``layer`` ("input", 0, 1, ...) and ``neuron`` (flat index).
+
+        Raises
+        ------
+        MissingPackageError
+            If neo is not installed.
+        UnitError, ConfigurationError
+            If ``dt`` is no positive time.
+        """
+        from hm2bp_brian.exchange.neo import to_neo
+
+        return to_neo(self, dt=dt)

@@ -149,6 +149,68 @@ class SpikingNetwork:
             self._linear_maps[layer] = linear_map(self.neurons[layer], self.size(layer), self.dt)
         return self._linear_maps[layer]
 
+    def to_nir(self, *, drop_refractory: bool = False):
+        """The network as a graph of NIR, the Neuromorphic Intermediate Representation (extra ``nir``).
+
+        Dense layers become Linear, behind a Flatten where maps or images come in; Conv2D becomes Conv2d, SumPool2D
+        SumPool2d, and LIF CubaLIF with tau_syn = tau_s, tau_mem = tau_m, w_in = tau_s/dt, r = tau_m/tau_s and v_leak =
+        v_reset = 0, where a spike is taken as 1 for one time step. NIR has channels first. It does not know the length
+        of a presentation, the method of integration and, but for ``w_in``, ``dt``.
+
+        Parameters
+        ----------
+        drop_refractory : bool
+            Leave out the refractory time, which NIR can't hold: spikes will differ.
+
+        Returns
+        -------
+        nir.NIRGraph
+            ``nir.write(path, graph)`` makes a file of it.
+
+        Raises
+        ------
+        ExchangeError
+            If NIR can't hold the network: refractory time, lateral inhibition, own equations, pooling windows that
+            reach over the border.
+        MissingPackageError
+            If nir is not installed.
+        """
+        from hm2bp_brian.exchange.nir import to_nir
+
+        return to_nir(self, drop_refractory=drop_refractory)
+
+    @classmethod
+    def from_nir(cls, graph, *, dt, duration) -> SpikingNetwork:
+        """A network from a graph of NIR (extra ``nir``), the inverse of `to_nir`.
+
+        Parameters
+        ----------
+        graph : nir.NIRGraph
+            A chain of Input, then Linear, Affine, Conv2d or SumPool2d each with a CubaLIF behind it, and Output;
+            Flatten may stand between. Weights are taken as they are; thresholds are divided by r w_in dt / tau_mem,
+            which gives the same spikes.
+        dt, duration : Quantity
+            Time step, and length of one presentation. NIR does not keep them; a graph whose ``w_in`` was made for one
+            ``dt``, as those of `to_nir` and most tools, needs the same here.
+
+        Raises
+        ------
+        ExchangeError
+            If the graph holds anything else: another order or node, biases, v_leak or v_reset other than 0, neurons of
+            one layer that differ.
+        ShapeError
+            If weights don't fit the population before them.
+        MissingPackageError
+            If nir is not installed.
+
+        Examples
+        --------
+        >>> network = SpikingNetwork.from_nir(nir.read("net.nir"), dt=1*ms, duration=400*ms)    # doctest: +SKIP
+        """
+        from hm2bp_brian.exchange.nir import from_nir
+
+        return from_nir(graph, dt=dt, duration=duration)
+
     def __str__(self) -> str:
         rows = [("layer", "shape", "parameters", "threshold"), ("input", str(self.input_shape), "0", "")]
         for number, layer in enumerate(self.layers):

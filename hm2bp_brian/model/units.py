@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from brian2 import second
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_dimensions, get_unit
 
 from hm2bp_brian.errors import ConfigurationError, UnitError
@@ -45,3 +46,11 @@ def to_float(name: str, value, dimension: Dimension = DIMENSIONLESS) -> float:
     if not np.isfinite(number):
         raise ConfigurationError(f"{name} must be one finite number, found {value!r}")
     return number
+
+
+def positive_time(name: str, value) -> float:
+    """Convert a positive time to seconds; UnitError, ConfigurationError as `to_float`, and if it is not positive."""
+    seconds = to_float(name, value, second.dim)
+    if seconds <= 0:
+        raise ConfigurationError(f"{name} must be positive, found {seconds} s")
+    return seconds

@@ -1,0 +1,125 @@
+"""The classifier passes scikit-learn's own checks of an estimator, all of them, and learns."""
+
+import gc
+import sys
+
+import numpy as np
+import pytest
+from brian2 import ms, mV
+
+import hm2bp_brian as hb
+from hm2bp_brian.errors import ConfigurationError, MissingPackageError, UnitError
+
+pytest.importorskip("sklearn", reason="scikit-learn, extra sklearn, is not installed")
+
+from sklearn.datasets import load_iris  # noqa: E402
+from sklearn.model_selection import GridSearchCV, train_test_split  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
+from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
+
+from hm2bp_brian.classifier import _regular_spikes  # noqa: E402
+
+TINY = {"hidden_layers": (10,), "duration": 40 * ms, "epochs": 6}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_heap():
+    """Brian2 collects garbage in each run, which takes long among scikit-learn's many objects."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+# no exceptions
+@parametrize_with_checks([hb.SpikingClassifier(**TINY)])
+def test_estimator(estimator, check):
+    check(estimator)
+
+
+def iris():
+    X, y = load_iris(return_X_y=True)
+    names = np.array(["setosa", "versicolor", "virginica"])
+    return train_test_split(X, names[y], random_state=0, stratify=y)
+
+
+def test_iris_in_a_pipeline_and_a_search():
+    X_train, X_test, y_train, y_test = iris()
+    pipeline = make_pipeline(StandardScaler(), hb.SpikingClassifier(duration=60 * ms))
+    search = GridSearchCV(pipeline, {"spikingclassifier__hidden_layers": [(), (30,)]}, cv=2)
+    search.fit(X_train, y_train)
+    assert search.score(X_test, y_test) > 0.85
+    assert search.best_estimator_[-1].network_.n_steps == 60
+    assert set(search.predict(X_test)) == {"setosa", "versicolor", "virginica"}
+
+
+def test_values_beyond_those_seen_are_cut_off_and_constant_features_do_no_harm():
+    generator = np.random.default_rng(0)
+    X = np.column_stack([generator.random((40, 2)), np.full(40, 7.0)])
+    classifier = hb.SpikingClassifier(**TINY).fit(X, X[:, 0] > 0.5)
+    far = (X - 0.5) * 1e3
+    least, largest = X.min(axis=0), X.max(axis=0)
+    np.testing.assert_array_equal(classifier.predict_proba(far)[:, 0], _clipped(classifier, far, least, largest))
+
+
+def _clipped(classifier, X, least, largest):
+    # the constant feature has the range 1
+    return classifier.predict_proba(np.clip(X, least, np.where(largest > least, largest, least + 1)))[:, 0]
+
+
+def test_probabilities_are_shares_of_the_output_spikes_of_the_network():
+    X_train, X_test, y_train, _ = iris()
+    classifier = hb.SpikingClassifier(**TINY).fit(X_train, y_train)
+    least, largest = X_train.min(axis=0), X_train.max(axis=0)
+    x = np.rint(255 * np.clip((X_test - least) / (largest - least), 0, 1)) / 255
+    spikes = _regular_spikes(np.stack([x, 1 - x], axis=-1)[..., np.newaxis] / 2, 40)
+    record = hb.simulate(classifier.network_, hb.SpikeBatch.from_dense(spikes))
+    counts = record.output.counts + 1
+    assert record.output.n_spikes > 0
+    np.testing.assert_allclose(classifier.predict_proba(X_test), counts / counts.sum(axis=1, keepdims=True))
+
+
+def test_regular_spikes_are_even_and_not_in_step():
+    probabilities = np.array([[0.0, 0.1, 0.1, 0.25, 0.5]])
+    spikes = _regular_spikes(probabilities, 400)[0]
+    assert spikes.shape == (400, 5)
+    np.testing.assert_allclose(spikes.sum(axis=0), 400 * probabilities[0], atol=1)
+    intervals = [np.diff(np.flatnonzero(train)) for train in spikes.T]
+    assert [set(i) for i in intervals[1:]] == [{10}, {10}, {4}, {2}]
+    assert not (spikes[:, 1] & spikes[:, 2]).any()
+
+
+def test_the_seed_decides_the_weights():
+    X_train, _, y_train, _ = iris()
+    first, again, other = (
+        hb.SpikingClassifier(**TINY | {"seed": seed, "epochs": 1}).fit(X_train, y_train).network_.weights[0]
+        for seed in (3, 3, 4)
+    )
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "message"),
+    [
+        ({"duration": 40}, UnitError, "duration needs a value in second"),
+        ({"duration": 40 * mV}, UnitError, "duration needs a value in second"),
+        ({"duration": 40.5 * ms}, ConfigurationError, "multiple of dt"),
+        ({"hidden_layers": (0,)}, ConfigurationError, "units must be a positive integer"),
+        ({"epochs": 0}, ConfigurationError, "epochs"),
+    ],
+    ids=["no unit", "wrong unit", "half a step", "no neurons", "no epoch"],
+)
+def test_settings_that_can_not_work_are_named(setting, error, message):
+    X_train, _, y_train, _ = iris()
+    with pytest.raises(error, match=message):
+        hb.SpikingClassifier(**setting).fit(X_train, y_train)
+
+
+def test_without_scikit_learn(monkeypatch):
+    monkeypatch.delitem(sys.modules, "hm2bp_brian.classifier")
+    monkeypatch.setitem(sys.modules, "sklearn.base", None)
+    with pytest.raises(MissingPackageError, match=r"needs scikit-learn.*pip install hm2bp_brian\[sklearn\]"):
+        _ = hb.SpikingClassifier
+    with pytest.raises(AttributeError, match="no attribute 'SpikingClasifier'"):
+        _ = hb.SpikingClasifier
