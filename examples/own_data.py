@@ -1,0 +1,79 @@
+"""Data of your own: images as an ImageDataset, events of a camera as a SpikeDataset.
+
+The data here are simulated, to have some without a file: a bar of one of four directions, once as an image of 16 x 16
+pixels, once before an event camera while it trembles. Replace ``simulated_image`` and ``simulated_events`` by what
+reads your files. It takes about half a minute and saves ``own_data.png`` in the current folder; ``--quick`` makes
+fewer samples. No figure of the paper.
+"""
+
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+from brian2 import ms
+
+import hm2bp_brian as hb
+
+SIDE = 16
+DIRECTIONS = ("0°", "45°", "90°", "135°")
+
+
+def distances(generator, label):
+    """Distance of each pixel to a bar of the class's direction, (16, 16), in pixels; its place is drawn at random."""
+    angle, offset = np.pi / 4 * label + generator.normal(0, 0.1), generator.uniform(-3, 3)
+    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    return x * np.sin(angle) + y * np.cos(angle) - offset
+
+
+def simulated_image(generator, label):
+    """A bright bar on a noisy ground, uint8 (16, 16, 1)."""
+    bright = np.where(np.abs(distances(generator, label)) < 1.5, 200, 40)
+    return np.clip(bright + generator.normal(0, 30, bright.shape), 0, 255).astype(np.uint8)[..., None]
+
+
+def simulated_events(generator, label):
+    """Some 500 events in 200 ms, t in microseconds: the bar's two edges light up and darken in turn."""
+    distance = distances(generator, label)
+    y, x = np.nonzero(np.abs(np.abs(distance) - 1.5) < 1)
+    pixel, t = generator.integers(0, len(x), 500), generator.integers(0, 200_000, 500)
+    rising_edge = (t // 25_000 % 2 == 0) ^ (distance[y, x][pixel] > 0)
+    events = np.zeros(500, dtype=[("x", int), ("y", int), ("t", int), ("p", bool)])
+    events["x"], events["y"], events["t"], events["p"] = x[pixel], y[pixel], t, rising_edge
+    return events
+
+
+def train(dataset, n_train):
+    """Train on the first samples and return the accuracy on the others."""
+    layers = [hb.Dense(50, threshold=5), hb.Dense(len(DIRECTIONS), threshold=5)]
+    neuron = hb.LIF(tau_m=64 * ms, tau_s=8 * ms, refractory=3 * ms)
+    network = hb.SpikingNetwork(dataset.shape, layers, neuron, dt=1 * ms, duration=200 * ms, seed=1)
+    trainer = hb.Trainer(network, hb.SpikeCountLoss(20, 3, 3), hb.Adam(0.01))
+    trainer.fit(dataset.subset(n_train), epochs=3, batch_size=10)
+    return trainer.evaluate(dataset.subset(np.arange(n_train, len(dataset))))
+
+
+if __name__ == "__main__":
+    generator = np.random.default_rng(0)
+    n_train, n_test = (200, 100) if "--quick" in sys.argv else (1000, 500)
+    labels = np.arange(n_train + n_test) % len(DIRECTIONS)
+
+    pictures = np.stack([simulated_image(generator, label) for label in labels])
+    images = hb.datasets.ImageDataset(pictures, labels, n_classes=4, name="simulated bars")
+    samples = [(simulated_events(generator, label), label) for label in labels]
+    events = hb.datasets.SpikeDataset.from_events(
+        samples, shape=(SIDE, SIDE, 2), dt=1 * ms, n_classes=4, name="simulated trembling bars"
+    )
+    for dataset in (images, events):
+        print(f"{dataset}: {100 * train(dataset, n_train):.1f} % of {n_test} test samples are right")
+
+    figure, axes = plt.subplots(2, 4, figsize=(10, 5.4), layout="constrained")
+    for label, (top, bottom) in enumerate(axes.T):
+        top.imshow(images.images[label, :, :, 0], cmap="gray")
+        counts = events.batch([label], 200).counts.reshape(SIDE, SIDE, 2)
+        bottom.imshow(counts.sum(axis=-1), cmap="viridis")
+        top.set(title=f"class {label}: {DIRECTIONS[label]}", xticks=[], yticks=[])
+        bottom.set(xticks=[], yticks=[])
+    axes[0, 0].set_ylabel("image (simulated)")
+    axes[1, 0].set_ylabel("events a pixel (simulated)")
+    figure.savefig("own_data.png", dpi=150)
+    print("saved own_data.png")
