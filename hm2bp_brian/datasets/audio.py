@@ -8,7 +8,6 @@ import warnings
 
 import numpy as np
 from scipy.io import wavfile
-from scipy.signal import resample_poly
 
 from hm2bp_brian.errors import ConfigurationError, DatasetError
 
@@ -59,8 +58,12 @@ def read_sound(content: bytes, name: object = "<bytes>") -> tuple[np.ndarray, in
 
 def resample(samples: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:
     """Bring a sound to another sample rate, by `scipy.signal.resample_poly` with its standard filter."""
+    if sample_rate == wanted:
+        return samples
+    from scipy.signal import resample_poly  # here, as it takes longer to load than all else of this package
+
     common = math.gcd(sample_rate, wanted)
-    return samples if sample_rate == wanted else resample_poly(samples, wanted // common, sample_rate // common)
+    return resample_poly(samples, wanted // common, sample_rate // common)
 
 
 def _read_wav(content: bytes, name: object) -> tuple[np.ndarray, int]:

@@ -14,7 +14,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import sosfilt
 
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError
 
@@ -191,6 +190,8 @@ class _FilterCascade:
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
         """From samples (n_sounds, n_samples) to half-wave rectified outputs (n_samples, n_sections, n_sounds)."""
+        from scipy.signal import sosfilt  # here, as it takes longer to load than all else of this package
+
         outputs = np.empty((block.shape[1], len(self.sections), len(block)))
         for number, section in enumerate(self.sections):
             block, self.states[number] = sosfilt(section[np.newaxis], block, zi=self.states[number])
