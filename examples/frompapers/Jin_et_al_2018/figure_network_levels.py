@@ -29,7 +29,7 @@ def main(quick: bool = False, out="network_levels.png") -> Path:
     """Draw the figure and return its path."""
     n_steps = 100 if quick else 200
     generator = np.random.default_rng(1)
-    layers = [hb.Dense(4, threshold=10), hb.Dense(2, threshold=10)]
+    layers = [hb.Dense(4, threshold=6), hb.Dense(2, threshold=5)]
     neuron = hb.LIF(tau_m=64 * ms, tau_s=8 * ms, refractory=3 * ms)
     network = hb.SpikingNetwork((6,), layers, neuron, dt=1 * ms, duration=n_steps * ms)
     network.weights = [generator.uniform(-2, 4, weights.shape) for weights in network.weights]
@@ -55,7 +55,7 @@ def main(quick: bool = False, out="network_levels.png") -> Path:
         axes[1, right].set_title(r"bars: counts $o$, rings: $a/\nu$", fontsize=10)
     wanted = np.where(np.arange(2) == LABEL, LOSS.desired, LOSS.undesired)
     axes[1, 4].plot(wanted, range(2), "k|", markersize=40)
-    axes[1, 4].set_xlabel("spikes (black line: wanted, $y$)")
+    axes[1, 4].set_xlabel("spikes (black: wanted $y$)")
     for row, name in enumerate(("micro level", "macro level")):
         axes[row, 0].set_ylabel(f"{name}\nneuron", fontsize=12)
     figure.savefig(out, dpi=150)
