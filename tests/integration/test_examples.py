@@ -144,6 +144,7 @@ def test_quickstart(tmp_path):
         ("frompapers/Jin_et_al_2018/figure_psp_and_spsp.py", "saved psp_and_spsp.png"),
         ("frompapers/Jin_et_al_2018/figure_network_levels.py", "saved network_levels.png"),
     ],
+    ids=lambda value: Path(value).stem if value.endswith(".py") else "",
 )
 def test_quick_example_draws_a_picture_without_warnings(script, printed, tmp_path):
     done = run_script("-c", RUN_WITHOUT_WARNINGS, ROOT / "examples" / script, "--quick", folder=tmp_path)
