@@ -4,6 +4,7 @@ import csv
 import importlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,21 @@ def table(monkeypatch):
 
 
 @pytest.fixture
+def own_neuron(monkeypatch):
+    yield from import_from(ROOT / "examples", "own_neuron", monkeypatch)
+
+
+@pytest.fixture
+def psp_figure(monkeypatch):
+    yield from import_from(PAPER, "figure_psp_and_spsp", monkeypatch)
+
+
+@pytest.fixture
+def levels_figure(monkeypatch):
+    yield from import_from(PAPER, "figure_network_levels", monkeypatch)
+
+
+@pytest.fixture
 def speed(monkeypatch):
     yield from import_from(ROOT / "analysis", "benchmark", monkeypatch)
 
@@ -113,6 +129,86 @@ def test_quickstart(tmp_path):
     assert 30 < accuracy <= 100  # one in ten by chance
     assert [path.name for path in tmp_path.iterdir()] == ["quickstart.png"]
     assert plt.imread(tmp_path / "quickstart.png").min() < 0.5
+
+
+@pytest.mark.parametrize(
+    "script, printed",
+    [
+        ("look_at_dynamics.py", r"digit 7: class 7, .*\ndigit 2: class 2, "),
+        ("own_data.py", r"simulated bars.*: (?P<a>[\d.]+) % of 100 .*\n.*trembling bars.*: (?P<b>[\d.]+) % of 100 "),
+        ("own_neuron.py", r"LIF, exp.* (?P<a>[\d.]+) %\nadaptive LIF.* (?P<b>[\d.]+) %\n.*alpha .* (?P<c>[\d.]+) %\n"),
+        (
+            "resume.py",
+            r"interrupted in epoch 3\ngoing on after epoch 2\nweights after epoch 4: the same, bit for bit\n",
+        ),
+        ("frompapers/Jin_et_al_2018/figure_psp_and_spsp.py", "saved psp_and_spsp.png"),
+        ("frompapers/Jin_et_al_2018/figure_network_levels.py", "saved network_levels.png"),
+    ],
+    ids=lambda value: Path(value).stem if value.endswith(".py") else "",
+)
+def test_quick_example_draws_a_picture_without_warnings(script, printed, tmp_path):
+    done = run_script("-c", RUN_WITHOUT_WARNINGS, ROOT / "examples" / script, "--quick", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = re.search(printed, done.stdout)
+    assert found, done.stdout
+    chance = {"own_data.py": 25, "own_neuron.py": 10}
+    for percent in found.groups():
+        assert float(percent) > 2 * chance[script]
+    picture = f"{Path(script).stem.removeprefix('figure_')}.png"
+    optional = {"look_at_dynamics_brian2tools.png"}
+    assert {path.name for path in tmp_path.iterdir()} - optional == {picture}
+    assert plt.imread(tmp_path / picture).min() < 0.5
+
+
+def test_own_neurons_have_the_psp_of_their_equations(own_neuron):
+    found = {name: own_neuron.psp(neuron, n_steps=120) for name, neuron in own_neuron.NEURONS.items()}
+    # Euler steps of 1 ms by hand; the spike comes at the end of step 0
+    u = a = v = alpha = 0.0
+    current = x = 1.0
+    for step in range(119):
+        u, a, current = u + (-u - 3 * a) / 64 + current / 8, a + (u - a) / 100, current - current / 8
+        v, alpha, x = v - v / 64 + alpha / 8, alpha + (x - alpha) / 8, x - x / 8
+        assert found["adaptive LIF"][step] == pytest.approx(u, abs=1e-6)
+        assert found["LIF, alpha synapse"][step] == pytest.approx(v, abs=1e-6)
+    assert found["adaptive LIF"].min() < 0 <= found["LIF, alpha synapse"].min()
+
+
+def test_triangles_of_the_psp_figure_sum_to_the_spsp(psp_figure, figures, tmp_path):
+    psp_figure.main(quick=True, out=tmp_path / "psp.png")
+    _, of_j, of_all = figures[0].axes
+    firing = of_j.get_lines()[1].get_xdata()
+    # by hand: the neuron's two variables, exactly integrated, with j's spikes at the end of their steps
+    train = set(of_j.get_lines()[-1].get_xdata())
+    membrane, synapse, gain = np.exp(-1 / 64), np.exp(-1 / 8), (np.exp(-1 / 64) - np.exp(-1 / 8)) / (1 - 8 / 64)
+    u, current, free_from, potentials = 0.0, 0.0, 0, []
+    for step in range(100):
+        if step >= free_from:
+            u = membrane * u + gain * current
+        current = synapse * current + (step in train)
+        potentials.append(u)
+        if step in firing:
+            u, free_from = 0.0, step + 3
+    np.testing.assert_allclose(of_j.get_lines()[0].get_ydata(), potentials, atol=1e-6)
+    assert f"= {np.take(potentials, firing).sum():.2f}" in of_j.get_title()
+    assert f"= {of_all.get_lines()[1].get_ydata().sum():.1f}," in of_all.get_title()
+    assert (of_all.get_lines()[1].get_ydata() > 10).all()
+
+
+def test_levels_figure_counts_the_spikes_it_draws(levels_figure, figures, tmp_path):
+    levels_figure.main(quick=True, out=tmp_path / "levels.png")
+    axes = figures[0].axes[1:11]
+    for column in (0, 2, 4):
+        marks = axes[column].get_lines()[0].get_ydata()
+        bars = [bar.get_width() for bar in axes[5 + column].patches]
+        assert bars == np.bincount(marks, minlength=len(bars)).tolist()
+        assert sum(bars) > 0
+    # a/nu exceeds o by the overshoot at each spike
+    for column in (7, 9):
+        rings, bars = axes[column].get_lines()[0].get_xdata(), [bar.get_width() for bar in axes[column].patches]
+        assert (rings >= bars).all()
+    texts = [label.get_text() for label in axes[9].get_yticklabels()]
+    errors = [(bar.get_width() - wanted) / 5 for bar, wanted in zip(axes[9].patches, (30, 3), strict=True)]
+    assert texts == [rf"{i}: $\delta$ = {error:.2g}" for i, error in enumerate(errors)]
 
 
 @pytest.mark.standalone
@@ -251,6 +347,12 @@ def test_readme_of_the_paper_lists_every_script():
     readme = (PAPER / "README.md").read_text(encoding="utf-8")
     for script in PAPER.glob("*.py"):
         assert f"| `{script.name}` |" in readme
+
+
+def test_readme_of_the_examples_lists_every_script():
+    readme = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    for script in (ROOT / "examples").rglob("*.py"):
+        assert f"| `{script.relative_to(ROOT / 'examples').as_posix()}` |" in readme
 
 
 def test_benchmark_plan_varies_one_thing_at_a_time(speed):
