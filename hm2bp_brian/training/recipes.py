@@ -273,7 +273,7 @@ RECIPES = [
         ),
         augmentation=Augmentation(shift=1, scale=0.12, rotation=12.0, elastic=3.4),
         averaging=0.9995,
-        epochs=35,
+        epochs=32,
     ),
     Recipe(
         name="fashion-mlp",
