@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
+
+import numpy as np
 
 
 def write_atomically(path, content: bytes) -> None:
@@ -15,3 +18,10 @@ def write_atomically(path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_arrays(path, arrays: dict[str, np.ndarray], compressed: bool = False) -> None:
+    """Write arrays as an .npz file by ``write_atomically``."""
+    content = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(content, **arrays)
+    write_atomically(path, content.getvalue())

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pooch
 
-from hm2bp_brian.files import write_atomically
+from hm2bp_brian.files import write_arrays
 
 Spikes = tuple[np.ndarray, np.ndarray, np.ndarray]  # steps, neurons, offsets, as in SpikeDataset
 
@@ -33,12 +33,10 @@ def cached_spikes(name: str, encode: Callable[[], Spikes]) -> Spikes:
     if (spikes := _read(path)) is not None:
         return spikes
     steps, neurons, offsets = encode()
-    buffer = io.BytesIO()
-    small = {"steps": _smallest(steps), "neurons": _smallest(neurons)}
-    np.savez_compressed(buffer, **small, offsets=offsets)
+    small = {"steps": _smallest(steps), "neurons": _smallest(neurons), "offsets": offsets}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, buffer.getvalue())
+        write_arrays(path, small, compressed=True)
     except OSError as error:
         warnings.warn(f"the spikes can't be kept in {path} ({error}); they are encoded anew next time", stacklevel=2)
     return steps, neurons, offsets

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from hm2bp_brian.encoding.poisson import random_words, sample_keys
+from hm2bp_brian.encoding.poisson import random_integers, random_words, sample_keys
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 
 SMOOTHING = 4.0  # standard deviation in pixels, by Simard, Steinkraus & Platt (2003)
@@ -109,7 +109,7 @@ class Augmentation:
         return changed
 
     def _shifts(self, words: np.ndarray) -> np.ndarray:
-        return _integers(words[:, :2], 2 * self.shift + 1) - self.shift
+        return random_integers(words[:, :2], 2 * self.shift + 1) - self.shift
 
     def _places(self, words: np.ndarray, shape: tuple[int, int], seed: int) -> np.ndarray:
         uniform = words[:, 2:5] * 2.0**-31 - 1
@@ -220,10 +220,5 @@ def _smooth_noise(shape: tuple[int, int], seed: int) -> np.ndarray:
 def _random_fields(words: np.ndarray, shape: tuple[int, int], seed: int) -> np.ndarray:
     """Two fields for each row of ``words`` (batch, 6), each a random one of the pool, rolled along both axes."""
     windows = np.lib.stride_tricks.sliding_window_view(_smooth_noise(shape, seed), shape, axis=(1, 2))
-    field, row, column = (_integers(words[:, 2 * i : 2 * i + 2], n) for i, n in enumerate((N_FIELDS, *shape)))
+    field, row, column = (random_integers(words[:, 2 * i : 2 * i + 2], n) for i, n in enumerate((N_FIELDS, *shape)))
     return windows[field, row, column]
-
-
-def _integers(words: np.ndarray, limit: int) -> np.ndarray:
-    """Uniform integers from 0 to ``limit - 1`` from random 32-bit words."""
-    return ((words.astype(np.uint64) * np.uint64(limit)) >> np.uint64(32)).astype(np.int64)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hm2bp_brian.encoding.poisson import random_words, sample_keys
+from hm2bp_brian.encoding.poisson import random_integers, random_words, sample_keys
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -110,4 +110,4 @@ class SpikeJitter:
 
 def _shifts(words: np.ndarray, largest: int) -> np.ndarray:
     """Uniform integers from ``-largest`` to ``largest`` from random 32-bit words."""
-    return ((words.astype(np.uint64) * np.uint64(2 * largest + 1)) >> np.uint64(32)).astype(np.int64) - largest
+    return random_integers(words, 2 * largest + 1) - largest

@@ -196,6 +196,11 @@ def random_words(key: np.ndarray, counters: np.ndarray) -> np.ndarray:
     return hash32(hash32(counters + key[..., 0]) ^ key[..., 1])
 
 
+def random_integers(words: np.ndarray, limit: int) -> np.ndarray:
+    """Uniform integers from 0 to ``limit - 1``, int64, from random 32-bit words."""
+    return ((words.astype(np.uint64) * np.uint64(limit)) >> np.uint64(32)).astype(np.int64)
+
+
 def hash32(x: np.ndarray) -> np.ndarray:
     """Mix the bits of uint32 words (two multiplications, three xor-shifts), one to one."""
     x = x ^ (x >> np.uint32(16))

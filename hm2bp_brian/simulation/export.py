@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from brian2.core.functions import Function
 from brian2.units.fundamentalunits import DIMENSIONLESS, get_dimensions, get_unit
 
 from hm2bp_brian.errors import ConfigurationError, RunFolderError
-from hm2bp_brian.files import write_atomically
+from hm2bp_brian.files import write_arrays, write_atomically
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.simulation.brian import AHEAD, check_batch
 from hm2bp_brian.spikes import SpikeBatch
@@ -159,10 +158,8 @@ def export_brian(network: SpikingNetwork, folder, batch: SpikeBatch, dtype="floa
         parts.append(_layer(network, number, arrays, dtype))
     monitors = ", ".join(f"spikes_{number}" for number in layers)
     parts.append(FOOT.format(monitors=monitors, last=layers[-1], n_outputs=network.n_outputs))
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "network.npz", content.getvalue())
+    write_arrays(folder / "network.npz", arrays, compressed=True)
     write_atomically(script, "".join(parts).encode())
     return script
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hm2bp_brian.errors import CheckpointError
-from hm2bp_brian.files import write_atomically
+from hm2bp_brian.files import write_arrays
 from hm2bp_brian.training.history import COLUMNS, History
 
 VERSION = 1
@@ -20,9 +20,7 @@ ANY_LENGTH = ("sample_weights", "history/columns", "history/table")
 
 def save_checkpoint(path, trainer) -> None:
     """Write the trainer's state: weights, optimizer, average, sample weights, epoch, seed and history."""
-    content = io.BytesIO()
-    np.savez(content, **trainer_state(trainer))
-    write_atomically(path, content.getvalue())
+    write_arrays(path, trainer_state(trainer))
 
 
 def load_checkpoint(path, trainer) -> None:

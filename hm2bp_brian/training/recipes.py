@@ -227,10 +227,12 @@ def _first(count: int | None, available: int, what: str) -> int:
     return count
 
 
-def _speech_layers(*hidden: int, n_classes: int, hidden_threshold: float) -> tuple[Dense, ...]:
+def _dense_layers(*hidden: int, n_classes: int, thresholds: tuple[float, float], limit: float) -> tuple[Dense, ...]:
+    """Hidden layers and an output layer with lateral inhibition; thresholds of hidden and output neurons."""
+    initializer = Uniform(limit)
     return (
-        *(Dense(size, threshold=hidden_threshold, initializer=Uniform(1.0)) for size in hidden),
-        Dense(n_classes, threshold=5.0, lateral_inhibition=1.0, initializer=Uniform(1.0)),
+        *(Dense(size, threshold=thresholds[0], initializer=initializer) for size in hidden),
+        Dense(n_classes, threshold=thresholds[1], lateral_inhibition=1.0, initializer=initializer),
     )
 
 
@@ -240,10 +242,7 @@ SPEECH_LOSS = SpikeCountLoss(desired=20, undesired=3, margin=3)
 RECIPES = [
     Recipe(
         name="mnist-mlp",
-        layers=(
-            Dense(800, threshold=10.0, initializer=Uniform(0.5)),
-            Dense(10, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(0.5)),
-        ),
+        layers=_dense_layers(800, n_classes=10, thresholds=(10.0, 8.0), limit=0.5),
         optimizer=Adam(0.006, schedule=Cosine(40, final=0.01)),
         augmentation=Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0),
         averaging=0.9995,
@@ -251,10 +250,7 @@ RECIPES = [
     ),
     Recipe(
         name="mnist-mlp-paper",
-        layers=(
-            Dense(800, threshold=20.0, initializer=Uniform(0.5)),
-            Dense(10, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(0.5)),
-        ),
+        layers=_dense_layers(800, n_classes=10, thresholds=(20.0, 8.0), limit=0.5),
         optimizer=Adam(0.005, schedule=ExponentialDecay(0.85)),
         regularizer=WeightLimit(strength=0.02, beta=0.04),
     ),
@@ -278,11 +274,7 @@ RECIPES = [
     Recipe(
         name="fashion-mlp",
         dataset="fashion_mnist",
-        layers=(
-            Dense(400, threshold=10.0, initializer=Uniform(0.5)),
-            Dense(400, threshold=10.0, initializer=Uniform(0.5)),
-            Dense(10, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(0.5)),
-        ),
+        layers=_dense_layers(400, 400, n_classes=10, thresholds=(10.0, 8.0), limit=0.5),
         optimizer=Adam(0.005, schedule=Cosine(40, final=0.01)),
         averaging=0.9995,
         epochs=40,
@@ -290,10 +282,7 @@ RECIPES = [
     Recipe(
         name="emnist-mlp",
         dataset="emnist",
-        layers=(
-            Dense(800, threshold=10.0, initializer=Uniform(0.5)),
-            Dense(47, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(0.5)),
-        ),
+        layers=_dense_layers(800, n_classes=47, thresholds=(10.0, 8.0), limit=0.5),
         optimizer=Adam(0.005, schedule=Cosine(20, final=0.01)),
         averaging=0.9995,
         epochs=20,
@@ -301,11 +290,7 @@ RECIPES = [
     Recipe(
         name="emnist-mlp-deep",
         dataset="emnist",
-        layers=(
-            Dense(400, threshold=10.0, initializer=Uniform(0.5)),
-            Dense(400, threshold=10.0, initializer=Uniform(0.5)),
-            Dense(47, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(0.5)),
-        ),
+        layers=_dense_layers(400, 400, n_classes=47, thresholds=(10.0, 8.0), limit=0.5),
         optimizer=Adam(0.005, schedule=Cosine(20, final=0.01)),
         averaging=0.9995,
         epochs=20,
@@ -315,10 +300,7 @@ RECIPES = [
         Recipe(
             name=name,
             dataset=dataset,
-            layers=(
-                Dense(800, threshold=15.0, initializer=Uniform(0.5)),
-                Dense(10, threshold=15.0, lateral_inhibition=1.0, initializer=Uniform(0.5)),
-            ),
+            layers=_dense_layers(800, n_classes=10, thresholds=(15.0, 15.0), limit=0.5),
             duration_ms=324.0,
             dt_ms=0.6,
             tau_m_ms=38.4,
@@ -334,7 +316,7 @@ RECIPES = [
     Recipe(
         name="fsdd-mlp",
         dataset="fsdd",
-        layers=_speech_layers(400, n_classes=10, hidden_threshold=8.0),
+        layers=_dense_layers(400, n_classes=10, thresholds=(8.0, 5.0), limit=1.0),
         duration_ms=500.0,
         loss=SPEECH_LOSS,
         optimizer=Adam(0.02, schedule=Cosine(40, final=0.01)),
@@ -344,7 +326,7 @@ RECIPES = [
     Recipe(
         name="letters-synthetic",
         dataset="letters_synthetic",
-        layers=_speech_layers(800, n_classes=26, hidden_threshold=8.0),
+        layers=_dense_layers(800, n_classes=26, thresholds=(8.0, 5.0), limit=1.0),
         duration_ms=500.0,
         loss=SPEECH_LOSS,
         optimizer=Adam(0.02, schedule=Cosine(40, final=0.01)),
@@ -355,7 +337,7 @@ RECIPES = [
         Recipe(
             name=f"ti46-{'-'.join(map(str, hidden))}",
             dataset="ti46",
-            layers=_speech_layers(*hidden, n_classes=26, hidden_threshold=20.0),
+            layers=_dense_layers(*hidden, n_classes=26, thresholds=(20.0, 5.0), limit=1.0),
             duration_ms=1000.0,
             optimizer=Adam(0.005, schedule=Cosine(40, final=0.01)),
             averaging=0.998,

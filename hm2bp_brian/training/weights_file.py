@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 
 import numpy as np
 
 from hm2bp_brian.errors import CheckpointError, ShapeError
-from hm2bp_brian.files import write_atomically
+from hm2bp_brian.files import write_arrays
 from hm2bp_brian.training.checkpoint import read_arrays
 from hm2bp_brian.training.recipes import Recipe
 
@@ -16,9 +15,7 @@ from hm2bp_brian.training.recipes import Recipe
 def save_weights(path, recipe: Recipe, trainer) -> None:
     """Write the trainer's evaluation weights in its dtype, its epoch, and the recipe as TOML."""
     arrays = {f"weights/{layer}": w for layer, w in enumerate(trainer.evaluation_weights)}
-    content = io.BytesIO()
-    np.savez(content, recipe=np.array(recipe.to_toml()), epoch=np.array(trainer.epoch), **arrays)
-    write_atomically(path, content.getvalue())
+    write_arrays(path, {"recipe": np.array(recipe.to_toml()), "epoch": np.array(trainer.epoch)} | arrays)
 
 
 def read_recipe(path) -> Recipe:
