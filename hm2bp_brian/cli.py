@@ -66,6 +66,9 @@ def add_train(subcommands) -> None:
     parser.add_argument(
         "--hold-out", type=int, metavar="N", help="don't train on the last N samples, add their accuracy to the history"
     )
+    parser.add_argument(
+        "--leave-out", nargs="+", metavar="SPEAKER", help="test on these speakers and train on all others (speech)"
+    )
     parser.add_argument("--out", default=None, metavar="DIR", help="folder to make, default runs/RECIPE-seedS")
     parser.add_argument("--resume", action="store_true", default=False, help="go on with the run in the folder")
     parser.set_defaults(run=run_train)
@@ -209,6 +212,8 @@ def _with_overrides(recipe: recipes.Recipe, arguments: dict) -> recipes.Recipe:
     """The recipe with those of its fields replaced that were given on the command line."""
     names = ("epochs", "train_samples", "test_samples", "batch_size", "seed", "hold_out")
     overrides = {name: arguments[name] for name in names if name in arguments}
+    if "leave_out" in arguments:
+        overrides["leave_out"] = tuple(arguments["leave_out"])
     if "learning_rate" in arguments:
         overrides["optimizer"] = dataclasses.replace(recipe.optimizer, learning_rate=arguments["learning_rate"])
     return dataclasses.replace(recipe, **overrides)

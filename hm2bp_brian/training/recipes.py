@@ -25,6 +25,7 @@ from hm2bp_brian.training.trainer import Trainer, check_count, check_seed
 
 DATASETS = {name: entry.load for name, entry in CATALOGUE.items()}
 DATASETS |= {"simulated_nmnist": simulated_nmnist}  # made from two others, so not in the catalogue
+SPEECH = ("fsdd", "ti46", "letters_synthetic")
 
 # Classes whose objects may be part of a recipe; the file names them by "kind".
 KINDS = {
@@ -79,6 +80,8 @@ class Recipe:
         Only the first so many samples.
     hold_out : int
         The last so many training samples are not trained on, but evaluated after each epoch.
+    leave_out : tuple of str
+        Of a data set of speech: the speakers who are tested on, while all others are trained on.
 
     Raises
     ------
@@ -109,6 +112,7 @@ class Recipe:
     train_samples: int | None = None
     test_samples: int | None = None
     hold_out: int = 0
+    leave_out: tuple[str, ...] = ()
 
     def __post_init__(self):
         check_count("epochs", self.epochs)
@@ -132,7 +136,11 @@ class Recipe:
         """
         if self.dataset not in DATASETS:
             raise UnknownNameError("dataset", self.dataset, DATASETS)
-        train, test = DATASETS[self.dataset](data)
+        if self.leave_out and self.dataset not in SPEECH:
+            raise ConfigurationError(
+                f"speakers can be left out of {', '.join(SPEECH)}; found leave_out={self.leave_out} for {self.dataset}"
+            )
+        train, test = DATASETS[self.dataset](data, **({"leave_out": self.leave_out} if self.leave_out else {}))
         if not 0 <= self.hold_out < len(train):
             raise ConfigurationError(
                 f"hold_out must leave samples to train on: in 0..{len(train) - 1} for {self.dataset}, "

@@ -128,6 +128,11 @@ def test_arguments_override_the_recipe_and_are_written_down(tmp_path):
     assert len(history) == 1 and 0 <= history[0]["holdout_accuracy"] <= 1
 
 
+def test_speakers_to_leave_out_come_into_the_recipe(capsys):
+    assert run("train", "tiny", "--leave-out", "jackson", "theo", "--out", "here") == 2
+    assert "found leave_out=('jackson', 'theo') for mnist" in capsys.readouterr().err
+
+
 def test_the_data_folder_is_passed_on(monkeypatch, capsys):
     def not_there(data):
         raise DatasetNotFoundError(f"nothing in {data}")

@@ -24,6 +24,7 @@ EVERYTHING = Recipe(
     boosting=True,
     train_samples=7,
     hold_out=2,
+    leave_out=("jackson", "theo"),
 )
 
 
@@ -139,7 +140,7 @@ def tiny_data(monkeypatch):
 
 
 def test_data_are_split_as_asked(tiny_data):
-    recipe = dataclasses.replace(EVERYTHING, train_samples=None, hold_out=0)
+    recipe = dataclasses.replace(EVERYTHING, train_samples=None, hold_out=0, leave_out=())
     train, holdout, test = recipe.load_data("folder")
     assert (len(train), holdout, len(test), tiny_data) == (20, None, 8, ["folder"])
     recipe = dataclasses.replace(recipe, train_samples=5, test_samples=3, hold_out=6)
@@ -160,17 +161,30 @@ def test_data_are_split_as_asked(tiny_data):
         ({"test_samples": 9}, "8 test samples, found a request for 9"),
         ({"hold_out": 20}, r"hold_out must leave samples .* 0\.\.19 .* found 20"),
         ({"hold_out": -1}, "found -1"),
+        ({"leave_out": ("theo",)}, "speakers can be left out of fsdd, .* found leave_out=.'theo',. for mnist"),
     ],
 )
 def test_too_many_samples(tiny_data, changes, message):
-    recipe = dataclasses.replace(EVERYTHING, **({"train_samples": None, "hold_out": 0} | changes))
+    recipe = dataclasses.replace(EVERYTHING, **({"train_samples": None, "hold_out": 0, "leave_out": ()} | changes))
     with pytest.raises(ConfigurationError, match=message):
         recipe.load_data()
 
 
 def test_unknown_data_set():
     with pytest.raises(UnknownNameError, match="unknown dataset 'minst'. Did you mean 'mnist'"):
-        dataclasses.replace(EVERYTHING, dataset="minst").load_data()
+        dataclasses.replace(EVERYTHING, dataset="minst", leave_out=()).load_data()
+
+
+def test_speakers_are_left_out_by_the_data_set(monkeypatch):
+    asked = {}
+
+    def load(data, **more):
+        asked.update(more, data=data)
+        return tiny_dataset(20), tiny_dataset(8)
+
+    monkeypatch.setitem(recipes.DATASETS, "fsdd", load)
+    dataclasses.replace(EVERYTHING, dataset="fsdd").load_data("folder")
+    assert asked == {"data": "folder", "leave_out": ("jackson", "theo")}
 
 
 @pytest.mark.parametrize(
