@@ -246,6 +246,7 @@ def _dense_layers(*hidden: int, n_classes: int, thresholds: tuple[float, float],
 
 # Most digits and letters last 250 steps or less, too short for the paper's 35 spikes.
 SPEECH_LOSS = SpikeCountLoss(desired=20, undesired=3, margin=3)
+SPEECH_JITTER = SpikeJitter(time_shift=10, time_scale=0.15, place_shift=1, drop=0.1)
 
 RECIPES = [
     Recipe(
@@ -282,10 +283,10 @@ RECIPES = [
     Recipe(
         name="fashion-mlp",
         dataset="fashion_mnist",
-        layers=_dense_layers(400, 400, n_classes=10, thresholds=(10.0, 8.0), limit=0.5),
-        optimizer=Adam(0.005, schedule=Cosine(40, final=0.01)),
+        layers=_dense_layers(400, 400, n_classes=10, thresholds=(10.0, 8.0), limit=1.0),
+        optimizer=Adam(0.005, schedule=Cosine(25, final=0.01)),
         averaging=0.9995,
-        epochs=40,
+        epochs=25,
     ),
     Recipe(
         name="emnist-mlp",
@@ -308,16 +309,24 @@ RECIPES = [
         Recipe(
             name=name,
             dataset=dataset,
-            layers=_dense_layers(800, n_classes=10, thresholds=(15.0, 15.0), limit=0.5),
+            layers=_dense_layers(800, n_classes=10, thresholds=(15.0, 15.0), limit=1.0),
             duration_ms=324.0,
             dt_ms=0.6,
             tau_m_ms=38.4,
             tau_s_ms=4.8,
             refractory_ms=1.8,
-            optimizer=Adam(0.005, schedule=Cosine(15, final=0.01)),
-            averaging=0.9995,
+            optimizer=Adam(0.005, schedule=Cosine(epochs, final=0.01)),
+            augmentation=SpikeJitter(place_shift=place_shift, drop=0.1),
+            averaging=averaging,
+            epochs=epochs,
+            train_samples=train_samples,
+            test_samples=test_samples,
         )
-        for name, dataset in (("nmnist-mlp", "nmnist"), ("nmnist-simulated", "simulated_nmnist"))
+        for name, dataset, epochs, place_shift, averaging, train_samples, test_samples in (
+            ("nmnist-mlp", "nmnist", 15, 1, 0.9995, None, None),
+            ("nmnist-1k", "nmnist", 60, 2, 0.99, 1000, 100),
+            ("nmnist-simulated", "simulated_nmnist", 10, 1, 0.9995, None, 100),
+        )
     ),
     # Speech: a step is called 1 ms, as in the paper, though it lasts 1.6 ms of sound; the constants count in steps.
     # What is longer than the presentation is cut off, after shorter ones there is silence.
@@ -327,9 +336,10 @@ RECIPES = [
         layers=_dense_layers(400, n_classes=10, thresholds=(8.0, 5.0), limit=1.0),
         duration_ms=500.0,
         loss=SPEECH_LOSS,
-        optimizer=Adam(0.02, schedule=Cosine(40, final=0.01)),
+        optimizer=Adam(0.02, schedule=Cosine(100, final=0.01)),
+        augmentation=SPEECH_JITTER,
         averaging=0.998,
-        epochs=40,
+        epochs=100,
     ),
     Recipe(
         name="letters-synthetic",
@@ -337,9 +347,10 @@ RECIPES = [
         layers=_dense_layers(800, n_classes=26, thresholds=(8.0, 5.0), limit=1.0),
         duration_ms=500.0,
         loss=SPEECH_LOSS,
-        optimizer=Adam(0.02, schedule=Cosine(40, final=0.01)),
+        optimizer=Adam(0.01, schedule=Cosine(80, final=0.01)),
+        augmentation=SPEECH_JITTER,
         averaging=0.998,
-        epochs=40,
+        epochs=80,
     ),
     *(
         Recipe(
