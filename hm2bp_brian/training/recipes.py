@@ -246,7 +246,7 @@ def _dense_layers(*hidden: int, n_classes: int, thresholds: tuple[float, float],
 
 # Most digits and letters last 250 steps or less, too short for the paper's 35 spikes.
 SPEECH_LOSS = SpikeCountLoss(desired=20, undesired=3, margin=3)
-SPEECH_JITTER = SpikeJitter(time_shift=10, time_scale=0.15, place_shift=1, drop=0.1)
+SPEECH_JITTER = SpikeJitter(time_shift=15, time_scale=0.2, place_shift=1, drop=0.2)
 
 RECIPES = [
     Recipe(
@@ -336,10 +336,10 @@ RECIPES = [
         layers=_dense_layers(400, n_classes=10, thresholds=(8.0, 5.0), limit=1.0),
         duration_ms=500.0,
         loss=SPEECH_LOSS,
-        optimizer=Adam(0.02, schedule=Cosine(100, final=0.01)),
+        optimizer=Adam(0.02, schedule=Cosine(120, final=0.01)),
         augmentation=SPEECH_JITTER,
         averaging=0.998,
-        epochs=100,
+        epochs=120,
     ),
     Recipe(
         name="letters-synthetic",
