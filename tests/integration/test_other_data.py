@@ -1,0 +1,96 @@
+"""The table of the paper's other data, and the linear classifier it is compared with."""
+
+import importlib
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hm2bp_brian.datasets.labelled import SpikeDataset
+from hm2bp_brian.errors import ConfigurationError, DatasetNotFoundError
+from hm2bp_brian.training import recipes
+
+ROOT = Path(__file__).parents[2]
+PAPER = ROOT / "examples" / "frompapers" / "Jin_et_al_2018"
+HISTORY = "epoch,train_loss,train_accuracy,test_accuracy,seconds\n1,9.0,0.5,0.9,1.0\n2,8.0,0.6,{last},1.0\n"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    def load(folder, name):
+        monkeypatch.syspath_prepend(folder)
+        loaded.append(name)
+        return importlib.import_module(name)
+
+    loaded = []
+    yield load
+    for name in (*loaded, "table_mnist", "figure_learning_curves"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def two_classes(monkeypatch):
+    """Two neurons; a sample's class is which of them fires more in the second half of 10 steps."""
+    generator = np.random.default_rng(3)
+
+    def samples(count):
+        labels = generator.integers(0, 2, count)
+        events = [
+            [(0, 0), (1, 1), *((step, label) for step in range(5, 9)), (12, 1 - label)] for label in labels
+        ]  # what comes at step 12 is beyond the presentation
+        steps, neurons = np.array([event for sample in events for event in sample]).T
+        offsets = np.arange(count + 1) * len(events[0])
+        return SpikeDataset(steps, neurons, offsets, labels, (2,), 2, "two")
+
+    monkeypatch.setitem(recipes.DATASETS, "two", lambda data: (samples(40), samples(20)))
+    recipe = recipes.Recipe(
+        name="two", dataset="two", layers=recipes.get("fsdd-mlp").layers, optimizer=recipes.Adam(), duration_ms=10.0
+    )
+    monkeypatch.setattr(recipes, "RECIPES", [*recipes.RECIPES, recipe])
+
+
+def test_counts_in_parts_of_the_presentation(script):
+    counts = script(ROOT / "analysis", "linear_baseline").counts
+    generator = np.random.default_rng(5)
+    dense = generator.random((4, 13, 3)) < 0.4
+    sample, steps, neurons = np.nonzero(dense)
+    offsets = np.searchsorted(sample, np.arange(5))
+    dataset = SpikeDataset(steps, neurons, offsets, np.zeros(4, int), (3,), 1, "random")
+    found = counts(dataset, n_steps=10, bins=3)
+    expected = np.zeros((4, 9))
+    for s in range(4):
+        for step in range(10):
+            for neuron in range(3):
+                expected[s, neuron * 3 + step * 3 // 10] += dense[s, step, neuron]
+    np.testing.assert_allclose(found**2, expected)
+
+
+def test_linear_baseline_learns_what_is_linear(script, two_classes, capsys):
+    baseline = script(ROOT / "analysis", "linear_baseline")
+    row = baseline.main("two", bins=2)
+    assert (row["train_samples"], row["test_samples"], row["test_accuracy"]) == (40, 20, 1.0)
+    assert "| two |  | 2 | 40 | 20 | 1 |" in capsys.readouterr().out
+    with pytest.raises(ConfigurationError, match=r"bins must be in 1\.\.10, .* found 11"):
+        baseline.main("two", bins=11)
+    with pytest.raises(ConfigurationError, match="mnist-mlp trains on images"):
+        baseline.main("mnist-mlp", data=ROOT / "examples" / "data")
+
+
+def test_table_of_other_data(script, tmp_path, capsys):
+    table = script(PAPER, "table_other_data")
+    (tmp_path / "histories").mkdir()
+    shutil.copy(PAPER / "other_data.csv", tmp_path)
+    with pytest.raises(DatasetNotFoundError, match="no history of a row of other_data.csv"):
+        table.main(tmp_path)
+    for name, last in (("fsdd-mlp-seed1", 0.8), ("fsdd-mlp-seed2", 0.82), ("fsdd-mlp-without-theo-seed1", 0.7)):
+        (tmp_path / "histories" / f"{name}.csv").write_text(HISTORY.format(last=last))
+    seeds, speakers = table.main(tmp_path)
+    assert (seeds["runs"], seeds["last epoch (%)"], seeds["best on the test set (%)"]) == (
+        "2 seeds",
+        "81.00 ± 1.41",
+        "90.00 ± 0.00",
+    )
+    assert (speakers["runs"], speakers["last epoch (%)"]) == ("1 speakers", "70.00")
+    assert "81.00 ± 1.41" in capsys.readouterr().out
