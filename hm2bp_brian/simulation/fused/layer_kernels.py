@@ -83,15 +83,13 @@ class LayerKernels:
             pointer(self.code.constants),
             ctypes.c_double(self.dt),
         ]
-        neurons, offsets = self._forward(arguments, pre.n_samples, pre.n_steps, pointer(failure))
+        (neurons, offsets), trains = self._forward(arguments, pre.n_samples, pre.n_steps, pointer(failure))
         if failure[0] >= 0:
             raise NumericalError(
                 f"layer {self.layer} has a state that is NaN or infinite in sample {failure[0]} at step {failure[1]}; "
                 "check its weights, and whether the integration method is stable at this dt"
             )
         shape = self.connection.output_shape
-        n_neurons, threads = int(np.prod(shape)), self._threads_for(pre.n_samples)
-        trains = spike_kernels.transpose_lists(neurons, offsets, pre.n_samples, n_neurons, threads)
         return SpikeBatch.from_sorted(neurons, offsets, pre.n_samples, pre.n_steps, shape, trains)
 
     def backward(self, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
@@ -141,13 +139,14 @@ class DenseKernels(LayerKernels):
     def _sizes(self) -> list:
         return int64(*self.connection.weight_shape)
 
-    def _forward(self, arguments, n_samples, n_steps, failure) -> tuple[np.ndarray, np.ndarray]:
-        n_words = -(-self.connection.weight_shape[1] // 64)
+    def _forward(self, arguments, n_samples, n_steps, failure):
+        n_neurons = self.connection.weight_shape[1]
+        n_words = -(-n_neurons // 64)
         bits = np.empty((n_samples, n_steps, n_words), dtype=np.uint64)
         lateral = ctypes.c_double(self.lateral_inhibition)
         threads = self._threads_for(n_samples)
         self.library.dense_forward(*arguments, lateral, pointer(bits), failure, threads)
-        return spike_kernels.lists_from_bits(bits, threads)
+        return spike_kernels.lists_from_bits(bits, n_neurons, threads)
 
     def _backward(self, arguments) -> None:
         self.library.dense_backward(*arguments)
@@ -179,14 +178,15 @@ class WindowsKernels(LayerKernels):
         self._geometry = np.array([*c.input_shape, *c.output_shape, c.size, c.stride, c.padding], dtype=np.int64)
         return [pointer(self._geometry)]
 
-    def _forward(self, arguments, n_samples, n_steps, failure) -> tuple[np.ndarray, np.ndarray]:
+    def _forward(self, arguments, n_samples, n_steps, failure):
         self.library.windows_forward.restype = ctypes.c_void_p
         offsets = np.zeros(n_samples * n_steps + 1, dtype=np.int64)
         lists = self.library.windows_forward(*arguments, pointer(offsets[1:]), failure, self.threads)
         np.cumsum(offsets, out=offsets)
         neurons = np.empty(offsets[-1], dtype=np.int32)
         self.library.take_spikes(ctypes.c_void_p(lists), pointer(neurons))
-        return neurons, offsets
+        n_neurons, threads = int(np.prod(self.connection.output_shape)), self._threads_for(n_samples)
+        return (neurons, offsets), spike_kernels.transpose_lists(neurons, offsets, n_samples, n_neurons, threads)
 
     def _backward(self, arguments) -> None:
         self.library.windows_backward(*arguments)

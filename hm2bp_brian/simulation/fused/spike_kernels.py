@@ -26,17 +26,34 @@ def int64(*values: int) -> list[ctypes.c_int64]:
     return [ctypes.c_int64(value) for value in values]
 
 
-def lists_from_bits(bits: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
-    """Set bits of each row of ``bits`` (..., n_words): ``(indices, offsets)`` of compressed rows."""
-    n_words = bits.shape[-1]
-    n_rows = bits.size // n_words
-    offsets = np.zeros(n_rows + 1, dtype=np.int64)
-    rows = int64(n_rows, n_words)
-    _library().count_bits(pointer(bits), *rows, pointer(offsets[1:]), threads)
-    np.cumsum(offsets, out=offsets)
-    indices = np.empty(offsets[-1], dtype=np.int32)
-    _library().expand_bits(pointer(bits), *rows, pointer(offsets), pointer(indices), threads)
-    return indices, offsets
+def lists_from_bits(bits: np.ndarray, n_columns: int, threads: int):
+    """Set bits of each sample's rows as lists, and the same by column.
+
+    Parameters
+    ----------
+    bits : uint64 array (n_samples, n_rows, n_words)
+        Of which the first ``n_columns`` of a row may be set.
+    n_columns, threads : int
+
+    Returns
+    -------
+    rows, columns : pairs of arrays
+        ``(indices, offsets)`` of all samples' rows, and of all samples' columns.
+    """
+    n_samples, n_rows, n_words = bits.shape
+    starts = np.zeros(n_samples + 1, dtype=np.int64)
+    _library().count_bits(pointer(bits), *int64(n_samples, n_rows * n_words), pointer(starts[1:]), threads)
+    np.cumsum(starts, out=starts)
+    rows, columns = (
+        (np.empty(starts[-1], dtype=np.int32), np.empty(n_samples * n + 1, dtype=np.int64)) for n in (n_rows, n_columns)
+    )
+    _library().lists_from_bits(
+        pointer(bits),
+        *int64(n_samples, n_rows, n_words, n_columns),
+        *map(pointer, (starts, *rows, *columns)),
+        threads,
+    )
+    return rows, columns
 
 
 def transpose_lists(
@@ -65,6 +82,5 @@ def bernoulli_spikes(thresholds: np.ndarray, keys: np.ndarray, n_steps: int, sha
     keys = np.ascontiguousarray(keys, dtype=np.uint32)
     sizes = int64(n_samples, n_neurons, n_steps)
     _library().bernoulli_bits(pointer(thresholds), pointer(keys), *sizes, pointer(bits), threads)
-    trains = lists_from_bits(bits, threads)
-    neurons, offsets = transpose_lists(*trains, n_samples, n_steps, threads)
+    trains, (neurons, offsets) = lists_from_bits(bits, n_steps, threads)
     return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, shape, trains)

@@ -11,6 +11,23 @@ static inline uint32_t hash32(uint32_t x) {
     return x;
 }
 
+// One sample's lists by row, which end at `end`, into lists by column: steps of each neuron from neurons of each step,
+// or back.
+static void transpose_sample(const int32_t *indices, const int64_t *row_offsets, int64_t end, int64_t n_rows,
+                             int64_t n_columns, int32_t *column_indices, int64_t *column_offsets) {
+    std::vector<int64_t> next(n_columns, 0);
+    for (int64_t k = row_offsets[0]; k < end; k++) next[indices[k]]++;
+    int64_t position = row_offsets[0];
+    for (int64_t column = 0; column < n_columns; column++) {
+        const int64_t count = next[column];
+        column_offsets[column] = next[column] = position;
+        position += count;
+    }
+    for (int64_t row = 0, k = row_offsets[0]; row < n_rows; row++)
+        for (const int64_t row_end = row + 1 < n_rows ? row_offsets[row + 1] : end; k < row_end; k++)
+            column_indices[next[indices[k]]++] = int32_t(row);
+}
+
 extern "C" {
 
 // Same integers as encoding/poisson.py. bits: (n_samples, n_neurons, n_words), bit t of a row: a spike at step t.
@@ -39,51 +56,44 @@ void bernoulli_bits(const uint32_t *thresholds, const uint32_t *keys, int64_t n_
     });
 }
 
-void count_bits(const uint64_t *bits, int64_t n_rows, int64_t n_words, int64_t *counts, int threads) {
-    const int64_t block = 4096;
-    parallel_for((n_rows + block - 1) / block, threads, [&](int64_t unit) {
-        const int64_t end = (unit + 1) * block < n_rows ? (unit + 1) * block : n_rows;
-        for (int64_t row = unit * block; row < end; row++) {
-            int64_t count = 0;
-            for (int64_t word = 0; word < n_words; word++) count += __builtin_popcountll(bits[row * n_words + word]);
-            counts[row] = count;
-        }
+// counts: (n_samples), of all set bits of each sample.
+void count_bits(const uint64_t *bits, int64_t n_samples, int64_t n_words, int64_t *counts, int threads) {
+    parallel_for(n_samples, threads, [&](int64_t sample) {
+        int64_t count = 0;
+        for (int64_t word = sample * n_words; word < (sample + 1) * n_words; word++)
+            count += __builtin_popcountll(bits[word]);
+        counts[sample] = count;
     });
 }
 
-// List the set bits of each row; offsets: (n_rows + 1), from count_bits.
-void expand_bits(const uint64_t *bits, int64_t n_rows, int64_t n_words, const int64_t *offsets, int32_t *indices,
-                 int threads) {
-    const int64_t block = 4096;
-    parallel_for((n_rows + block - 1) / block, threads, [&](int64_t unit) {
-        const int64_t end = (unit + 1) * block < n_rows ? (unit + 1) * block : n_rows;
-        for (int64_t row = unit * block; row < end; row++) {
-            int32_t *out = indices + offsets[row];
+// Lists of the set bits of each row and of each column; starts: (n_samples + 1), where each sample's lists begin.
+void lists_from_bits(const uint64_t *bits, int64_t n_samples, int64_t n_rows, int64_t n_words, int64_t n_columns,
+                     const int64_t *starts, int32_t *indices, int64_t *offsets, int32_t *column_indices,
+                     int64_t *column_offsets, int threads) {
+    parallel_for(n_samples, threads, [&](int64_t sample) {
+        int64_t *row_offsets = offsets + sample * n_rows;
+        const uint64_t *row_bits = bits + sample * n_rows * n_words;
+        int64_t position = starts[sample];
+        for (int64_t row = 0; row < n_rows; row++, row_bits += n_words) {
+            row_offsets[row] = position;
             for (int64_t word = 0; word < n_words; word++)
-                for (uint64_t rest = bits[row * n_words + word]; rest; rest &= rest - 1)
-                    *out++ = int32_t(word * 64 + __builtin_ctzll(rest));
+                for (uint64_t rest = row_bits[word]; rest; rest &= rest - 1)
+                    indices[position++] = int32_t(word * 64 + __builtin_ctzll(rest));
         }
+        transpose_sample(indices, row_offsets, position, n_rows, n_columns, column_indices,
+                         column_offsets + sample * n_columns);
     });
+    offsets[n_samples * n_rows] = column_offsets[n_samples * n_columns] = starts[n_samples];
 }
 
-// Lists by row into lists by column, sample by sample: steps of each neuron from neurons of each step, or back.
+// Lists by row into lists by column, sample by sample.
 void transpose_lists(const int32_t *indices, const int64_t *offsets, int64_t n_samples, int64_t n_rows,
-                     int64_t n_columns, int32_t *out_indices, int64_t *out_offsets, int threads) {
+                     int64_t n_columns, int32_t *column_indices, int64_t *column_offsets, int threads) {
     parallel_for(n_samples, threads, [&](int64_t sample) {
         const int64_t *row_offsets = offsets + sample * n_rows;
-        int64_t *column_offsets = out_offsets + sample * n_columns;
-        std::vector<int64_t> next(n_columns, 0);
-        for (int64_t k = row_offsets[0]; k < row_offsets[n_rows]; k++) next[indices[k]]++;
-        int64_t position = row_offsets[0];
-        for (int64_t column = 0; column < n_columns; column++) {
-            const int64_t count = next[column];
-            column_offsets[column] = next[column] = position;
-            position += count;
-        }
-        for (int64_t row = 0; row < n_rows; row++)
-            for (int64_t k = row_offsets[row]; k < row_offsets[row + 1]; k++)
-                out_indices[next[indices[k]]++] = int32_t(row);
+        transpose_sample(indices, row_offsets, row_offsets[n_rows], n_rows, n_columns, column_indices,
+                         column_offsets + sample * n_columns);
     });
-    out_offsets[n_samples * n_columns] = offsets[n_samples * n_rows];
+    column_offsets[n_samples * n_columns] = offsets[n_samples * n_rows];
 }
 }
