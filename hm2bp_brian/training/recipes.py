@@ -246,7 +246,6 @@ def _dense_layers(*hidden: int, n_classes: int, thresholds: tuple[float, float],
 
 # Most digits and letters last 250 steps or less, too short for the paper's 35 spikes.
 SPEECH_LOSS = SpikeCountLoss(desired=20, undesired=3, margin=3)
-SPEECH_JITTER = SpikeJitter(time_shift=15, time_scale=0.2, place_shift=1, drop=0.2)
 
 RECIPES = [
     Recipe(
@@ -337,7 +336,7 @@ RECIPES = [
         duration_ms=500.0,
         loss=SPEECH_LOSS,
         optimizer=Adam(0.02, schedule=Cosine(120, final=0.01)),
-        augmentation=SPEECH_JITTER,
+        augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=1, drop=0.2),
         averaging=0.998,
         epochs=120,
     ),
@@ -348,7 +347,7 @@ RECIPES = [
         duration_ms=500.0,
         loss=SPEECH_LOSS,
         optimizer=Adam(0.01, schedule=Cosine(80, final=0.01)),
-        augmentation=SPEECH_JITTER,
+        augmentation=SpikeJitter(time_shift=10, time_scale=0.15, place_shift=1, drop=0.1),
         averaging=0.998,
         epochs=80,
     ),
