@@ -142,9 +142,9 @@ class Program:
                 device.build(directory=str(folder), compile=False, run=False)
             except (RuntimeError, OSError) as error:
                 raise CompilationError(
-                    f"the program in {folder} could not be generated: {error}. cuda_standalone needs a GPU, or to "
+                    f"the program in {folder} could not be generated: {error} (cuda_standalone needs a GPU, or to "
                     "compile without one detect_gpus=False, gpu_id and compute_capability in "
-                    "prefs.devices.cuda_standalone.cuda_backend"
+                    "prefs.devices.cuda_standalone.cuda_backend)"
                 ) from error
             _make(folder)
 
@@ -217,6 +217,11 @@ class StandaloneSimulator(NumpyAdjoint):
     network : SpikingNetwork
     dtype : "float32" or "float64"
 
+    Attributes
+    ----------
+    program_seconds : float
+        How long the compiled program ran for the last batch.
+
     Raises
     ------
     EngineError
@@ -233,13 +238,16 @@ class StandaloneSimulator(NumpyAdjoint):
         self._device_class = type(get_device())
         self._folder = BuildFolder((get_device().build_options or {}).get("directory"))
         self._program = None
+        self.program_seconds = 0.0
 
     def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
         """Present a batch with the given weights; see ``Program.run``."""
         check_batch(self.network, batch)
         if self._program is None or not self._program.fits(batch):
             self._compile(batch)
-        return self._program.run(weights, batch)
+        record = self._program.run(weights, batch)
+        self.program_seconds = self._program.device.timers["run_binary"]
+        return record
 
     def _compile(self, batch: SpikeBatch) -> None:
         n_samples, n_spikes = batch.n_samples, int(SPARE * batch.n_spikes) + 1
