@@ -258,12 +258,14 @@ class StandaloneSimulator(NumpyAdjoint):
 
 
 def _make(folder: Path) -> None:
-    """Compile what Brian2 has written. Brian2's own way loses the compiler's messages, and Ctrl+C meanwhile."""
+    """Compile what Brian2 has written. Brian2's own way hides the compiler's messages, and misses Ctrl+C."""
     command = shlex.split(prefs["devices.cpp_standalone.make_cmd_unix"])
     command += prefs["devices.cpp_standalone.extra_make_args_unix"]
     needs = "It needs make and a C++ compiler (Debian, Ubuntu: make, g++), which the environment variable CXX names"
     try:
-        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
     except OSError as error:
         raise CompilationError(f"the program in {folder} could not be compiled: {error}. {needs}") from error
     if done.returncode:
