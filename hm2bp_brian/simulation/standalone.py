@@ -217,11 +217,6 @@ class StandaloneSimulator(NumpyAdjoint):
     network : SpikingNetwork
     dtype : "float32" or "float64"
 
-    Attributes
-    ----------
-    program_seconds : float
-        How long the compiled program ran for the last batch.
-
     Raises
     ------
     EngineError
@@ -238,16 +233,18 @@ class StandaloneSimulator(NumpyAdjoint):
         self._device_class = type(get_device())
         self._folder = BuildFolder((get_device().build_options or {}).get("directory"))
         self._program = None
-        self.program_seconds = 0.0
 
     def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
         """Present a batch with the given weights; see ``Program.run``."""
         check_batch(self.network, batch)
         if self._program is None or not self._program.fits(batch):
             self._compile(batch)
-        record = self._program.run(weights, batch)
-        self.program_seconds = self._program.device.timers["run_binary"]
-        return record
+        return self._program.run(weights, batch)
+
+    @property
+    def program_seconds(self) -> float:
+        """How long the compiled program ran for the last batch."""
+        return 0.0 if self._program is None else self._program.device.timers["run_binary"]
 
     def _compile(self, batch: SpikeBatch) -> None:
         n_samples, n_spikes = batch.n_samples, int(SPARE * batch.n_spikes) + 1
