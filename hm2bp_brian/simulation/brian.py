@@ -254,6 +254,7 @@ class BrianSimulator(NumpyAdjoint):
 
     name = "brian2"
     threads = 1
+    program_seconds = 0.0  # there is no compiled program
     encode = staticmethod(bernoulli_spikes)
 
     def __init__(self, network: SpikingNetwork, dtype: str):

@@ -33,7 +33,7 @@ def cuda_preferences(folder: Path) -> dict:
     }
     if (cuda / "include" / "curand.h").exists():
         return values
-    include, library = find_curand_package()
+    include, library = find_curand_package(cuda)
     link = folder / "libcurand.so"  # the name that the linker looks for; the package has only libcurand.so.10
     link.unlink(missing_ok=True)
     link.symlink_to(library)
@@ -57,14 +57,15 @@ def find_cuda() -> Path:
     return cuda
 
 
-def find_curand_package() -> tuple[Path, Path]:
-    """Folder of cuRAND's headers and its library, in the Python package nvidia-curand."""
+def find_curand_package(cuda: Path) -> tuple[Path, Path]:
+    """Folder of cuRAND's headers and its library in the Python package nvidia-curand, as the toolkit has none."""
     spec = importlib.util.find_spec("nvidia")
     for place in spec.submodule_search_locations if spec else ():
         for header in Path(place).glob("*/include/curand.h"):
             for library in header.parents[1].glob("lib/libcurand.so.*"):
                 return header.parent, library
     raise ConfigurationError(
-        "the CUDA toolkit has no cuRAND (include/curand.h): install it there, or the Python package nvidia-curand, "
-        "which is in this package's extra 'cuda'"
+        f"the CUDA toolkit in {cuda} has no cuRAND (include/curand.h): install it there, or the Python package "
+        "nvidia-curand, which is in this package's extra 'cuda'; or name another toolkit's folder in "
+        f"prefs.{BACKEND}.cuda_path or the environment variable CUDA_PATH"
     )

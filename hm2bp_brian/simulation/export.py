@@ -20,12 +20,16 @@ Weights and the input spikes of some samples are in network.npz. The samples are
 run; the spikes of all layers are then written to spikes.npz: for layer k the arrays sample_k, step_k and neuron_k.
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 from brian2 import *
 
 # For another device, write for instance: set_device("cpp_standalone")
+
+# Brian2 compares states with 1e50, which is too large for float32.
+warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
 
 folder = Path(__file__).resolve().parent
 data = np.load(folder / "network.npz")

@@ -68,7 +68,10 @@ def make_simulator(network: SpikingNetwork, engine: str = "fused", dtype="float3
 
         return FusedSimulator(network, dtype, threads or available_cores())
     if threads not in (None, 1):
-        raise ConfigurationError(f"engine 'brian2' runs on one core, found threads={threads}; leave it out")
+        raise ConfigurationError(
+            f"engine 'brian2' runs on one core, found threads={threads}; leave it out, or on device cpp_standalone set "
+            "prefs.devices.cpp_standalone.openmp_threads instead"
+        )
     if is_runtime():
         from hm2bp_brian.simulation.brian import BrianSimulator
 

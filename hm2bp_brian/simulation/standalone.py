@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-from brian2 import NeuronGroup, Quantity, TimedArray, get_device, prefs, second
+from brian2 import Network, NeuronGroup, Quantity, TimedArray, get_device, prefs, second
 from scipy.sparse import csr_array
 
 from hm2bp_brian.devices import preferences, using_device
@@ -21,6 +23,7 @@ from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 NEVER = -1  # a step that no clock shows
 SPARE = 1.3  # room for batches with more spikes than the first one
+LINES_OF_OUTPUT = 20  # of a compiler that failed
 
 # Each input neuron knows the step of its next spike, and the place of that spike in one array of all spikes.
 INPUT = """
@@ -136,14 +139,14 @@ class Program:
             self.objects = StandaloneNetwork(network, dtype, n_spikes + n_inputs)
             self.objects.run_to_the_last_sample(n_samples)
             try:
-                device.build(directory=str(folder), run=False)
+                device.build(directory=str(folder), compile=False, run=False)
             except (RuntimeError, OSError) as error:
                 raise CompilationError(
-                    f"the program in {folder} could not be compiled: {error}. It needs make and a C++ compiler "
-                    "(Debian, Ubuntu: make, g++), which the environment variable CXX names; cuda_standalone also needs "
-                    "a GPU, or to compile without one detect_gpus=False, gpu_id and compute_capability in "
-                    "prefs.devices.cuda_standalone.cuda_backend"
+                    f"the program in {folder} could not be generated: {error} (cuda_standalone needs a GPU, or to "
+                    "compile without one detect_gpus=False, gpu_id and compute_capability in "
+                    "prefs.devices.cuda_standalone.cuda_backend)"
                 ) from error
+            _make(folder)
 
     def fits(self, batch: SpikeBatch) -> bool:
         """Whether there is room for a batch."""
@@ -169,15 +172,19 @@ class Program:
     def _execute(self, run_args: dict, n_samples: int) -> None:
         finished = Path(self.device.results_dir, "last_run_info.txt")
         finished.unlink(missing_ok=True)
+        Network._globally_stopped = False  # as Brian2 does at the start of its own runs; Ctrl+C sets it
         try:
             with preferences(_errors_beside_output()), no_cast_warning():
                 self.device.run(run_args=run_args, with_output=False)
         except (RuntimeError, OSError) as error:
-            raise EngineError(f"the program failed ({error}); its output:\n{self._output()}") from error
+            if not Network._globally_stopped:
+                raise EngineError(f"the program failed ({error}); its output:\n{self._output()}") from error
         finally:
             for name in self.device.run_args_arrays:  # Brian2 writes an array and a lock a value, and keeps them
                 for path in (self.folder / "static_arrays" / name, self.folder / "static_arrays" / f"{name}.lock"):
                     path.unlink(missing_ok=True)
+        if Network._globally_stopped:
+            raise KeyboardInterrupt("Brian2's program was stopped; its spikes are not used")
         if not finished.exists():
             raise EngineError(f"the program in {self.folder} ended before its results; its output:\n{self._output()}")
         n_steps = self.objects.spiking_network.n_steps
@@ -234,12 +241,33 @@ class StandaloneSimulator(NumpyAdjoint):
             self._compile(batch)
         return self._program.run(weights, batch)
 
+    @property
+    def program_seconds(self) -> float:
+        """How long the compiled program ran for the last batch."""
+        return 0.0 if self._program is None else self._program.device.timers["run_binary"]
+
     def _compile(self, batch: SpikeBatch) -> None:
         n_samples, n_spikes = batch.n_samples, int(SPARE * batch.n_spikes) + 1
         if self._program is not None:
             n_samples, n_spikes = max(n_samples, self._program.n_samples), max(n_spikes, self._program.n_spikes)
         self._program = None
         self._program = Program(self.network, self.dtype, self._device_class(), self._folder.path, n_samples, n_spikes)
+
+
+def _make(folder: Path) -> None:
+    """Compile what Brian2 has written. Brian2's own way hides the compiler's messages, and misses Ctrl+C."""
+    command = shlex.split(prefs["devices.cpp_standalone.make_cmd_unix"])
+    command += prefs["devices.cpp_standalone.extra_make_args_unix"]
+    needs = "It needs make and a C++ compiler (Debian, Ubuntu: make, g++), which the environment variable CXX names"
+    try:
+        done = subprocess.run(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
+    except OSError as error:
+        raise CompilationError(f"the program in {folder} could not be compiled: {error}. {needs}") from error
+    if done.returncode:
+        last_lines = "\n".join(done.stdout.splitlines()[-LINES_OF_OUTPUT:])
+        raise CompilationError(f"the program in {folder} could not be compiled. {needs}. Last output:\n{last_lines}")
 
 
 def _compiler_preferences(device, folder: Path) -> dict:

@@ -235,6 +235,7 @@ def test_gpu_check_compares_spikes_and_keeps_a_table(gpu_check, tmp_path, capsys
         table = list(csv.DictReader(file))
     assert [int(row["batch_size"]) for row in table] == [1, 3]
     assert [row["different_spikes"] for row in table] == ["0", "0"]
+    assert [row["percent_outside"] for row in table] == ["100.0", "100.0"]  # of a compiled program
     assert [float(row["ms_a_sample"]) for row in table] == [row["ms_a_sample"] for row in rows]
     assert all(row["ms_a_sample"] > 0 and row["spikes"] > 0 for row in rows)
     assert "'batch_size': 3" in capsys.readouterr().out

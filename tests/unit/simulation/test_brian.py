@@ -120,5 +120,5 @@ def test_engine_names_dtype_and_threads():
         make_simulator(network, "fused", "float16")
     with pytest.raises(ConfigurationError, match="threads must be a positive integer"):
         make_simulator(network, "fused", threads=0)
-    with pytest.raises(ConfigurationError, match="runs on one core"):
+    with pytest.raises(ConfigurationError, match="runs on one core, found threads=2; .* set prefs.*openmp_threads"):
         make_simulator(network, "brian2", threads=2)

@@ -50,5 +50,5 @@ def test_curand_of_the_python_package(toolkit, tmp_path, monkeypatch):
 
 def test_no_curand_at_all(toolkit, tmp_path, monkeypatch):
     monkeypatch.setattr(cuda.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match="no cuRAND .* or the Python package nvidia-curand"):
+    with pytest.raises(ConfigurationError, match="cuda has no cuRAND .* package nvidia-curand, .* CUDA_PATH"):
         cuda.cuda_preferences(tmp_path)

@@ -66,17 +66,21 @@ def maps():
     )
 
 
+def run_as_stranger(script):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-c", STRANGER, script]
+    done = subprocess.run(command, cwd=script.parent.parent, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
 def test_script_gives_the_same_spikes_without_this_package(tmp_path):
     network = maps()
     network.weights[0] = network.weights[0] + 0.1
     batch = make_input(network, 3, rate=0.2)
     script = export_brian(network, tmp_path / "new" / "folder", batch)
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-c", STRANGER, script], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    output = run_as_stranger(script)
     expected = simulate(network, batch, engine="brian2", dtype="float64")
     with np.load(script.with_name("spikes.npz")) as found:
         for layer, spikes in enumerate(expected.layers):
@@ -84,16 +88,22 @@ def test_script_gives_the_same_spikes_without_this_package(tmp_path):
             for name in ("samples", "steps", "neurons"):
                 np.testing.assert_array_equal(found[f"{name[:-1]}_{layer}"], getattr(spikes, name))
     for sample, counts in enumerate(expected.counts(2)):
-        assert f"sample {sample}: spikes of the output neurons {counts}" in done.stdout
+        assert f"sample {sample}: spikes of the output neurons {counts}" in output
 
 
 def test_script_of_float32(tmp_path):
     network = make_network(sizes=(3,))
-    script = export_brian(network, tmp_path, make_input(network, 1), "float32")
+    batch = make_input(network, 1)
+    script = export_brian(network, tmp_path / "plain", batch, "float32")
     assert "dtype = np.float32" in script.read_text()
-    with np.load(tmp_path / "network.npz") as arrays:
+    with np.load(script.with_name("network.npz")) as arrays:
         assert arrays["weights_0"].dtype == np.float32
         np.testing.assert_array_equal(arrays["weights_0"], network.weights[0].ravel())
+    run_as_stranger(script)  # and Brian2 doesn't warn
+    spikes = simulate(network, batch, engine="brian2", dtype="float32").layers[0]
+    with np.load(script.with_name("spikes.npz")) as found:
+        np.testing.assert_array_equal(found["step_0"], spikes.steps)
+        np.testing.assert_array_equal(found["neuron_0"], spikes.neurons)
 
 
 def test_what_is_not_exported(tmp_path):

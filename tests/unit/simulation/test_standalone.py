@@ -3,22 +3,30 @@
 Compiled once, without optimisation, which is most of the time these tests take.
 """
 
+import signal
+
+import brian2
 import numpy as np
 import pytest
 from brian2 import get_device, ms, prefs
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
+from hm2bp_brian.datasets.labelled import SpikeDataset
 from hm2bp_brian.devices import preferences, using_device
-from hm2bp_brian.errors import EngineError, ShapeError
+from hm2bp_brian.errors import CompilationError, EngineError, ShapeError
+from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.simulation import standalone
 from hm2bp_brian.simulation.simulator import make_simulator, simulate
 from hm2bp_brian.spikes import SpikeBatch
+from hm2bp_brian.training.trainer import Trainer
 from tests.unit.simulation.networks import NEURONS, make_input, make_network
 
 RUN = "devices.cpp_standalone.run_cmd_unix"
+MAKE = "devices.cpp_standalone.make_cmd_unix"
+THREADS = "devices.cpp_standalone.openmp_threads"
 FLAGS = "codegen.cpp.extra_compile_args_gcc"
 N_SAMPLES = 1400  # of 50 ms each: more than a minute, after which rounding errors of two clocks show
 
@@ -66,6 +74,14 @@ def command():
 
     yield set_command
     prefs[RUN] = before
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl+C as Brian2 handles it in a terminal; test runners may ignore it."""
+    before = signal.signal(signal.SIGINT, brian2._InterruptHandler(signal.default_int_handler))
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def files(simulator):
@@ -127,6 +143,20 @@ def test_failing_program(compiled, command):
 
 
 @pytest.mark.standalone
+@pytest.mark.parametrize("program", ["exit 130", 'echo 0.1 1.0 > "$2/last_run_info.txt"'])
+def test_ctrl_c_while_the_program_runs(compiled, command, ctrl_c, program):
+    """Also where it kills the program, or comes after its last step."""
+    simulator, _, _ = compiled
+    batch = make_input(simulator.network, 3, seed=5)
+    command(f"kill -INT $PPID; {program}")
+    with pytest.raises(KeyboardInterrupt):
+        simulator.run(simulator.network.weights, batch)
+    command('exec ./main "$@"')
+    weights = simulator.network.weights
+    assert all(same(simulator.run(weights, batch), fused(simulator.network, weights, batch)))
+
+
+@pytest.mark.standalone
 @pytest.mark.parametrize("ignored", ["synapses_1", "place"])
 def test_program_that_ignores_what_it_was_sent(compiled, command, ignored):
     simulator, _, _ = compiled
@@ -134,6 +164,53 @@ def test_program_that_ignores_what_it_was_sent(compiled, command, ignored):
     command(f'for a; do shift; case "$a" in *{ignored}*) ;; *) set -- "$@" "$a" ;; esac; done; exec ./main "$@"')
     with pytest.raises(EngineError, match="did not take over all weights and input spikes"):
         simulator.run(weights, make_input(simulator.network, 3, seed=5))
+
+
+@pytest.mark.standalone
+def test_training_with_openmp_threads_equals_training_on_the_runtime_device():
+    device = CPPStandaloneDevice()
+    with using_device(device), preferences({FLAGS: ["-w", "-O0", "-std=c++11"], THREADS: 2}):
+        device.activate(build_on_run=False)
+        standalone_trainer = trained()
+        assert "omp_set_num_threads(2)" in (standalone_trainer.simulator._folder.path / "main.cpp").read_text()
+    runtime_trainer = trained()
+    rows = [{**trainer.history[-1], "seconds": 0.0} for trainer in (standalone_trainer, runtime_trainer)]
+    np.testing.assert_equal(*rows)
+    assert rows[0]["rate_1"] > 3
+    weights = zip(standalone_trainer.network.weights, runtime_trainer.network.weights, strict=True)
+    for (found, expected), start in zip(weights, small_network().weights, strict=True):
+        np.testing.assert_array_equal(found, expected)
+        assert abs(found - start).max() > 1e-3  # two updates of Adam
+
+
+def small_network():
+    return make_network(sizes=(20, 9), lateral=0.3)
+
+
+def trained():
+    network, labels = small_network(), np.arange(6)
+    batch = make_input(network, len(labels), rate=0.3)
+    offsets = np.searchsorted(batch.samples, np.arange(len(labels) + 1))
+    spikes = SpikeDataset(batch.steps, batch.neurons, offsets, labels, network.input_shape, 9, "random spikes")
+    trainer = Trainer(network, SpikeCountLoss(8, 1, 1), engine="brian2", dtype="float64")
+    trainer.fit(spikes, epochs=1, batch_size=3, progress=False)
+    return trainer
+
+
+def test_compiler_that_fails(tmp_path):
+    (tmp_path / "makefile").write_text("all:\n\t@seq 100; echo no such header >&2; exit 1\n")
+    with pytest.raises(CompilationError, match=r"could not be compiled. It needs make .* Last output:\n83\n"):
+        standalone._make(tmp_path)
+    with pytest.raises(CompilationError, match="no such header\nmake: .*Error 1$"):
+        standalone._make(tmp_path)
+    with preferences({MAKE: "no-such-make --silent"}):
+        with pytest.raises(CompilationError, match="No such file .*'no-such-make'. It needs make"):
+            standalone._make(tmp_path)
+
+
+def test_ctrl_c_while_the_program_is_compiled(tmp_path, ctrl_c):
+    with preferences({MAKE: "sh -c 'kill -INT $PPID; exec sleep 60'"}), pytest.raises(KeyboardInterrupt):
+        standalone._make(tmp_path)
 
 
 def test_larger_batches_are_compiled_for(monkeypatch):
