@@ -36,7 +36,7 @@ def prepare(gallery_conf, path) -> None:
 def saved_pictures(block, block_vars, gallery_conf) -> str:
     """Show the PNG files that the block has saved, whatever it drew them with."""
     saved = sorted(Path(block_vars["src_file"]).parent.glob("*.png"), key=lambda path: path.stat().st_mtime_ns)
-    shown = [shutil.move(picture, target) for picture, target in zip(saved, block_vars["image_path_iterator"])]
+    shown = [shutil.move(picture, next(block_vars["image_path_iterator"])) for picture in saved]
     return figure_rst(shown, gallery_conf["src_dir"])
 
 

@@ -44,11 +44,11 @@ network.summary()
 # %%
 # Train it
 # --------
-# The output neuron of the digit's class should fire 20 times, each other one 3 times; up to 3 spikes more or less are no
-# error. Training goes through 2,000 digits three times, and tests on 500 others after each epoch.
+# The output neuron of the digit's class should fire 20 times, each other one 3 times; up to 3 spikes more or less are
+# no error. Training goes through 6,000 digits three times, and tests on 500 others after each epoch.
 
 train, test = hb.datasets.mnist()
-train, test = train.subset(300 if quick else 2000), test.subset(500)
+train, test = train.subset(300 if quick else 6000), test.subset(500)
 loss = hb.SpikeCountLoss(desired=20, undesired=3, margin=3)
 
 trainer = hb.Trainer(network, loss, hb.Adam(learning_rate=0.01))
@@ -75,7 +75,7 @@ plt.savefig("tutorial_2_raster.png", dpi=120)
 # Look: membrane potentials
 # -------------------------
 # Brian2 presents the same spikes to the same network and records whatever changes in it. The neuron of the right class
-# (7) climbs to the threshold again and again; the next one is the neuron of a wrong class.
+# (7) climbs to the threshold again and again; that of a wrong class (1) is held down.
 
 spikes = trainer.encode(test.subset(3))
 traces = record_state_traces(network, spikes, layer=1, neurons=[7, 1], sample=0)
@@ -86,8 +86,8 @@ plt.savefig("tutorial_3_potentials.png", dpi=120)
 # %%
 # Look: what drove a spike
 # ------------------------
-# The potential that crossed the threshold is a sum over the neurons before. The last spike of the output neuron 7 is due
-# to these hidden neurons:
+# The potential that crossed the threshold is a sum over the neurons before. The last spike of the output neuron 7 is
+# due to these hidden neurons:
 
 hb.plotting.attribution(network, record, layer=1, neuron=7, spike=-1)
 plt.savefig("tutorial_4_output_spike.png", dpi=120)
@@ -107,8 +107,8 @@ plt.savefig("tutorial_5_hidden_spike.png", dpi=120)
 # %%
 # Change the equations
 # --------------------
-# A neuron that adapts: a slow variable ``a`` follows the membrane potential and pulls it back. ``v_th`` is the threshold
-# of the neuron's layer, and incoming spikes add their weight to ``I``. Nothing else is to be derived: as long as the
+# A neuron that adapts: a slow variable ``a`` follows the membrane potential and pulls it back. ``v_th`` is the
+# threshold of the neuron's layer, and incoming spikes add their weight to ``I``. Nothing else is to be derived: as long as the
 # equations are linear below threshold and a spike only resets the potential, the gradient follows from them
 # (:doc:`/algorithm` says how).
 
