@@ -1,10 +1,11 @@
 # make demo: install and run the main job.   make test: install and run lint and tests.
+# make docs: documentation with the examples' pictures, in docs/_build/html (minutes).
 # make test-devices: Brian2's compiling devices (minutes).   make test-cuda: compile for a GPU (minutes, needs nvcc).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-devices test-cuda install clean
+.PHONY: demo test docs test-devices test-cuda install clean
 
 demo: install
 	@$(BIN)/python examples/demo.py
@@ -13,6 +14,10 @@ test: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+docs: $(VENV)/installed-docs
+	@$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 test-devices: install
 	@$(BIN)/python -m pytest -m "cython or standalone"
@@ -46,5 +51,10 @@ $(VENV)/installed: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
 	@touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed
+	@echo "installing what the documentation needs ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(CUDA_VENV) build *.egg-info
+	rm -rf $(VENV) $(CUDA_VENV) build *.egg-info docs/_build docs/examples docs/paper docs/api/generated

@@ -1,4 +1,7 @@
-"""The main job: train 784-800-10 on all of MNIST within two minutes, and look at what it learned.
+"""The main job
+============
+
+Train 784-800-10 on all of MNIST within two minutes, and look at what it learned.
 
 Run it with ``make demo``, or ``python examples/demo.py``. It trains the recipe ``mnist-mlp`` for two epochs with the
 fused engine and keeps everything in ``runs/demo``.

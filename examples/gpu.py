@@ -1,4 +1,7 @@
-"""Train 784-800-10 on some MNIST digits with Brian2 on a GPU, by brian2cuda (Python >= 3.12, extra "cuda", nvcc).
+"""Brian2 on a GPU
+===============
+
+Train 784-800-10 on some MNIST digits with Brian2 on a GPU, by brian2cuda (Python >= 3.12, extra "cuda", nvcc).
 
 The program is compiled for the GPU in this machine, which takes some minutes. Gradients are computed on the CPU.
 """

@@ -1,4 +1,7 @@
-"""Look at what a trained network does: Brian2 objects, spikes, membrane potentials, and what made one spike.
+"""Look at what a trained network does
+===================================
+
+Brian2 objects, spikes, membrane potentials, and what made one spike.
 
 The network 784-800-10 that recipe ``mnist-mlp`` trained (its weights come with this package) sees four test digits of
 MNIST as plain Brian2 objects, to which any monitor can be added: here a StateMonitor of the output neurons. It takes

@@ -1,4 +1,7 @@
-"""Data of your own: images as an ImageDataset, events of a camera as a SpikeDataset.
+"""Data of your own
+================
+
+Images as an ImageDataset, events of a camera as a SpikeDataset.
 
 The data here are simulated, to have some without a file: a bar of one of four directions, once as an image of 16 x 16
 pixels, once before an event camera while it trembles. Replace ``simulated_image`` and ``simulated_events`` by what

@@ -1,4 +1,7 @@
-"""Neurons of your own: write equations, look at their post-synaptic potential, train them like any other.
+"""Neurons of your own
+===================
+
+Write equations, look at their post-synaptic potential, train them like any other.
 
 Two neurons differ from LIF: one adapts (a slow current that follows the membrane potential pulls it back), the other
 has a synapse whose current rises gradually (an alpha function). Nothing is derived by hand: the S-PSP, and with it the

@@ -1,4 +1,7 @@
-"""Quick start: train 784-800-10 on 3,000 MNIST digits for one epoch, test it, and draw its spikes.
+"""Quick start
+===========
+
+Train 784-800-10 on 3,000 MNIST digits for one epoch, test it, and draw its spikes.
 
 It takes less than a minute and saves ``quickstart.png`` in the current folder. ``--quick`` takes 200 digits.
 """

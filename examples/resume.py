@@ -1,4 +1,7 @@
-"""Interrupt training and go on, bit for bit: the weights are those of training that was never interrupted.
+"""Interrupt training and go on
+============================
+
+Bit for bit, the weights are those of training that was never interrupted.
 
 One network trains for four epochs at a stretch. Another one is interrupted in the middle of the third, as Ctrl+C would
 do; a checkpoint keeps what the last finished epoch left. A new trainer, as in a new program, loads the file and goes
@@ -73,4 +76,5 @@ ax.set(xlabel="epoch", ylabel="test accuracy (%)", xticks=range(1, EPOCHS + 1))
 ax.legend(frameon=False)
 figure.savefig("resume.png", dpi=150)
 print("saved resume.png")
-sys.exit(not same)
+if not same:
+    sys.exit(1)

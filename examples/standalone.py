@@ -1,4 +1,7 @@
-"""Present MNIST digits to a network on Brian2's cpp_standalone device, batch after batch in one compiled program.
+"""Brian2's cpp_standalone device
+==============================
+
+Present MNIST digits to a network on Brian2's cpp_standalone device, batch after batch in one compiled program.
 
 Compiling takes half a minute. ``--quick`` takes a small network and few digits.
 """

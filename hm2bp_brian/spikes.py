@@ -95,7 +95,7 @@ class SpikeBatch:
 
         Parameters
         ----------
-        spikes : bool array (n_samples, n_steps, *shape)
+        spikes : bool array ``(n_samples, n_steps, *shape)``
             True where a neuron fires; 0 and 1 of another dtype are accepted.
 
         Raises
@@ -248,7 +248,7 @@ class SpikeBatch:
         return one.neurons, one.steps * (seconds * second)
 
     def dense(self) -> np.ndarray:
-        """The spikes as a boolean array (n_samples, n_steps, *shape)."""
+        """The spikes as a boolean array ``(n_samples, n_steps, *shape)``."""
         dense = np.zeros((self.n_samples * self.n_steps, self.n_neurons), dtype=bool)
         dense[self._rows, self.neurons] = True
         return dense.reshape(self.n_samples, self.n_steps, *self.shape)
@@ -311,7 +311,7 @@ class SpikeRecord:
         return self.layers[layer].counts
 
     def dense(self, layer: int) -> np.ndarray:
-        """Spikes of a layer as a boolean array (n_samples, n_steps, *shape)."""
+        """Spikes of a layer as a boolean array ``(n_samples, n_steps, *shape)``."""
         return self.layers[layer].dense()
 
     def to_dataframe(self, dt=None):

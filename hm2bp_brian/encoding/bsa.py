@@ -24,7 +24,7 @@ class BSA:
     """Ben's spiker algorithm; an object of this class is called with signals.
 
     Each value of the signal, times ``scale``, is held for ``hold`` steps; silence follows. With s what is left of the
-    signal and h the kernel, exp(-(j - 12)² / 25) for j = 0..23 with sum 1, there is a spike after step i if
+    signal and h the kernel, exp(-(j - 12)² / 25) for j = 0..23 with sum 1, there is a spike after step i if ::
 
         sum_j |s(i + j) - h(j)| < sum_j |s(i + j)| - threshold
 

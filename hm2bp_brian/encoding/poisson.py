@@ -78,7 +78,7 @@ class BernoulliEncoder:
 
         Parameters
         ----------
-        images : array (batch, *shape)
+        images : array ``(batch, *shape)``
             See ``thresholds``.
         n_steps : int
         seed : int

@@ -132,7 +132,7 @@ def kernel(s, x, tau_m: float, tau_s: float) -> np.ndarray:
         epsilon(s, x) = exp(-max(x - s, 0) / tau_s) / (1 - tau_s / tau_m) * (exp(-m / tau_m) - exp(-m / tau_s))
 
     for s, x > 0, else 0. It is evaluated in a form that holds for tau_m = tau_s too: with tau the longer of the two,
-    and d = m |1/tau_s - 1/tau_m|, the same is exp(-max(x - s, 0) / tau_s) m/tau_s exp(-m/tau) (1 - exp(-d)) / d.
+    and d = m abs(1/tau_s - 1/tau_m), the same is exp(-max(x - s, 0) / tau_s) m/tau_s exp(-m/tau) (1 - exp(-d)) / d.
     """
     s, x = np.broadcast_arrays(np.asarray(s, dtype=np.float64), np.asarray(x, dtype=np.float64))
     m = np.maximum(np.minimum(s, x), 0.0)

@@ -157,6 +157,17 @@ def test_quick_example_draws_a_picture_without_warnings(script, tmp_path):
     assert plt.imread(tmp_path / picture).min() < 0.5
 
 
+def test_tutorial(tmp_path):
+    done = run_script("-c", RUN_WITHOUT_WARNINGS, ROOT / "examples" / "tutorial.py", "--quick", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    accuracies = [float(percent) for percent in re.findall(r"test accuracy: ([\d.]+) %", done.stdout)]
+    assert len(accuracies) == 2 and min(accuracies) > 20  # one in ten by chance
+    assert re.search(r"classes \[7 2 1\]", done.stdout)
+    pictures = sorted(tmp_path.iterdir())
+    assert [path.name[:11] for path in pictures] == [f"tutorial_{number}_" for number in range(1, 8)]
+    assert all(plt.imread(picture).min() < 0.5 for picture in pictures)
+
+
 def test_own_neurons_have_the_psp_of_their_equations(own_neuron):
     found = {name: own_neuron.psp(neuron, n_steps=120) for name, neuron in own_neuron.NEURONS.items()}
     # Euler steps of 1 ms by hand; the spike comes at the end of step 0

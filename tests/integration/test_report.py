@@ -210,6 +210,14 @@ def test_decoupling_check(run_dir, script):
     assert plt.imread(run_dir / "analysis" / "decoupling_check.png").min() < 0.5
 
 
+def test_analysis_of_a_weight_file_writes_nothing(script, tmp_path, capsys):
+    weights = tmp_path / "weights.npz"
+    weights.touch()
+    script("command_line").keep(weights, "some_analysis", [{"layer": 3}], b"picture")
+    assert "| layer |" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == [weights]
+
+
 def test_decoupling_check_of_exact_relations(script):
     check = script("decoupling_check")
     products, a = np.array([1.0, 2.0, 6.0]), np.array([2.0, 4.0])

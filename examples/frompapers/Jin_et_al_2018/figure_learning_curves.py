@@ -1,4 +1,7 @@
-"""Test accuracy against epochs on MNIST: this package's recipes beside the log of the authors' program.
+"""Learning curves
+===============
+
+Test accuracy against epochs on MNIST: this package's recipes beside the log of the authors' program.
 
 Jin, Y., Zhang, W. & Li, P. (2018). Hybrid macro/micro level backpropagation for training deep spiking neural
 networks. Advances in Neural Information Processing Systems 31. arXiv:1805.07866.

@@ -1,4 +1,7 @@
-"""A network and its two levels: spike times and S-PSPs (micro), spike counts and errors (macro).
+"""A network and its two levels
+============================
+
+Spike times and S-PSPs (micro), spike counts and errors (macro).
 
 Jin, Y., Zhang, W. & Li, P. (2018). Hybrid macro/micro level backpropagation for training deep spiking neural
 networks. Advances in Neural Information Processing Systems 31. arXiv:1805.07866.

@@ -1,4 +1,7 @@
-"""PSP and S-PSP: what one spike does to a neuron, and what a whole train has done at the times when the neuron fires.
+"""PSP and S-PSP
+=============
+
+What one spike does to a neuron, and what a whole train has done at the times when the neuron fires.
 
 Jin, Y., Zhang, W. & Li, P. (2018). Hybrid macro/micro level backpropagation for training deep spiking neural
 networks. Advances in Neural Information Processing Systems 31. arXiv:1805.07866.

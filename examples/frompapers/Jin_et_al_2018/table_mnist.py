@@ -1,4 +1,7 @@
-"""The paper's MNIST figures for both of its networks, reported in three ways, as a Markdown table.
+"""Table of the results on MNIST
+=============================
+
+The paper's MNIST figures for both of its networks, reported in three ways, as a Markdown table.
 
 Jin, Y., Zhang, W. & Li, P. (2018). Hybrid macro/micro level backpropagation for training deep spiking neural
 networks. Advances in Neural Information Processing Systems 31. arXiv:1805.07866. Its tables of results on MNIST.

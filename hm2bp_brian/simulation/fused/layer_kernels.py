@@ -6,9 +6,9 @@ import ctypes
 
 import numpy as np
 
-from hm2bp_brian.errors import NumericalError
+from hm2bp_brian.errors import EngineError, NumericalError
 from hm2bp_brian.learning.gradients import SILENT_DELTA_RATIO, SILENT_KAPPA_RATIO, SILENT_POST_SPSP
-from hm2bp_brian.model.connections import AllToAll
+from hm2bp_brian.model.connections import AllToAll, Windows
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.simulation.fused import spike_kernels
 from hm2bp_brian.simulation.fused.codegen import generate
@@ -192,7 +192,15 @@ class WindowsKernels(LayerKernels):
         self.library.windows_backward(*arguments)
 
 
+KERNELS = {AllToAll: DenseKernels, Windows: WindowsKernels}
+
+
 def make_kernels(network: SpikingNetwork, layer: int, dtype: np.dtype, threads: int) -> LayerKernels:
-    """The kernels for a layer's kind of connection."""
-    kind = DenseKernels if isinstance(network.connections[layer], AllToAll) else WindowsKernels
-    return kind(network, layer, dtype, threads)
+    """The kernels for a layer's kind of connection; EngineError if there are none."""
+    kind = type(network.connections[layer])
+    if kind not in KERNELS:
+        raise EngineError(
+            f"layer {layer}: engine 'fused' has kernels for {' and '.join(known.__name__ for known in KERNELS)}, found "
+            f"{kind.__name__}; take engine='brian2'"
+        )
+    return KERNELS[kind](network, layer, dtype, threads)

@@ -1,0 +1,93 @@
+"""The Python samples on the pages of the documentation run, in the order in which they stand."""
+
+import contextlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brian2 import ms
+
+import hm2bp_brian as hb
+from hm2bp_brian.errors import DatasetNotFoundError, EngineError, ShapeError
+from hm2bp_brian.model.connections import AllToAll
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def run_samples(page, folder):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    scope = {}
+    with contextlib.chdir(folder):
+        for sample in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+            exec(sample, scope)
+    return scope
+
+
+@pytest.fixture(scope="module")
+def extending(tmp_path_factory):
+    return run_samples("extending.md", tmp_path_factory.mktemp("extending"))
+
+
+def test_what_is_added_learns(extending):
+    assert extending["accuracy"] > 0.9
+
+
+def test_added_layer_is_a_pool_over_the_map(extending):
+    network, test = extending["network"], extending["test"]
+    assert network.shapes == [(8, 8, 8), (1, 1, 8), (2,)]
+    assert [w.size for w in network.weights] == [200, 0, 16]
+    spikes = hb.encoding.BernoulliEncoder().encode(test.images[:2], network.n_steps)
+    fused, brian = (hb.simulate(network, spikes, engine, dtype="float64") for engine in ("fused", "brian2"))
+    assert fused.layers[1] == brian.layers[1] and fused.layers[1].n_spikes > 0
+    with pytest.raises(ShapeError, match="square map"):
+        extending["GlobalSumPool2D"](threshold=1).connect((3, 4, 2))
+
+
+def test_added_connection_is_the_diagonal_of_all_to_all(extending):
+    relay, dense = extending["Relay"](threshold=2), hb.Dense(5, threshold=2)
+    neuron, axis = hb.LIF(20 * ms, 5 * ms), {"dt": 1 * ms, "duration": 100 * ms}
+    one_to_one = hb.SpikingNetwork((5,), [relay, hb.Dense(2, threshold=1)], neuron, **axis)
+    one_to_one.weights[0] = np.linspace(4, 8, 5)
+    all_to_all = hb.SpikingNetwork((5,), [dense, hb.Dense(2, threshold=1)], neuron, **axis)
+    all_to_all.weights = [np.diag(one_to_one.weights[0]), one_to_one.weights[1]]
+    assert isinstance(all_to_all.connections[0], AllToAll)
+    spikes = hb.SpikeBatch.from_dense(np.random.default_rng(1).random((2, 100, 5)) < 0.3)
+    record = hb.simulate(one_to_one, spikes, engine="brian2", dtype="float64")
+    expected = hb.simulate(all_to_all, spikes, engine="brian2", dtype="float64")
+    assert record.layers == expected.layers and record.layers[0].n_spikes > 0
+    labels = np.array([0, 1])
+    gradient = hb.gradients(one_to_one, record, labels)[0]
+    assert np.abs(gradient).min() > 0
+    np.testing.assert_allclose(gradient, np.diag(hb.gradients(all_to_all, expected, labels)[0]))
+    with pytest.raises(EngineError, match="layer 0: .* found OneToOne; take engine='brian2'"):
+        hb.simulate(one_to_one, spikes)
+
+
+def test_errors_of_the_added_loss_are_its_derivative(extending):
+    loss = extending["CrossEntropy"](scale=0.3)
+    counts, labels = np.array([[3.0, 7.0, 0.0], [5.0, 4.0, 9.0]]), np.array([1, 0])
+    step = 1e-6 * np.eye(3)
+    slope = [(loss.values(counts + s, labels) - loss.values(counts - s, labels)) / 2e-6 for s in step]
+    np.testing.assert_allclose(loss.errors(counts, labels), np.transpose(slope), rtol=1e-6, atol=1e-9)
+
+
+def test_added_data_set_says_what_is_missing(extending, tmp_path):
+    with pytest.raises(DatasetNotFoundError, match="found no train.npz"):
+        extending["stripes"](tmp_path)
+
+
+def test_exchange(tmp_path, capsys):
+    for package in ("neo", "nir", "pandas", "sklearn"):
+        pytest.importorskip(package)
+    scope = run_samples("exchange.md", tmp_path)
+    record = scope["record"]
+    n_spikes = record.input.n_spikes + sum(layer.n_spikes for layer in record.layers)
+    assert len((tmp_path / "spikes.csv").read_text().splitlines()) == 1 + len(scope["table"]) == 1 + n_spikes
+    counts = record.counts(0).sum(axis=0)
+    assert scope["rates"].to_dict() == {j: n / 0.8 for j, n in enumerate(counts) if n}
+    assert scope["last_spike"].rescale("ms").item() == pytest.approx(record.layers[0].train(0, 3)[-1])
+    assert scope["again"].layers == record.layers
+    assert scope["score"] > 0.8
+    assert len(scope["indices"]) == record.input.sample(0).n_spikes
+    assert "@article{stimberg2019brian" in capsys.readouterr().out
