@@ -15,7 +15,7 @@ from hm2bp_brian.tables import to_csv, to_markdown
 def run_script(main: Callable, description: str, samples: int) -> None:
     """Read the arguments, run ``main(run_dir, data=..., samples=...)``; end with a message after an error."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("run_dir", metavar="RUN", help="folder that 'hm2bp train' made")
+    parser.add_argument("run_dir", metavar="RUN", help="folder that 'hm2bp train' made, or a weight file")
     parser.add_argument("--data", default=None, metavar="DIR", help="folder of the data files")
     parser.add_argument(
         "--samples", type=int, default=samples, metavar="N", help="first N test samples (default: %(default)s)"
@@ -27,11 +27,11 @@ def run_script(main: Callable, description: str, samples: int) -> None:
         sys.exit(f"error: {error}")
 
 
-def keep(run_dir, name: str, rows: list[dict], picture: bytes | None = None) -> None:
-    """Print the rows as a Markdown table; write them, and the picture, into the run's folder ``analysis``."""
+def keep(folder, name: str, rows: list[dict], picture: bytes | None = None) -> None:
+    """Print the rows as a Markdown table; write them, and the picture, into the folder ``analysis`` below a run's."""
     print(to_markdown(rows))
-    folder = Path(run_dir) / "analysis"
-    folder.mkdir(exist_ok=True)
+    folder = Path(folder) / "analysis"
+    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / f"{name}.csv", to_csv(rows))
     if picture is not None:
         write_atomically(folder / f"{name}.png", picture)

@@ -5,8 +5,8 @@
    step above threshold, so that a_i/nu >= o_i without lateral inhibition; with it, a_i makes up for the inhibition
    too.
 
-Run it with ``python analysis/decoupling_check.py RUN``. It prints a table and keeps it, with a figure, in
-``RUN/analysis``.
+Run it with ``python analysis/decoupling_check.py RUN``, a folder that ``hm2bp train`` made or a weight file. It
+prints a table and keeps it, with a figure, in ``RUN/analysis``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
     Parameters
     ----------
     run_dir : path
+        Folder of a run, or a weight file.
     data : path, optional
         Folder of the data files.
     samples : int
@@ -58,7 +59,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
             right.axline((0, 0), slope=1, color="0.5", linestyle="--", linewidth=0.8)
 
     picture = plotting.png(draw, (9.0, 3.4 * len(rows)), rows=len(rows), columns=2)
-    keep(run_dir, "decoupling_check", rows, picture)
+    keep(run.folder.path, "decoupling_check", rows, picture)
     return rows
 
 

@@ -184,8 +184,8 @@ def _weights(run: TrainedRun) -> str:
     for layer, weights in enumerate(network.weights):
         if weights.ndim == 4:
             c_in, c_out = weights.shape[2:]
-            size = (9.0, 1.0 + 7.5 * c_in / c_out) if c_in > 1 else (6.8, 5.8)
-            picture = plotting.png(lambda ax, k=layer: plotting.kernels(network, k, ax=ax), size, 150)
+            size, dpi = ((9.0, 1.0 + 7.5 * c_in / c_out), 150) if c_in > 1 else ((6.8, 5.8), 110)
+            picture = plotting.png(lambda ax, k=layer: plotting.kernels(network, k, ax=ax), size, dpi)
             pictures.append(_image(picture, f"kernels of layer {layer}"))
         elif layer == 0:
             picture = plotting.png(lambda ax: plotting.receptive_fields(network, ax=ax), (6.8, 5.8), 110)

@@ -56,7 +56,7 @@ def legend_beside(ax, **legend) -> None:
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.02, 1.0), fontsize=9, **legend)
 
 
-def png(draw: Callable, figsize=None, dpi: int = 150, rows: int = 1, columns: int = 1) -> bytes:
+def png(draw: Callable, figsize=None, dpi: int = 150, rows: int = 1, columns: int = 1, **subplots) -> bytes:
     """Let ``draw`` draw a figure of its own, and return the PNG file's content.
 
     Parameters
@@ -66,6 +66,8 @@ def png(draw: Callable, figsize=None, dpi: int = 150, rows: int = 1, columns: in
     figsize : (float, float), optional
         In inches.
     dpi, rows, columns : int
+    **subplots
+        Such as ``sharex``, passed to ``Figure.subplots``.
 
     Examples
     --------
@@ -73,7 +75,7 @@ def png(draw: Callable, figsize=None, dpi: int = 150, rows: int = 1, columns: in
     """
     # a figure outside of pyplot, which keeps no list of it and needs no screen
     figure = Figure(figsize=figsize, layout="constrained")
-    draw(figure.subplots(rows, columns, squeeze=rows * columns == 1))
+    draw(figure.subplots(rows, columns, squeeze=rows * columns == 1, **subplots))
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=dpi)
     return content.getvalue()
