@@ -158,6 +158,14 @@ def test_learning_curves_draw_mean_and_range_beside_the_authors(curves, historie
         np.testing.assert_allclose((heights.min(), heights.max()), (low, high))
 
 
+def test_learning_curves_of_two_networks_stand_side_by_side(curves, histories, figures, tmp_path):
+    write_history(histories, "mnist-cnn", 1, [0.98, 0.993, 0.991])
+    curves.main(out=tmp_path / "curves.png", histories=histories)
+    mlp, cnn = figures[0].axes
+    assert (mlp.get_title(), cnn.get_title()) == ("MNIST, 784-800-10", "MNIST, 15C5-P2-40C5-P2-300-10")
+    np.testing.assert_allclose(cnn.get_lines()[0].get_ydata(), [98, 99.3, 99.1])
+
+
 def test_quick_learning_curves_draw_one_seed(curves, histories, figures, tmp_path):
     curves.main(quick=True, out=tmp_path / "curves.png", histories=histories)
     mine = figures[0].axes[0].get_lines()[0]

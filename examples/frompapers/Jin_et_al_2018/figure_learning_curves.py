@@ -50,7 +50,7 @@ def main(quick: bool = False, out=None, histories=HISTORIES) -> Path:
     networks = [network for network, recipes in RECIPES.items() if found.keys() & set(recipes)]
 
     def draw(axes):
-        for ax, network in zip(np.atleast_1d(axes), networks, strict=True):
+        for ax, network in zip(np.ravel(axes), networks, strict=True):
             draw_network(ax, network, found)
 
     out = Path(out or HERE / "learning_curves.png")
