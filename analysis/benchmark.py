@@ -8,19 +8,17 @@ machine free of other work meanwhile. Run it with ``python analysis/benchmark.py
 
 import argparse
 import csv
-import io
 import json
 import platform
 import subprocess
 import sys
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from hm2bp_brian.errors import EngineError, Hm2bpError
 from hm2bp_brian.files import write_atomically
-from hm2bp_brian.plotting import COLOURS
+from hm2bp_brian.plotting import COLOURS, png
 from hm2bp_brian.simulation.simulator import available_cores
+from hm2bp_brian.tables import to_csv
 
 RECIPE = "mnist-mlp"
 CNN, CNN_BATCH = "mnist-cnn", 50
@@ -121,22 +119,19 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def to_csv(rows: list[dict]) -> bytes:
-    """The rows as CSV with a header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
 def draw(table, out) -> None:
     """Draw the table: samples/s above peak memory, one column for each thing that is varied."""
     with open(table, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    picture = png(
+        lambda axes: draw_rows(axes, rows), (11, 5), rows=len(ROWS), columns=len(AXES), sharex="col", sharey="row"
+    )
+    write_atomically(out, picture)
+
+
+def draw_rows(axes, rows: list[dict]) -> None:
+    """Draw the rows of the table into axes (len(ROWS), len(AXES))."""
     base = rows[0]
-    figure = Figure(figsize=(11, 5), layout="constrained")
-    axes = figure.subplots(len(ROWS), len(AXES), sharex="col", sharey="row")
     for column, (name, label) in enumerate(AXES.items()):
         points = sorted((row for row in rows if row["varied"] in ("nothing", name)), key=lambda row: float(row[name]))
         x = [float(row[name]) for row in points]
@@ -151,14 +146,11 @@ def draw(table, out) -> None:
         lowest.set_xlabel(label)
     for ax, key in zip(axes[:, 0], ROWS, strict=True):
         ax.set(ylabel=ROWS[key], ylim=(0, 1.1 * max(float(row[key]) for row in rows)))
-    figure.suptitle(
+    axes[0, 0].figure.suptitle(
         f"{base['recipe']}, {base['engine']}, {base['dtype']} on {base['processor']} ({base['cores']} cores); ringed: "
         f"{base['duration_ms']} ms, batch {base['batch_size']}, {base['width']} neurons, {base['threads']} threads",
         fontsize=10,
     )
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=150)
-    write_atomically(out, content.getvalue())
 
 
 if __name__ == "__main__":

@@ -27,16 +27,11 @@ def run_script(main: Callable, description: str, samples: int) -> None:
         sys.exit(f"error: {error}")
 
 
-def keep(run_dir, name: str, rows: list[dict], picture: bytes | None = None) -> None:
-    """Print the rows as a Markdown table; write them, and the picture, into a run's folder ``analysis``.
-
-    Of a weight file, which has no folder of its own, nothing is written.
-    """
+def keep(folder, name: str, rows: list[dict], picture: bytes | None = None) -> None:
+    """Print the rows as a Markdown table; write them, and the picture, into the folder ``analysis`` below a run's."""
     print(to_markdown(rows))
-    if Path(run_dir).is_file():
-        return
-    folder = Path(run_dir) / "analysis"
-    folder.mkdir(exist_ok=True)
+    folder = Path(folder) / "analysis"
+    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / f"{name}.csv", to_csv(rows))
     if picture is not None:
         write_atomically(folder / f"{name}.png", picture)

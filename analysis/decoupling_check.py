@@ -5,8 +5,8 @@
    step above threshold, so that a_i/nu >= o_i without lateral inhibition; with it, a_i makes up for the inhibition
    too.
 
-Run it with ``python analysis/decoupling_check.py RUN``. It prints a table and keeps it, with a figure, in
-``RUN/analysis``.
+Run it with ``python analysis/decoupling_check.py RUN``, a folder that ``hm2bp train`` made or a weight file. It
+prints a table and keeps it, with a figure, in ``RUN/analysis``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hm2bp_brian.training.trained import load_trained
 
 SAMPLES = 20
 MOST_POINTS = 5000
+FEW_POINTS = 200  # up to so many, points are large
 
 
 def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
@@ -29,6 +30,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
     Parameters
     ----------
     run_dir : path
+        Folder of a run, or a weight file.
     data : path, optional
         Folder of the data files.
     samples : int
@@ -53,12 +55,13 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
 
     def draw(axes):
         for layer, ((e, products, o, a), (left, right)) in enumerate(zip(points, axes, strict=True)):
-            scatter(left, products, e, f"layer {layer}", r"$o_i o_j$ (spikes²)", r"$e_{i|j}$")
+            scatter(left, products, e, f"layer {layer}", r"$o_i o_j$ (spikes²)", r"$e_{i|j}$ (per unit weight)")
             scatter(right, a, o, f"layer {layer}", r"$a_i/\nu$ (1)", r"$o_i$ (spikes)")
-            right.axline((0, 0), slope=1, color="0.5", linestyle="--", linewidth=0.8)
+            right.axline((0, 0), slope=1, color="0.5", linestyle="--", linewidth=0.8, label=r"$o_i = a_i/\nu$")
+            right.legend(frameon=False)
 
     picture = plotting.png(draw, (9.0, 3.4 * len(rows)), rows=len(rows), columns=2)
-    keep(run_dir, "decoupling_check", rows, picture)
+    keep(run.folder.path, "decoupling_check", rows, picture)
     return rows
 
 
@@ -108,7 +111,8 @@ def correlation(x: np.ndarray, y: np.ndarray) -> float:
 def scatter(ax, x: np.ndarray, y: np.ndarray, title: str, xlabel: str, ylabel: str) -> None:
     """Draw at most 5000 points, evenly chosen, and the fit y = s x."""
     every = max(len(x) // MOST_POINTS, 1)
-    ax.scatter(x[::every], y[::every], s=4, alpha=0.3, color=plotting.COLOURS[0], linewidths=0)
+    size = 4 if len(x) > FEW_POINTS else 25
+    ax.scatter(x[::every], y[::every], s=size, alpha=0.3, color=plotting.COLOURS[0], linewidths=0)
     if len(x):
         s = slope(x, y)
         ax.axline((0, 0), slope=s, color=plotting.COLOURS[1], linewidth=1.2, label=f"fit: {s:.3g} x")

@@ -1,7 +1,7 @@
 """How the layers of a trained network fire: rates, intervals, silent and saturated neurons.
 
-Run it with ``python analysis/firing_statistics.py RUN``. It prints a table and keeps it, with a figure, in
-``RUN/analysis``.
+Run it with ``python analysis/firing_statistics.py RUN``, a folder that ``hm2bp train`` made or a weight file. It
+prints a table and keeps it, with a figure, in ``RUN/analysis``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
     Parameters
     ----------
     run_dir : path
+        Folder of a run, or a weight file.
     data : path, optional
         Folder of the data files.
     samples : int
@@ -41,7 +42,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
             plotting.cv_histogram(run.network, record, layer, ax=variation)
 
     picture = plotting.png(draw, (13.0, 3.2 * len(rows)), rows=len(rows), columns=3)
-    keep(run_dir, "firing_statistics", rows, picture)
+    keep(run.folder.path, "firing_statistics", rows, picture)
     return rows
 
 

@@ -8,7 +8,8 @@ predicts. The margin of the loss is set to 0, as a trained network has few error
 A silent neuron's count does not change by small steps, and yet HM2-BP gives it a gradient, so that it can learn to
 fire. Every figure therefore comes twice: of the gradient as it is, and with the deltas of silent neurons left out.
 
-Run it with ``python analysis/gradient_quality.py RUN``. It prints a table and keeps it in ``RUN/analysis``.
+Run it with ``python analysis/gradient_quality.py RUN``, a folder that ``hm2bp train`` made or a weight file. It
+prints a table and keeps it in ``RUN/analysis``.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
     Parameters
     ----------
     run_dir : path
+        Folder of a run, or a weight file.
     data : path, optional
         Folder of the data files.
     samples : int
@@ -71,7 +73,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
         for neurons, gradient in by_neurons.items():
             if weights.size:
                 rows.append({"layer": layer, "neurons": neurons} | compare(simulated_loss, run, layer, gradient[layer]))
-    keep(run_dir, "gradient_quality", rows)
+    keep(run.folder.path, "gradient_quality", rows)
     return rows
 
 

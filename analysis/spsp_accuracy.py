@@ -4,7 +4,8 @@ The spikes of the trained network's output layer and of the layer before are rep
 keep their times. The closed form is exact in continuous time, so that what is left is the error of the integration.
 Simulated and adjoint S-PSPs integrate the same steps and should agree to rounding.
 
-Run it with ``python analysis/spsp_accuracy.py RUN``. It prints a table and keeps it in ``RUN/analysis``.
+Run it with ``python analysis/spsp_accuracy.py RUN``, a folder that ``hm2bp train`` made or a weight file. It
+prints a table and keeps it in ``RUN/analysis``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
     Parameters
     ----------
     run_dir : path
+        Folder of a run, or a weight file.
     data : path, optional
         Folder of the data files.
     samples : int
@@ -58,7 +60,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
             "compare. Take more samples, or train longer"
         )
     rows = [compare(run.recipe, pre, post, method, k) for method in METHODS for k in REFINEMENTS]
-    keep(run_dir, "spsp_accuracy", rows)
+    keep(run.folder.path, "spsp_accuracy", rows)
     return rows
 
 

@@ -69,9 +69,12 @@ figure.savefig("look_at_dynamics.png", dpi=150)
 print("saved look_at_dynamics.png")
 
 if importlib.util.find_spec("brian2tools"):
-    from brian2tools import brian_plot
-
-    plt.figure(layout="constrained")
-    brian_plot(built["spikes_1"])
-    plt.savefig("look_at_dynamics_brian2tools.png", dpi=150)
-    print("saved look_at_dynamics_brian2tools.png")
+    try:
+        from brian2tools import brian_plot
+    except Exception as error:  # brian2tools with a numpy or matplotlib too new for it fails in many ways
+        print(f"brian2tools is installed, but can't be imported ({type(error).__name__}: {error}): no picture by it")
+    else:
+        plt.figure(layout="constrained")
+        brian_plot(built["spikes_1"])
+        plt.savefig("look_at_dynamics_brian2tools.png", dpi=150)
+        print("saved look_at_dynamics_brian2tools.png")

@@ -129,9 +129,9 @@ def run_evaluate(args) -> None:
 
 
 def add_inspect(subcommands) -> None:
-    """``hm2bp inspect DIR``: a report of a trained network."""
-    parser = subcommands.add_parser("inspect", help="write a report of the run in a folder, as one HTML file")
-    parser.add_argument("folder", metavar="DIR", help="folder that 'hm2bp train' made")
+    """``hm2bp inspect PATH``: a report of a trained network."""
+    parser = subcommands.add_parser("inspect", help="write a report of a trained network, as one HTML file")
+    parser.add_argument("path", metavar="PATH", help="folder that 'hm2bp train' made, or a weight file")
     _add_data_and_engine(parser)
     parser.add_argument("--test-samples", type=int, metavar="N", help="the first N samples only")
     parser.add_argument("--sample", type=int, default=0, metavar="K", help="test sample of raster and attribution")
@@ -139,9 +139,8 @@ def add_inspect(subcommands) -> None:
 
 
 def run_inspect(args) -> None:
-    """Write ``report.html`` into the run folder and print its path."""
-    RunFolder(args.folder).read_recipe()  # a weight file would do for the network, but has no history
-    run = load_trained(args.folder, args.data, args.test_samples, args.engine, args.threads)
+    """Write ``report.html`` into the run folder, or that of the weight file, and print its path."""
+    run = load_trained(args.path, args.data, args.test_samples, args.engine, args.threads)
     print(write_report(run, args.sample))
 
 

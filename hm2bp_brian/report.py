@@ -14,6 +14,7 @@ from hm2bp_brian.files import write_atomically
 from hm2bp_brian.learning.attribution import spike_attribution
 from hm2bp_brian.spikes import SpikeRecord
 from hm2bp_brian.statistics import firing_table
+from hm2bp_brian.tables import cell
 from hm2bp_brian.training.trained import TrainedRun
 
 STATISTICS_SAMPLES = 200  # test samples from which firing statistics are computed
@@ -21,19 +22,32 @@ BATCH_SIZE = 100
 MOST_MISTAKES = 12
 GALLERY_COLUMNS = 6
 
+# what columns are called, where that is not their name with blanks
+HEADINGS = {
+    "train_loss": "training loss",
+    "train_accuracy": "training accuracy",
+    "holdout_accuracy": "held-out accuracy",
+    "seconds": "training time (s)",
+    "mean_rate_hz": "mean rate (Hz)",
+    "median_isi_ms": "median ISI (ms)",
+    "mean_cv": "mean CV",
+    "silent_percent": "silent neurons (%)",
+    "saturated_percent": "saturated neurons (%)",
+}
+
 STYLE = """
 body { font-family: sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.45; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; }
-table { border-collapse: collapse; font-size: 0.9rem; margin: 0.6rem 0; }
+table { border-collapse: collapse; font-size: 0.9rem; margin: 0.6rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.2rem 0.8rem; text-align: right; border-bottom: 1px solid #eee; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child, .facts td { text-align: left; }
 img { max-width: 100%; height: auto; }
 pre { background: #f6f6f6; padding: 0.8rem; overflow-x: auto; font-size: 0.8rem; }
 """
 
 
 def write_report(run: TrainedRun, sample: int = 0) -> Path:
-    """Evaluate a trained network, draw it, and write ``report.html`` into its run folder.
+    """Evaluate a trained network, draw it, and write ``report.html`` into the run's folder, made if need be.
 
     Parameters
     ----------
@@ -55,6 +69,7 @@ def write_report(run: TrainedRun, sample: int = 0) -> Path:
     counts = output_counts(run)
     record = run.record(min(STATISTICS_SAMPLES, len(run.test)))
     shown = run.trainer.record(run.test, sample)
+    recipe = run.folder.recipe.read_text(encoding="utf-8") if run.folder.recipe.exists() else run.recipe.to_toml()
     sections = [
         ("Summary", _summary(run, counts)),
         ("History", _history(run)),
@@ -64,7 +79,7 @@ def write_report(run: TrainedRun, sample: int = 0) -> Path:
         ("Confusion matrix", _confusion(run, counts)),
         ("Worst mistakes", _mistakes(run, counts)),
         ("Firing statistics", _firing(run, record)),
-        ("Recipe and versions", f"<pre>{escape(run.folder.recipe.read_text(encoding='utf-8'))}</pre>"),
+        ("Recipe and versions", f"<pre>{escape(recipe)}</pre>"),
     ]
     title = escape(f"{run.recipe.name}, seed {run.recipe.seed}")
     body = "\n".join(f"<h2>{escape(heading)}</h2>\n{content}" for heading, content in sections)
@@ -73,6 +88,7 @@ def write_report(run: TrainedRun, sample: int = 0) -> Path:
         f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
     )
     path = run.folder.path / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, page.encode())
     return path
 
@@ -119,31 +135,32 @@ def _summary(run: TrainedRun, counts: np.ndarray) -> str:
         "test accuracy": f"{100 * correct / n:.2f} % ({n - correct:,} of {n:,} samples wrong)",
         "data set": run.recipe.dataset,
         "epochs": run.trainer.epoch,
-        "training time": f"{history.column('seconds').sum():.0f} s",
+        "training time": f"{history.column('seconds').sum():,.0f} s" if len(history) else "not known",
         "parameters": f"{sum(w.size for w in run.network.weights):,}",
         "seed": run.recipe.seed,
     }
     cells = "".join(f"<tr><td>{escape(k)}</td><td>{escape(str(v))}</td></tr>" for k, v in rows.items())
-    return f"<table>{cells}</table>\n<pre>{escape(str(run.network))}</pre>"
+    return f'<table class="facts">{cells}</table>\n<pre>{escape(str(run.network))}</pre>'
 
 
 def _history(run: TrainedRun) -> str:
     history = run.trainer.history
     if not len(history):
-        return "<p>No epoch has been finished.</p>"
-    picture = _image(plotting.png(lambda ax: plotting.learning_curve(history, ax=ax), (6.4, 3.6), 110), "accuracy")
+        return "<p>None is known: no epoch has been finished, or this is a weight file.</p>"
+    drawn = plotting.png(lambda ax: plotting.learning_curve(history, ax=ax), (6.4, 3.6), 110)
+    picture = _image(drawn, "accuracy in training and test after each epoch")
     rows = [{name: row.get(name, float("nan")) for name in history.columns} for row in history]
     return f"{picture}\n<details><summary>all epochs</summary>{_table(rows)}</details>"
 
 
 def _sample(run: TrainedRun, record: SpikeRecord, sample: int, counts: np.ndarray) -> str:
     label, winner = int(run.test.labels[sample]), int(counts.argmax())
-    text = (
-        f"<p>Class {label}, taken for {winner}. Spikes of the output neurons: "
-        f"{', '.join(f'{k}: {n}' for k, n in enumerate(counts))}.</p>"
-    )
-    drawn = plotting.png(lambda ax: plotting.raster(run.network, record, ax=ax), (8.0, 5.0), 110)
-    return text + _image(drawn, "raster of the spikes of input and all layers")
+    text = f"<p>Class {label}, taken for {winner}. Spikes of the output neurons:</p>"
+    table = _table([{"neuron": "spikes"} | {str(k): int(n) for k, n in enumerate(counts)}])
+    picture = _input_pictures(run, [sample], [f"class {label}"]) if len(run.test.shape) == 3 else ""
+    height = 1.4 + 1.2 * (len(record.layers) + 1)
+    drawn = plotting.png(lambda ax: plotting.raster(run.network, record, ax=ax), (8.0, height), 110)
+    return text + table + picture + _image(drawn, "raster of the spikes of input and all layers")
 
 
 def _attribution(run: TrainedRun, record: SpikeRecord) -> str:
@@ -158,27 +175,30 @@ def _attribution(run: TrainedRun, record: SpikeRecord) -> str:
         plotting.png(lambda ax, where=where: plotting.attribution(run.network, record, *where, ax=ax), (5.4, 4.2), 90)
         for where in chain
     ]
-    return text + "\n".join(_image(p, f"attribution in layer {k}") for p, (k, *_) in zip(pictures, chain, strict=True))
+    names = [f"what the inputs of neuron {neuron} in layer {layer} had put into a spike" for layer, neuron, _ in chain]
+    return text + "\n".join(map(_image, pictures, names))
 
 
 def _weights(run: TrainedRun) -> str:
     network, pictures = run.network, []
     for layer, weights in enumerate(network.weights):
         if weights.ndim == 4:
-            picture = plotting.png(lambda ax, k=layer: plotting.kernels(network, k, ax=ax), (7.0, 5.4), 110)
-        elif weights.size and layer == 0 and len(network.input_shape) == 3:
+            c_in, c_out = weights.shape[2:]
+            size, dpi = ((9.0, 1.0 + 7.5 * c_in / c_out), 150) if c_in > 1 else ((6.8, 5.8), 110)
+            picture = plotting.png(lambda ax, k=layer: plotting.kernels(network, k, ax=ax), size, dpi)
+            pictures.append(_image(picture, f"kernels of layer {layer}"))
+        elif layer == 0:
             picture = plotting.png(lambda ax: plotting.receptive_fields(network, ax=ax), (6.8, 5.8), 110)
-        else:
-            continue
-        pictures.append(_image(picture, f"weights of layer {layer}"))
-    return "\n".join(pictures) or "<p>No layer's weights make a picture.</p>"
+            pictures.append(_image(picture, "receptive fields of layer 0"))
+    return "\n".join(pictures)
 
 
 def _confusion(run: TrainedRun, counts: np.ndarray) -> str:
     def draw(ax):
         plotting.confusion_matrix(run.test.labels, counts.argmax(axis=1), run.network.n_outputs, ax=ax)
 
-    return _image(plotting.png(draw, (5.8, 5.0), 110), "confusion matrix")
+    side = max(5.0, 0.22 * run.network.n_outputs)
+    return _image(plotting.png(draw, (side + 0.8, side), 110), "confusion matrix: classes against predicted classes")
 
 
 def _mistakes(run: TrainedRun, counts: np.ndarray) -> str:
@@ -197,23 +217,24 @@ def _mistakes(run: TrainedRun, counts: np.ndarray) -> str:
     ]
     picture = ""
     if len(run.test.shape) == 3:
-        picture = _image(_gallery(run, rows), "input spike counts of the worst mistakes")
+        picture = _input_pictures(run, worst, [f"{row['class']} taken for {row['taken for']}" for row in rows])
     return picture + _table(rows)
 
 
-def _gallery(run: TrainedRun, rows: list[dict]) -> bytes:
-    """The mistakes' input spike counts as images, summed over channels."""
-    inputs = run.trainer.record(run.test, np.array([row["sample"] for row in rows])).input.counts
+def _input_pictures(run: TrainedRun, samples, titles: list[str]) -> str:
+    """Input spike counts of samples as images, summed over channels."""
+    inputs = run.trainer.record(run.test, np.asarray(samples)).input.counts
 
     def draw(axes):
         for ax in axes.flat:
             ax.set_axis_off()
-        for ax, row, values in zip(axes.flat, rows, inputs, strict=False):
+        for ax, title, values in zip(axes.flat, titles, inputs, strict=False):
             ax.imshow(values.reshape(run.test.shape).sum(axis=-1), cmap="gray_r", interpolation="nearest")
-            ax.set_title(f"{row['class']} taken for {row['taken for']}", fontsize=9)
+            ax.set_title(title, fontsize=9)
 
-    n_rows = -(-len(rows) // GALLERY_COLUMNS)
-    return plotting.png(draw, (8.0, 1.75 * n_rows), 110, n_rows, GALLERY_COLUMNS)
+    n_rows = -(-len(titles) // GALLERY_COLUMNS)
+    drawn = plotting.png(draw, (8.0, 1.75 * n_rows), 110, n_rows, GALLERY_COLUMNS)
+    return _image(drawn, f"input spikes of each pixel: {', '.join(titles)}")
 
 
 def _firing(run: TrainedRun, record: SpikeRecord) -> str:
@@ -229,15 +250,15 @@ def _firing(run: TrainedRun, record: SpikeRecord) -> str:
 
 
 def _table(rows: list[dict]) -> str:
-    header = "".join(f"<th>{escape(str(name).replace('_', ' '))}</th>" for name in rows[0])
-    lines = ["".join(f"<td>{escape(_cell(value))}</td>" for value in row.values()) for row in rows]
+    header = "".join(f"<th>{escape(_heading(name))}</th>" for name in rows[0])
+    lines = ["".join(f"<td>{escape(cell(value))}</td>" for value in row.values()) for row in rows]
     return f"<table><tr>{header}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
-def _cell(value) -> str:
-    if isinstance(value, float):
-        return "-" if np.isnan(value) else f"{value:.4g}"
-    return str(value)
+def _heading(name: str) -> str:
+    if name.startswith("rate_"):
+        return f"spikes a neuron, layer {name.removeprefix('rate_')}"
+    return HEADINGS.get(name, name.replace("_", " "))
 
 
 def _image(content: bytes, description: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 
 
 def to_markdown(rows: Sequence[Mapping]) -> str:
-    """A Markdown table of rows with the same keys, which become its header; floats with four significant digits."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    """A Markdown table of rows with the same keys, which become its header; numbers as in ``cell``."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *([cell(value) for value in row.values()] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -22,5 +23,10 @@ def to_csv(rows: Sequence[Mapping]) -> bytes:
     return text.getvalue().encode()
 
 
-def _cell(value) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def cell(value) -> str:
+    """A value as tables to read show it: a float with four significant digits, or all those before the point."""
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"

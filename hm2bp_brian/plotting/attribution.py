@@ -6,7 +6,7 @@ import numpy as np
 
 from hm2bp_brian.learning.attribution import spike_attribution
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.plotting.axes import COLOURS, make_axes
+from hm2bp_brian.plotting.axes import COLOURS, label_image, make_axes, over_channels, place
 from hm2bp_brian.spikes import SpikeRecord
 
 MOST_BARS = 24
@@ -47,7 +47,7 @@ def attribution(
     draw = _image if len(shape) == 3 else _bars
     artist = draw(ax, values, shape)
     ax.set_title(
-        f"layer {layer}, neuron {neuron}: spike at {train[spike] * network.dt * 1e3:g} ms\n"
+        f"layer {layer}, {place(network, layer, neuron)}: spike at {train[spike] * network.dt * 1e3:g} ms\n"
         rf"inputs sum to {values.sum():.2f}, threshold $\nu$ = {network.thresholds[layer]:g}",
         fontsize=10,
     )
@@ -59,8 +59,7 @@ def _image(ax, values: np.ndarray, shape):
     # white is no contribution; a picture without any still needs a scale
     limit = np.abs(picture).max() or 1.0
     image = ax.imshow(picture, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
-    ax.set(xlabel="column", ylabel="row")
-    ax.figure.colorbar(image, ax=ax, label="contribution (membrane potential)")
+    label_image(image, f"contribution (membrane potential){over_channels(shape)}")
     return image
 
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
 from hm2bp_brian.errors import ConfigurationError
@@ -33,7 +34,29 @@ def make_axes(ax, figsize=(6.4, 4.0)):
     return ax if ax is not None else plt.subplots(figsize=figsize, layout="constrained")[1]
 
 
-def png(draw: Callable, figsize=None, dpi: int = 150, rows: int = 1, columns: int = 1) -> bytes:
+def label_image(image, label: str, row: str = "row", column: str = "column", **bar) -> None:
+    """Label an image's axes, with ticks at whole numbers only, and give it a colour bar of its own height.
+
+    Further arguments are those of ``Figure.colorbar``.
+    """
+    ax = image.axes
+    ax.set(xlabel=column, ylabel=row)
+    for axis in (ax.xaxis, ax.yaxis):
+        whole_numbers(axis)
+    ax.figure.colorbar(image, cax=ax.inset_axes([1.03, 0.0, 0.05, 1.0]), label=label, **bar)
+
+
+def whole_numbers(axis) -> None:
+    """Let a matplotlib axis have ticks at whole numbers only."""
+    axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+
+
+def legend_beside(ax, **legend) -> None:
+    """A legend right of the axes, where it hides nothing."""
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.02, 1.0), fontsize=9, **legend)
+
+
+def png(draw: Callable, figsize=None, dpi: int = 150, rows: int = 1, columns: int = 1, **subplots) -> bytes:
     """Let ``draw`` draw a figure of its own, and return the PNG file's content.
 
     Parameters
@@ -43,6 +66,8 @@ def png(draw: Callable, figsize=None, dpi: int = 150, rows: int = 1, columns: in
     figsize : (float, float), optional
         In inches.
     dpi, rows, columns : int
+    **subplots
+        Such as ``sharex``, passed to ``Figure.subplots``.
 
     Examples
     --------
@@ -50,7 +75,7 @@ def png(draw: Callable, figsize=None, dpi: int = 150, rows: int = 1, columns: in
     """
     # a figure outside of pyplot, which keeps no list of it and needs no screen
     figure = Figure(figsize=figsize, layout="constrained")
-    draw(figure.subplots(rows, columns, squeeze=rows * columns == 1))
+    draw(figure.subplots(rows, columns, squeeze=rows * columns == 1, **subplots))
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=dpi)
     return content.getvalue()
@@ -75,6 +100,20 @@ def population(record: SpikeRecord, layer) -> SpikeBatch:
 def population_name(layer) -> str:
     """What a layer, or "input", is called in pictures."""
     return "input" if layer == "input" else f"layer {layer}"
+
+
+def place(network, layer: int, neuron: int) -> str:
+    """What a neuron is called in pictures: its number, and in a map its row, column and channel."""
+    shape = network.shapes[layer]
+    if len(shape) != 3:
+        return f"neuron {neuron}"
+    row, column, channel = np.unravel_index(neuron, shape)
+    return f"neuron {neuron} (row {row}, column {column}, channel {channel})"
+
+
+def over_channels(shape: tuple[int, ...]) -> str:
+    """What is added to the label of an image that is summed over the channels of a map of this shape."""
+    return f",\nsum over {shape[-1]} channels" if shape[-1] > 1 else ""
 
 
 def check_neuron(layer: int, n_neurons: int, neuron: int) -> None:

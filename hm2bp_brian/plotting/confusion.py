@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.ticker import LogLocator
 
 from hm2bp_brian.learning.losses import check_labels
-from hm2bp_brian.plotting.axes import make_axes
+from hm2bp_brian.plotting.axes import label_image, make_axes
 
 
 def confusion_matrix(labels, predictions, n_classes: int, ax=None):
@@ -37,10 +38,12 @@ def confusion_matrix(labels, predictions, n_classes: int, ax=None):
     for row, column in np.argwhere(counts):
         value = counts[row, column]
         colour = "white" if norm(value) > 0.6 else "black"
-        ax.text(column, row, str(value), ha="center", va="center", fontsize=7, color=colour)
-    ticks = np.arange(n_classes)
-    ax.set(xlabel="predicted class", ylabel="class", xticks=ticks, yticks=ticks)
+        ax.text(column, row, str(value), ha="center", va="center", fontsize=min(7, 140 / n_classes), color=colour)
     percent = 100 * np.trace(counts) / len(labels)
     ax.set_title(f"{percent:.2f} % of {len(labels):,} samples correct", fontsize=10)
-    ax.figure.colorbar(image, ax=ax, label="number of samples")
+    ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": "{x:g}"}
+    label_image(image, "number of samples", "class", "predicted class", **ticks)
+    image.colorbar.minorticks_off()
+    for set_ticks in (ax.set_xticks, ax.set_yticks):
+        set_ticks(np.arange(n_classes), np.arange(n_classes), fontsize=min(10, 240 / n_classes))
     return image

@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.plotting.axes import COLOURS, make_axes, population
+from hm2bp_brian.plotting.axes import COLOURS, legend_beside, make_axes, population, whole_numbers
 from hm2bp_brian.spikes import SpikeRecord
 from hm2bp_brian.statistics import mean_counts, saturated, silent
 
 BINS = 30
+FEW = 20  # a tallest bar of so many neurons still has a linear axis
 
 
 def firing_rates(network: SpikingNetwork, record: SpikeRecord, layer: int, ax=None):
-    """Draw a histogram of the neurons' mean rates on a logarithmic axis, silent and saturated neurons in own colours.
+    """Draw a histogram of the neurons' mean rates, silent and saturated neurons in own colours.
 
     Silent neurons never fire in the record; saturated ones fire at 0.9 of the highest rate that the refractory time
-    allows, or more. Silent ones have a bar of their own, left of 0.
+    allows, or more. Silent ones have a bar of their own, left of 0. The axis is logarithmic where a bar stands for
+    more than 20 neurons.
 
     Parameters
     ----------
@@ -52,7 +54,12 @@ def firing_rates(network: SpikingNetwork, record: SpikeRecord, layer: int, ax=No
         heights, label = np.histogram(values, bins)[0], f"{len(values)} {name}"
         artists.append(ax.bar(bins[:-1], heights, width, align="edge", color=COLOURS[colour], label=label))
     ax.set_title(f"layer {layer}: {spikes.n_neurons} neurons, {spikes.n_samples} samples", fontsize=10)
+    ax.set(xlabel="mean rate (Hz)", ylabel="number of neurons", xlim=(-width, edges[-1]))
+    if max(bar.get_height() for bars in artists for bar in bars) > FEW:
+        ax.set_yscale("symlog")
+        ax.yaxis.set_major_formatter("{x:g}")
+    else:
+        whole_numbers(ax.yaxis)
     ax.set_ylim(bottom=0)
-    ax.set(xlabel="mean rate (Hz)", ylabel="number of neurons", xlim=(-width, edges[-1]), yscale="symlog")
-    ax.legend(frameon=False)
+    legend_beside(ax)
     return artists

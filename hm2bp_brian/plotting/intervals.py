@@ -43,7 +43,8 @@ def isi_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
     patch = ax.stairs(np.histogram(intervals, edges)[0], edges * dt, fill=True, color=COLOURS[0])
     mean = f"mean {intervals.mean() * dt:.1f} ms" if intervals.size else "none"
     ax.set_title(f"{population_name(layer)}: {intervals.size:,} intervals, {mean}", fontsize=10)
-    ax.set(xlabel="interspike interval (ms)", ylabel="number of intervals", yscale="symlog")
+    ax.set(xlabel="interspike interval (ms)", ylabel="number of intervals", yscale="symlog", xlim=(0, edges[-1] * dt))
+    ax.yaxis.set_major_formatter("{x:g}")
     return patch
 
 
@@ -74,6 +75,6 @@ def cv_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
     ax.axvline(1.0, color="0.4", linestyle="--", linewidth=0.8, label="Poisson process")
     mean = f"mean {values.mean():.2f}" if values.size else "none"
     ax.set_title(f"{population_name(layer)}: {values.size:,} trains, {mean}", fontsize=10)
-    ax.set(xlabel="coefficient of variation of the intervals (1)", ylabel="number of trains")
+    ax.set(xlabel="coefficient of variation of the intervals (1)", ylabel="number of trains", xlim=CV_BINS[[0, -1]])
     ax.legend(frameon=False)
     return patch

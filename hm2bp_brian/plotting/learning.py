@@ -8,8 +8,14 @@ import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.gradients import Gradients
-from hm2bp_brian.plotting.axes import COLOURS, make_axes
+from hm2bp_brian.plotting.axes import COLOURS, make_axes, whole_numbers
 
+# column of the histories: name and number of its colour
+ACCURACIES = {
+    "train_accuracy": ("training, during the epoch", 0),
+    "holdout_accuracy": ("held-out samples", 2),
+    "test_accuracy": ("test", 1),
+}
 NORMS = {
     "delta": r"rms $\delta$ (loss per spike)",
     "gradient": "rms gradient (loss per unit weight)",
@@ -17,12 +23,14 @@ NORMS = {
 
 
 def learning_curve(history, ax=None):
-    """Draw accuracy against epochs.
+    """Draw accuracy against epochs: in training, of held-out and of test samples, as far as they were measured.
+
+    Training accuracy is measured while the weights change, and on distorted samples where the recipe distorts them: it
+    may well be lower than that of the test after the epoch.
 
     Parameters
     ----------
     history : History
-        Or anything with a list of ``rows`` (dict) that hold ``epoch``, ``train_accuracy`` and ``test_accuracy``.
     ax : matplotlib Axes, optional
 
     Returns
@@ -30,13 +38,12 @@ def learning_curve(history, ax=None):
     list of Line2D
     """
     ax = make_axes(ax)
-    epochs = [row["epoch"] for row in history.rows]
     lines = []
-    for colour, key, label in ((COLOURS[0], "train_accuracy", "training"), (COLOURS[1], "test_accuracy", "test")):
-        values = [row[key] for row in history.rows]
-        if any(value is not None and np.isfinite(value) for value in values):
-            percent = [np.nan if value is None else 100 * value for value in values]
-            lines += ax.plot(epochs, percent, "o-", color=colour, markersize=4, label=label)
+    for column, (label, colour) in ACCURACIES.items():
+        percent = 100 * history.column(column)
+        if np.isfinite(percent).any():
+            epochs = history.column("epoch")
+            lines += ax.plot(epochs, percent, "o-", color=COLOURS[colour], markersize=4, label=label)
     _label_epochs(ax, "accuracy (%)")
     if lines:
         ax.legend(frameon=False)
@@ -132,4 +139,4 @@ def layer_norms(by_epoch: Mapping[int, Gradients], quantity: str = "gradient", a
 
 def _label_epochs(ax, ylabel: str) -> None:
     ax.set(xlabel="epoch", ylabel=ylabel)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(ax.xaxis)

@@ -8,7 +8,7 @@ from brian2 import ms, second
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.units import to_float
-from hm2bp_brian.plotting.axes import COLOURS, make_axes, population, population_name
+from hm2bp_brian.plotting.axes import COLOURS, legend_beside, make_axes, population, population_name
 from hm2bp_brian.spikes import SpikeRecord
 
 
@@ -46,6 +46,6 @@ def population_rate(network: SpikingNetwork, record: SpikeRecord, layer, bin_wid
     colour = COLOURS[0 if layer == "input" else (layer + 1) % len(COLOURS)]
     patch = ax.stairs(rates, edges * network.dt * 1e3, color=colour, linewidth=1.5, label=population_name(layer))
     ax.set(xlabel="time (ms)", ylabel="mean rate (Hz)", xlim=(0, record.n_steps * network.dt * 1e3))
-    ax.set_ylim(bottom=0)
-    ax.legend(frameon=False)
+    ax.set_ylim(bottom=0, auto=True)  # another layer, drawn into the same axes, may be higher
+    legend_beside(ax)
     return patch

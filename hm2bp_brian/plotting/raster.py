@@ -9,10 +9,11 @@ from matplotlib.lines import Line2D
 
 from hm2bp_brian.learning.losses import check_labels
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.plotting.axes import CLASS_COLOURS, COLOURS, make_axes, population, population_name
+from hm2bp_brian.plotting.axes import CLASS_COLOURS, COLOURS, legend_beside, make_axes, population, population_name
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
-FEW_NEURONS = 100  # up to so many, marks are long
+READABLE = 6.0  # neurons this far apart (points) have their numbers written beside them
+LONGEST, SHORTEST = 5.5, 1.0  # marks (points)
 
 
 def raster(
@@ -25,6 +26,8 @@ def raster(
     labels=None,
 ):
     """Draw spikes: populations one above the other, each in a band of equal height, samples one after the other.
+
+    Neurons are in order, number 0 below; where there is room, their numbers stand at the right.
 
     Parameters
     ----------
@@ -60,7 +63,7 @@ def raster(
         colour = COLOURS[band % len(COLOURS)]
         if labels is not None:
             colour = [_class_colour(k) for k, one in zip(labels, presentations, strict=True) for _ in one.neurons]
-        artists.append(_draw_band(ax, band, presentations, network.dt * 1e3, duration, colour))
+        artists.append(_draw_band(ax, band, presentations, network.dt * 1e3, duration, colour, len(layers)))
         ax.axhline(band + 1, color="0.85", linewidth=0.6, zorder=0)
     for number in range(1, len(samples)):
         ax.axvline(number * duration, color="0.6", linewidth=0.8, zorder=0)
@@ -69,16 +72,39 @@ def raster(
     names = [f"{population_name(k)}\n({one[0].n_neurons})" for k, one in zip(layers, trains, strict=True)]
     ax.set_yticks(np.arange(len(names)) + 0.5, names)
     ax.tick_params(axis="y", length=0)
+    _number_neurons(ax, [one[0].n_neurons for one in trains])
     ax.set(xlabel="time (ms)", xlim=(0, len(samples) * duration), ylim=(0, len(names)))
     return artists
 
 
-def _draw_band(ax, band: int, presentations: list[SpikeBatch], dt: float, duration: float, colour):
+def _heights(band: int, neurons, n_neurons: int):
+    """Where the neurons of a band are on the y axis."""
+    return band + 0.05 + 0.9 * (neurons + 0.5) / n_neurons
+
+
+def _pitch(ax, n_neurons: int, n_bands: int) -> float:
+    """Distance of neighbouring neurons in points."""
+    return 0.9 * ax.bbox.height * 72 / ax.figure.dpi / (n_bands * n_neurons)
+
+
+def _draw_band(ax, band: int, presentations: list[SpikeBatch], dt: float, duration: float, colour, n_bands: int):
     times = np.concatenate([one.steps * dt + number * duration for number, one in enumerate(presentations)])
     neurons, n_neurons = np.concatenate([one.neurons for one in presentations]), presentations[0].n_neurons
-    height = band + 0.05 + 0.9 * (neurons + 0.5) / n_neurons
-    size = 30 if n_neurons <= FEW_NEURONS else 1.0
-    return ax.scatter(times, height, s=size, marker="|", color=colour, linewidths=0.8)
+    length = np.clip(0.9 * _pitch(ax, n_neurons, n_bands), SHORTEST, LONGEST)
+    height = _heights(band, neurons, n_neurons)
+    return ax.scatter(times, height, s=length**2, marker="|", color=colour, linewidths=0.8)
+
+
+def _number_neurons(ax, sizes: list[int]) -> None:
+    """Write the numbers of neurons at the right of bands whose neurons are far enough apart."""
+    ticks, labels = [], []
+    for band, n_neurons in enumerate(sizes):
+        if _pitch(ax, n_neurons, len(sizes)) >= READABLE:
+            ticks += _heights(band, np.arange(n_neurons), n_neurons).tolist()
+            labels += map(str, range(n_neurons))
+    ax.yaxis.remove_overlapping_locs = False  # a neuron in the middle of its band has a number too
+    ax.set_yticks(ticks, labels, minor=True, fontsize=READABLE)
+    ax.tick_params(axis="y", which="minor", length=0, left=False, labelleft=False, labelright=True)
 
 
 def _class_colour(number: int) -> str:
@@ -87,4 +113,4 @@ def _class_colour(number: int) -> str:
 
 def _class_legend(ax, classes: np.ndarray) -> None:
     handles = [Line2D([], [], marker="s", linestyle="", color=_class_colour(k), label=str(k)) for k in classes]
-    ax.legend(handles=handles, title="class", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    legend_beside(ax, handles=handles, title="class")

@@ -1,4 +1,4 @@
-"""S-PSPs of one neuron, as a picture of the population before it."""
+"""S-PSPs of one neuron, as an image of the map before it or against the number of the presynaptic neuron."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import numpy as np
 
 from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.plotting.axes import check_neuron, make_axes, one_sample
+from hm2bp_brian.plotting.axes import (
+    COLOURS,
+    check_neuron,
+    label_image,
+    make_axes,
+    one_sample,
+    over_channels,
+    place,
+    whole_numbers,
+)
 from hm2bp_brian.spikes import SpikeRecord
 
 
 def spsp_map(network: SpikingNetwork, record: SpikeRecord, layer: int, neuron: int, sample: int = 0, ax=None):
     """Draw the S-PSP e_{i|j} that each presynaptic neuron j has put into neuron i of a layer.
 
-    Presynaptic populations with an image's shape, ``(height, width, 1)``, are drawn as images; others as a square-ish
-    grid, read row by row.
+    Maps (height, width, channels) before the layer are drawn as an image, summed over channels; other populations as
+    a line a neuron.
 
     Parameters
     ----------
@@ -25,7 +34,7 @@ def spsp_map(network: SpikingNetwork, record: SpikeRecord, layer: int, neuron: i
 
     Returns
     -------
-    AxesImage
+    AxesImage or LineCollection
 
     Raises
     ------
@@ -38,22 +47,17 @@ def spsp_map(network: SpikingNetwork, record: SpikeRecord, layer: int, neuron: i
     by_neuron = spsp(network, alone, layer)[0]
     check_neuron(layer, len(by_neuron), neuron)
     values = by_neuron[neuron]
-    ax = make_axes(ax, (5.0, 4.2))
     shape = network.shape_before(layer)
-    is_image = len(shape) == 3 and shape[-1] == 1
-    image = ax.imshow(values.reshape(shape[:2]) if is_image else _grid(values), cmap="viridis", interpolation="nearest")
-    ax.set_title(f"S-PSP of neuron {neuron} in layer {layer} ({alone.counts(layer)[0, neuron]} spikes)", fontsize=10)
-    ax.set(
-        xlabel="column" if is_image else "presynaptic neuron, row by row",
-        ylabel="row" if is_image else f"rows of {image.get_array().shape[1]}",
-    )
-    ax.figure.colorbar(image, ax=ax, label=r"$e_{i|j}$ (membrane potential per unit weight)")
-    return image
-
-
-def _grid(values: np.ndarray) -> np.ndarray:
-    """The values row by row in a square-ish grid, its rest NaN."""
-    width = int(np.ceil(np.sqrt(values.size)))
-    picture = np.full(width * int(np.ceil(values.size / width)), np.nan)
-    picture[: values.size] = values
-    return picture.reshape(-1, width)
+    label = "$e_{i|j}$ (membrane potential per unit weight)"
+    ax = make_axes(ax, (5.4, 4.2))
+    if len(shape) == 3:
+        artist = ax.imshow(values.reshape(shape).sum(axis=-1), cmap="viridis", vmin=0, interpolation="nearest")
+        label_image(artist, label + over_channels(shape))
+    else:
+        artist = ax.vlines(np.arange(len(values)), 0, values, color=COLOURS[0], linewidth=1.0)
+        ax.set(xlabel="presynaptic neuron j", ylabel=label, xlim=(-1, len(values)))
+        ax.set_ylim(bottom=0)
+        whole_numbers(ax.xaxis)
+    n_spikes = alone.counts(layer)[0, neuron]
+    ax.set_title(f"layer {layer}, {place(network, layer, neuron)}\nS-PSP, sum over its {n_spikes} spikes", fontsize=10)
+    return artist

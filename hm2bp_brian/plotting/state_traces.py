@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
-from hm2bp_brian.plotting.axes import COLOURS, make_axes
+from hm2bp_brian.plotting.axes import COLOURS, legend_beside, make_axes
 from hm2bp_brian.simulation.state_traces import StateTraces
 
 
@@ -53,6 +53,7 @@ def state_traces(traces: StateTraces, variable: str | None = None, ax=None):
         lines.append(ax.axhline(traces.v_th, color="0.3", linestyle="--", linewidth=0.8, label="threshold"))
     kind = {traces.membrane: "membrane potential ", traces.synaptic: "synaptic variable "}.get(variable, "")
     ax.set_title(f"layer {traces.layer}", fontsize=10)
-    ax.set(xlabel="time (ms)", ylabel=f"{kind}{variable} ({traces.units[variable]})", xlim=(0, times[-1]))
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+    ax.set(xlabel="time (ms)", ylabel=f"{kind}{variable} ({traces.units[variable]})")
+    ax.set_xlim(0, len(times) * traces.dt * 1e3)
+    legend_beside(ax)
     return lines

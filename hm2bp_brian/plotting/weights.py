@@ -9,19 +9,21 @@ import numpy as np
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.learning.attribution import incoming_weights
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.plotting.axes import check_neuron, make_axes
+from hm2bp_brian.plotting.axes import check_neuron, label_image, make_axes, over_channels
 
 MOST_FIELDS = 64
 
 
 def receptive_fields(network: SpikingNetwork, layer: int = 0, neurons: Sequence[int] | None = None, ax=None):
-    """Draw the weights that neurons receive from each place of the map before them.
+    """Draw the weights that neurons receive from the population before them.
+
+    Of a map (height, width, channels), each neuron has an image, summed over channels; of another population, such as
+    the channels of a cochlea, a column.
 
     Parameters
     ----------
     network : SpikingNetwork
     layer : int
-        One that receives a map (height, width, channels); weights are summed over channels.
     neurons : sequence of int, optional
         By default 64 of them, evenly spaced over the layer.
     ax : matplotlib Axes, optional
@@ -29,30 +31,30 @@ def receptive_fields(network: SpikingNetwork, layer: int = 0, neurons: Sequence[
     Returns
     -------
     AxesImage
-        Tiles row by row, one pixel apart; no colour between them (NaN).
+        Of a map: tiles row by row, one pixel apart; no colour between them (NaN). Else (n_pre, neurons).
 
     Raises
     ------
     ConfigurationError
-        If the layer receives no map, or there is no such layer or neuron.
+        If there is no such layer or neuron.
     """
     _check_layer(network, layer)
     shape, size = network.shape_before(layer), network.size(layer)
-    if len(shape) != 3:
-        raise ConfigurationError(
-            f"layer {layer} receives a population of shape {shape}, which is no map (height, width, channels): its "
-            "weights make no picture. Draw those of layer 0"
-        )
     if neurons is None:
         neurons = np.unique(np.linspace(0, size - 1, min(size, MOST_FIELDS)).astype(int))
     for neuron in neurons:
         check_neuron(layer, size, neuron)
-    tiles = [incoming_weights(network, layer, neuron).reshape(shape).sum(axis=-1) for neuron in neurons]
+    weights = np.array([incoming_weights(network, layer, neuron) for neuron in neurons])
     ax = make_axes(ax, (6.0, 5.4))
-    columns = int(np.ceil(np.sqrt(len(tiles))))
-    image = _draw(ax, _mosaic(np.array(tiles), columns))
-    ax.set_title(f"receptive fields of {len(tiles)} of {size} neurons in layer {layer}", fontsize=10)
-    ax.set(xticks=[], yticks=[], xlabel=f"neurons {neurons[0]} to {neurons[-1]}, row by row")
+    some = f"neurons {neurons[0]} to {neurons[-1]}"
+    if len(shape) == 3:
+        tiles = weights.reshape(-1, *shape).sum(axis=-1)
+        image = _draw(ax, _mosaic(tiles, int(np.ceil(np.sqrt(len(tiles))))), f"{some}, row by row", "", shape)
+        ax.set(xticks=[], yticks=[])
+    else:
+        image = _draw(ax, weights.T, some, "presynaptic neuron")
+        ax.set(aspect="auto", xticks=[])
+    ax.set_title(f"receptive fields of {len(neurons)} of {size} neurons in layer {layer}", fontsize=10)
     return image
 
 
@@ -83,10 +85,10 @@ def kernels(network: SpikingNetwork, layer: int, ax=None):
     height, width, c_in, c_out = weights.shape
     tiles = weights.transpose(2, 3, 0, 1).reshape(c_in * c_out, height, width)
     ax = make_axes(ax, (6.0, 5.4))
-    image = _draw(ax, _mosaic(tiles, c_out if c_in > 1 else int(np.ceil(np.sqrt(c_out)))))
-    ax.set_title(f"kernels of layer {layer}: {c_in} to {c_out} channels", fontsize=10)
     labels = ("output channel", "input channel") if c_in > 1 else ("output channels, row by row", "")
-    ax.set(xticks=[], yticks=[], xlabel=labels[0], ylabel=labels[1])
+    image = _draw(ax, _mosaic(tiles, c_out if c_in > 1 else int(np.ceil(np.sqrt(c_out)))), *labels)
+    ax.set(xticks=[], yticks=[])
+    ax.set_title(f"kernels of layer {layer}: {c_in} to {c_out} channels", fontsize=10)
     return image
 
 
@@ -106,9 +108,10 @@ def _mosaic(tiles: np.ndarray, columns: int) -> np.ndarray:
     return mosaic
 
 
-def _draw(ax, mosaic: np.ndarray):
+def _draw(ax, weights: np.ndarray, column: str, row: str, summed_over: tuple[int, ...] = (1,)):
     # a few large weights would leave the others white
-    limit = np.nanpercentile(np.abs(mosaic), 99.5) or 1.0
-    image = ax.imshow(mosaic, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
-    ax.figure.colorbar(image, ax=ax, label="weight (unit of the synaptic variable)", extend="both")
+    limit = np.nanpercentile(np.abs(weights), 99.5) or 1.0
+    image = ax.imshow(weights, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    label = f"weight (unit of the synaptic variable){over_channels(summed_over)}"
+    label_image(image, label, row, column, extend="both")
     return image

@@ -11,10 +11,10 @@ import numpy as np
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeRecord
-from hm2bp_brian.training import weights_file
 from hm2bp_brian.training.recipes import Recipe
 from hm2bp_brian.training.run_folder import RunFolder
 from hm2bp_brian.training.trainer import Trainer
+from hm2bp_brian.training.weights_file import read_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,8 @@ class TrainedRun:
     Parameters
     ----------
     folder : RunFolder
-        That of the run, or of the file.
+        That of the run. For what is made of a weight file, a folder beside it with its name without ``.npz``; it need
+        not exist.
     recipe : Recipe
     trainer : Trainer
         As after the last epoch, but for ``network.weights``: those that are evaluated. It is to look at, not to train.
@@ -77,15 +78,15 @@ def load_trained(path, data=None, test_samples: int | None = None, engine: str =
         If the folder holds no run, its checkpoint or the data is missing, or they don't fit.
     """
     path = Path(path)
-    is_file = path.is_file()
-    folder = RunFolder(path.parent if is_file else path)
-    recipe = weights_file.read_recipe(path) if is_file else folder.read_recipe()
+    file = read_weights(path) if path.is_file() else None
+    folder = RunFolder(path.with_suffix("") if file else path)
+    recipe = file.recipe if file else folder.read_recipe()
     if test_samples is not None:
         recipe = dataclasses.replace(recipe, test_samples=test_samples)
     test = recipe.load_data(data)[-1]
     trainer = recipe.make_trainer(recipe.make_network(test.shape), engine, threads)
-    if is_file:
-        weights_file.load_weights(path, trainer)
+    if file:
+        file.load_into(trainer)
     else:
         trainer.load(folder.checkpoint)
         trainer.network.weights = [np.array(w, dtype=recipe.dtype) for w in trainer.evaluation_weights]

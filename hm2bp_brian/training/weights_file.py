@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -18,8 +20,37 @@ def save_weights(path, recipe: Recipe, trainer) -> None:
     write_arrays(path, {"recipe": np.array(recipe.to_toml()), "epoch": np.array(trainer.epoch)} | arrays)
 
 
-def read_recipe(path) -> Recipe:
-    """The recipe in a file that ``save_weights`` wrote.
+@dataclass(frozen=True, eq=False)
+class WeightsFile:
+    """What is in a file that ``save_weights`` wrote.
+
+    Parameters
+    ----------
+    path : path
+    recipe : Recipe
+        Without averaging: what is in the file has been averaged, and there are no more updates to average.
+    arrays : dict
+        All arrays of the file by name.
+    """
+
+    path: Path
+    recipe: Recipe
+    arrays: dict
+
+    def load_into(self, trainer) -> None:
+        """Give a trainer, made from the recipe, the weights and the epoch; CheckpointError if they don't fit."""
+        names = [f"weights/{layer}" for layer in range(len(trainer.network.weights))]
+        if missing := [name for name in (*names, "epoch") if name not in self.arrays]:
+            raise CheckpointError(f"{self.path} is no weight file of this network: it has no '{missing[0]}'")
+        try:
+            trainer.network.weights = [self.arrays[name].astype(trainer.dtype) for name in names]
+        except ShapeError as error:
+            raise CheckpointError(f"{self.path} belongs to another network: {error}") from error
+        trainer.epoch = int(self.arrays["epoch"])
+
+
+def read_weights(path) -> WeightsFile:
+    """Read a file that ``save_weights`` wrote.
 
     Raises
     ------
@@ -33,18 +64,5 @@ def read_recipe(path) -> Recipe:
         raise CheckpointError(
             f"{path} is no weight file: it has no recipe, but {', '.join(sorted(arrays)) or 'nothing'}"
         )
-    # what is in the file has been averaged; there are no more updates to average
-    return dataclasses.replace(Recipe.from_toml(str(arrays["recipe"])), averaging=None)
-
-
-def load_weights(path, trainer) -> None:
-    """Give a trainer, made from the file's recipe, the weights in it; raises CheckpointError if they don't fit."""
-    arrays = read_arrays(path)
-    names = [f"weights/{layer}" for layer in range(len(trainer.network.weights))]
-    if missing := [name for name in (*names, "epoch") if name not in arrays]:
-        raise CheckpointError(f"{path} is no weight file of this network: it has no '{missing[0]}'")
-    try:
-        trainer.network.weights = [arrays[name].astype(trainer.dtype) for name in names]
-    except ShapeError as error:
-        raise CheckpointError(f"{path} belongs to another network: {error}") from error
-    trainer.epoch = int(arrays["epoch"])
+    recipe = dataclasses.replace(Recipe.from_toml(str(arrays["recipe"])), averaging=None)
+    return WeightsFile(path, recipe, arrays)

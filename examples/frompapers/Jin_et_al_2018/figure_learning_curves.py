@@ -12,17 +12,15 @@ Histories are read from the folder ``histories``; the README beside this file sa
 
 import argparse
 import csv
-import io
 import itertools
 import sys
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from hm2bp_brian.errors import DatasetError, DatasetNotFoundError, Hm2bpError
 from hm2bp_brian.files import write_atomically
-from hm2bp_brian.plotting import COLOURS
+from hm2bp_brian.plotting import COLOURS, png
 from hm2bp_brian.training.history import History
 
 HERE = Path(__file__).parent
@@ -50,23 +48,30 @@ def main(quick: bool = False, out=None, histories=HISTORIES) -> Path:
         If a file is no history, or those of one recipe differ in length.
     """
     found = read_histories(histories)
+    if quick:
+        found = {recipe: runs[:1] for recipe, runs in found.items()}
     networks = [network for network, recipes in RECIPES.items() if found.keys() & set(recipes)]
-    figure = Figure(figsize=(5.2 * len(networks), 4.2), layout="constrained")
-    for ax, network in zip(figure.subplots(1, len(networks), squeeze=False)[0], networks, strict=True):
-        for recipe, colour in zip(RECIPES[network], COLOURS, strict=False):
-            if recipe in found:
-                draw_runs(ax, recipe, found[recipe][:1] if quick else found[recipe], colour)
-        draw_authors(ax, network)
-        ax.set_xscale("log")
-        ax.set_xticks([1, 2, 5, 10, 20, 50, 100, 200], labels=["1", "2", "5", "10", "20", "50", "100", "200"])
-        ax.minorticks_off()
-        ax.set(xlabel="epoch", ylabel="test accuracy (%)", title=f"MNIST, {network}")
-        ax.legend(frameon=False, loc="lower right", fontsize="small")
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=150)
+
+    def draw(axes):
+        for ax, network in zip(np.ravel(axes), networks, strict=True):
+            draw_network(ax, network, found)
+
     out = Path(out or HERE / "learning_curves.png")
-    write_atomically(out, content.getvalue())
+    write_atomically(out, png(draw, (5.2 * len(networks), 4.2), columns=len(networks)))
     return out
+
+
+def draw_network(ax, network: str, found: dict[str, list[History]]) -> None:
+    """Draw the runs of a network's recipes beside the authors' one."""
+    for recipe, colour in zip(RECIPES[network], COLOURS, strict=False):
+        if recipe in found:
+            draw_runs(ax, recipe, found[recipe], colour)
+    draw_authors(ax, network)
+    ax.set_xscale("log")
+    ax.set_xticks([1, 2, 5, 10, 20, 50, 100, 200], labels=["1", "2", "5", "10", "20", "50", "100", "200"])
+    ax.minorticks_off()
+    ax.set(xlabel="epoch", ylabel="test accuracy (%)", title=f"MNIST, {network}")
+    ax.legend(frameon=False, loc="lower right", fontsize="small")
 
 
 def read_histories(folder) -> dict[str, list[History]]:

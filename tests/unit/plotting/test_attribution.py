@@ -3,7 +3,7 @@ import pytest
 from brian2 import ms
 from matplotlib.colors import to_rgb
 
-from hm2bp_brian import LIF, Dense, SpikeBatch, SpikeRecord, SpikingNetwork, plotting
+from hm2bp_brian import LIF, Conv2D, Dense, SpikeBatch, SpikeRecord, SpikingNetwork, plotting
 from hm2bp_brian.errors import SpikeError
 from hm2bp_brian.learning.spsp import kernel
 
@@ -34,7 +34,7 @@ def test_a_map_is_drawn_as_an_image_summed_over_channels(ax):
     assert f"inputs sum to {-6 * POTENTIAL:.2f}" in ax.get_title()
     assert "threshold" in ax.get_title() and "0.1" in ax.get_title()
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("column", "row")
-    assert image.colorbar.ax.get_ylabel() == "contribution (membrane potential)"
+    assert image.colorbar.ax.get_ylabel() == "contribution (membrane potential),\nsum over 2 channels"
 
 
 def test_other_populations_are_bars_strongest_first(ax):
@@ -54,6 +54,15 @@ def test_of_many_neurons_the_strongest_are_drawn(ax):
     strongest = sorted(np.abs(weights), reverse=True)[:24]
     np.testing.assert_allclose([abs(bar.get_height()) for bar in bars], POTENTIAL * np.array(strongest), rtol=1e-6)
     assert ax.get_xlabel() == "presynaptic neuron, 24 strongest of 40"
+
+
+def test_a_neuron_of_a_map_is_told_by_row_column_and_channel(ax):
+    network = SpikingNetwork((3, 3, 1), [Conv2D(2, 2, threshold=1)], LIF(10 * ms, 3 * ms), dt=1 * ms, duration=2 * ms)
+    dense = np.zeros((1, 2, 2, 2, 2), dtype=bool)
+    dense[0, 1, 1, 0, 1] = True
+    record = SpikeRecord(SpikeBatch.from_dense(np.zeros((1, 2, 3, 3, 1), dtype=bool)), [SpikeBatch.from_dense(dense)])
+    plotting.attribution(network, record, 0, 5, ax=ax)
+    assert ax.get_title().startswith("layer 0, neuron 5 (row 1, column 0, channel 1): spike at 1 ms")
 
 
 def test_a_spike_that_is_not_there(ax):

@@ -13,6 +13,7 @@ def test_rows_are_classes_and_columns_predictions(ax):
     assert numbers == {(0, 0): "2", (0, 2): "1", (1, 1): "1", (2, 1): "1", (2, 2): "1"}
     assert ax.get_title() == "66.67 % of 6 samples correct"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted class", "class")
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("predictions", [[0], [0, 3]])

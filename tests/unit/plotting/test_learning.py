@@ -15,8 +15,7 @@ def test_learning_curve_draws_percent_against_epochs(ax):
     np.testing.assert_array_equal(training.get_xdata(), [1, 2, 3])
     np.testing.assert_allclose(training.get_ydata(), [50, 75, 100 - 50 / 3])
     np.testing.assert_allclose(test.get_ydata(), [25, 25, 25])
-    assert (training.get_label(), test.get_label()) == ("training", "test")
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training", "test"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training, during the epoch", "test"]
     assert training.get_color() != test.get_color()
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "accuracy (%)")
     assert all(float(tick).is_integer() for tick in ax.get_xticks())
@@ -24,7 +23,20 @@ def test_learning_curve_draws_percent_against_epochs(ax):
 
 def test_learning_curve_leaves_out_what_was_not_measured(ax):
     (training,) = plotting.learning_curve(make_history(2, test_accuracy=float("nan")), ax=ax)
-    assert training.get_label() == "training"
+    assert training.get_label() == "training, during the epoch"
+
+
+def test_learning_curve_has_held_out_samples_if_there_are_some(ax):
+    history = make_history(2)
+    history.rows[1]["holdout_accuracy"] = 0.75
+    _, held_out, _ = plotting.learning_curve(history, ax=ax)
+    np.testing.assert_allclose(held_out.get_ydata(), [np.nan, 75])
+    assert held_out.get_label() == "held-out samples"
+
+
+def test_learning_curve_of_one_epoch_has_a_tick_at_it(ax):
+    plotting.learning_curve(make_history(1), ax=ax)
+    assert [float(tick) for tick in ax.get_xticks() if 0.9 < tick < 1.1] == [1]
 
 
 def test_learning_curve_leaves_a_gap_where_one_epoch_was_not_measured(ax):

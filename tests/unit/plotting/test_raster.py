@@ -2,6 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 
 from hm2bp_brian import SpikeBatch, SpikeRecord, plotting
 from hm2bp_brian.errors import ConfigurationError, LabelError, SpikeError
@@ -35,6 +36,18 @@ def test_raster_names_populations_and_shows_the_whole_presentation(network, reco
     assert ax.get_xlim() == (0, 4)
     assert ax.get_ylim() == (0, 3)
     assert ax.get_xlabel() == "time (ms)"
+
+
+@pytest.mark.parametrize(("height", "numbers"), [(4.0, "0123401"), (1.0, "01")])
+def test_raster_numbers_neurons_where_there_is_room(network, record, height, numbers):
+    ax = Figure(figsize=(4, height)).subplots()
+    marks = plotting.raster(network, record, layers=[0, 1], ax=ax)
+    ticks = zip(ax.get_yticks(minor=True), ax.get_yticklabels(minor=True), strict=True)
+    assert "".join(label.get_text() for _, label in ticks) == numbers
+    places = {height for band in marks for _, height in np.round(band.get_offsets(), 9)}
+    assert places & set(np.round(ax.get_yticks(minor=True), 9))
+    lengths = [band.get_sizes()[0] for band in marks]
+    assert lengths[0] <= lengths[1]  # five neurons are closer together than two
 
 
 def test_raster_of_a_silent_population(network, record, ax):

@@ -31,8 +31,18 @@ def test_population_rate_counts_spikes_in_bins(network, record, ax):
     np.testing.assert_allclose(rates, expected)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (ms)", "mean rate (Hz)")
     assert ax.get_legend().get_texts()[0].get_text() == "layer 0"
-    plotting.population_rate(network, record, "input", bin_width=1.5 * ms, ax=ax)
-    assert ax.get_legend().get_texts()[1].get_text() == "input"
+    assert ax.get_ylim()[0] == 0
+
+
+def test_population_rates_of_several_layers_fit_into_the_same_axes(ax):
+    network, record = record_of([[0, 3, 6, 10], [5]])
+    silent = SpikeBatch.from_dense(np.zeros((1, 20, 2), dtype=bool))
+    record = SpikeRecord(silent, record.layers)
+    for layer in ("input", 0):
+        patch = plotting.population_rate(network, record, layer, bin_width=1.5 * ms, ax=ax)
+    low, high = ax.get_ylim()
+    assert low == 0 and high > patch.get_data().values.max() > 0
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["input", "layer 0"]
 
 
 def test_population_rate_of_impossible_bins(network, record, ax):
@@ -93,3 +103,10 @@ def test_firing_rates_mark_silent_and_saturated_neurons(ax):
     assert texts == ["2 firing", "2 silent", "1 saturated"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("mean rate (Hz)", "number of neurons")
     assert len({bars[0].get_facecolor() for bars in (firing, silent, saturated)}) == 3
+    assert ax.get_yscale() == "linear" and all(float(tick).is_integer() for tick in ax.get_yticks())
+
+
+def test_firing_rates_of_many_neurons_have_a_logarithmic_axis(ax):
+    network, record = record_of([[3]] * 21 + [[3, 9]])
+    plotting.firing_rates(network, record, 0, ax=ax)
+    assert ax.get_yscale() == "symlog"

@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hm2bp_brian import plotting
+from hm2bp_brian import SpikeBatch, SpikeRecord, plotting
 from hm2bp_brian.errors import ConfigurationError, ShapeError, SpikeError
 from hm2bp_brian.learning.spsp import spsp
 
@@ -19,17 +19,31 @@ def test_spsp_map_of_an_image_has_the_pixels_places(network, record, ax):
         assert picture[row, column] == pytest.approx(expected[3 * row + column])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("column", "row")
     count = record.layers[0].dense()[1, :, 3].sum()
-    assert ax.get_title() == f"S-PSP of neuron 3 in layer 0 ({count} spikes)"
-    assert "e_{i|j}" in image.colorbar.ax.get_ylabel()
+    assert ax.get_title() == f"layer 0, neuron 3\nS-PSP, sum over its {count} spikes"
+    assert image.colorbar.ax.get_ylabel() == "$e_{i|j}$ (membrane potential per unit weight)"
+    assert image.get_clim()[0] == 0
+    assert all(float(tick).is_integer() for tick in [*ax.get_xticks(), *ax.get_yticks()])
 
 
-def test_spsp_map_of_other_populations_is_a_grid_with_blank_rest(network, record, ax):
-    image = plotting.spsp_map(network, record, layer=1, neuron=0, ax=ax)
-    picture = np.ma.masked_invalid(image.get_array())
-    assert picture.shape == (2, 3)
-    np.testing.assert_allclose(picture.compressed(), spsp(network, record, 1)[0, 0])
-    np.testing.assert_array_equal(np.ma.getmaskarray(picture), [[False, False, False], [False, False, True]])
-    assert ax.get_xlabel() == "presynaptic neuron, row by row"
+def test_spsp_map_of_a_map_is_summed_over_channels(record, ax):
+    network = make_network((1, 3, 2))
+    inputs = SpikeBatch.from_dense(record.input.dense().reshape(2, -1, 1, 3, 2))
+    same_spikes = SpikeRecord(inputs, record.layers)
+    image = plotting.spsp_map(network, same_spikes, layer=0, neuron=3, ax=ax)
+    expected = spsp(network, same_spikes, 0)[0, 3]
+    np.testing.assert_allclose(image.get_array(), [expected[::2] + expected[1::2]])
+    assert image.colorbar.ax.get_ylabel().endswith("sum over 2 channels")
+
+
+def test_spsp_map_of_other_populations_is_a_line_a_neuron(network, record, ax):
+    lines = plotting.spsp_map(network, record, layer=1, neuron=0, ax=ax)
+    expected = spsp(network, record, 1)[0, 0]
+    assert expected.max() > 0
+    for neuron, ((x, bottom), (also_x, top)) in enumerate(lines.get_segments()):
+        assert (x, also_x, bottom) == (neuron, neuron, 0)
+        assert top == pytest.approx(expected[neuron])
+    assert len(lines.get_segments()) == 5
+    assert (ax.get_xlabel(), ax.get_ylim()[0]) == ("presynaptic neuron j", 0)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,13 @@ def test_receptive_fields_are_summed_over_channels(ax):
     cnn = make_cnn(1)
     image = plotting.receptive_fields(cnn, 2, [1], ax=ax)
     np.testing.assert_allclose(image.get_array(), cnn.weights[2][:, 1].reshape(2, 2, 3).sum(axis=2), rtol=1e-6)
+    assert image.colorbar.ax.get_ylabel().endswith("sum over 3 channels")
+
+
+def test_receptive_fields_of_other_populations_are_columns(network, ax):
+    image = plotting.receptive_fields(network, 1, [1, 0], ax=ax)
+    np.testing.assert_allclose(image.get_array(), network.weights[1][:, ::-1], rtol=1e-6)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("neurons 1 to 0", "presynaptic neuron")
 
 
 def test_kernels_of_one_input_channel(ax):
@@ -58,8 +65,6 @@ def test_kernels_of_several_channels_have_a_row_for_each_input_channel(ax):
 
 
 def test_what_makes_no_picture(network, ax):
-    with pytest.raises(ConfigurationError, match=r"shape \(5,\), which is no map"):
-        plotting.receptive_fields(network, 1, ax=ax)
     with pytest.raises(ConfigurationError, match="layer 0 is no convolution, but a Dense"):
         plotting.kernels(network, 0, ax=ax)
     for draw in (plotting.receptive_fields, plotting.kernels):

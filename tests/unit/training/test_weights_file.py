@@ -7,7 +7,7 @@ from tiny_training import LAYERS, LOSS, make_trainer, tiny_dataset, tiny_network
 from hm2bp_brian.errors import CheckpointError
 from hm2bp_brian.learning.optimizers import Adam
 from hm2bp_brian.training.recipes import Recipe
-from hm2bp_brian.training.weights_file import load_weights, read_recipe, save_weights
+from hm2bp_brian.training.weights_file import read_weights, save_weights
 
 RECIPE = Recipe(name="tiny", layers=LAYERS, loss=LOSS, optimizer=Adam(0.05), averaging=0.9, seed=4)
 
@@ -24,10 +24,10 @@ def trained(monkeypatch, tmp_path):
 
 def test_what_is_evaluated_comes_back(monkeypatch, trained):
     trainer, path = trained
-    recipe = read_recipe(path)
-    assert recipe == dataclasses.replace(RECIPE, averaging=None)
+    file = read_weights(path)
+    assert file.recipe == dataclasses.replace(RECIPE, averaging=None)
     other = make_trainer(monkeypatch, tiny_network(seed=8))
-    load_weights(path, other)
+    file.load_into(other)
     for found, average, last in zip(
         other.evaluation_weights, trainer.average.weights(), trainer.network.weights, strict=True
     ):
@@ -44,10 +44,10 @@ def test_other_files_are_refused(monkeypatch, trained, tmp_path):
     checkpoint = tmp_path / "checkpoint.npz"
     trainer.save(checkpoint)
     with pytest.raises(CheckpointError, match="no weight file: it has no recipe"):
-        read_recipe(checkpoint)
+        read_weights(checkpoint)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(CheckpointError, match="corrupt"):
-        read_recipe(path)
+        read_weights(path)
 
 
 def test_weights_of_another_network_are_refused(monkeypatch, trained):
@@ -56,7 +56,7 @@ def test_weights_of_another_network_are_refused(monkeypatch, trained):
         monkeypatch, tiny_network(layers=(dataclasses.replace(LAYERS[0], units=9), LAYERS[1])), averaging=None
     )
     with pytest.raises(CheckpointError, match=r"another network: weights of layer 0 must have shape \(16, 9\)"):
-        load_weights(path, wider)
+        read_weights(path).load_into(wider)
     deeper = make_trainer(monkeypatch, tiny_network(layers=(LAYERS[0], *LAYERS)))
     with pytest.raises(CheckpointError, match="has no 'weights/2'"):
-        load_weights(path, deeper)
+        read_weights(path).load_into(deeper)
