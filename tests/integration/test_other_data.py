@@ -1,33 +1,26 @@
 """The table of the paper's other data, and the linear classifier it is compared with."""
 
-import importlib
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import PAPER, ROOT, import_from
 
 from hm2bp_brian.datasets.labelled import SpikeDataset
 from hm2bp_brian.errors import ConfigurationError, DatasetNotFoundError
 from hm2bp_brian.training import recipes
 
-ROOT = Path(__file__).parents[2]
-PAPER = ROOT / "examples" / "frompapers" / "Jin_et_al_2018"
 HISTORY = "epoch,train_loss,train_accuracy,test_accuracy,seconds\n1,9.0,0.5,0.9,1.0\n2,8.0,0.6,{last},1.0\n"
 
 
 @pytest.fixture
-def script(monkeypatch):
-    def load(folder, name):
-        monkeypatch.syspath_prepend(folder)
-        loaded.append(name)
-        return importlib.import_module(name)
+def baseline(monkeypatch):
+    yield from import_from(ROOT / "analysis", "linear_baseline", monkeypatch)
 
-    loaded = []
-    yield load
-    for name in (*loaded, "table_mnist", "figure_learning_curves"):
-        sys.modules.pop(name, None)
+
+@pytest.fixture
+def table(monkeypatch):
+    yield from import_from(PAPER, "table_other_data", monkeypatch)
 
 
 @pytest.fixture
@@ -51,14 +44,13 @@ def two_classes(monkeypatch):
     monkeypatch.setattr(recipes, "RECIPES", [*recipes.RECIPES, recipe])
 
 
-def test_counts_in_parts_of_the_presentation(script):
-    counts = script(ROOT / "analysis", "linear_baseline").counts
+def test_counts_in_parts_of_the_presentation(baseline):
     generator = np.random.default_rng(5)
     dense = generator.random((4, 13, 3)) < 0.4
     sample, steps, neurons = np.nonzero(dense)
     offsets = np.searchsorted(sample, np.arange(5))
     dataset = SpikeDataset(steps, neurons, offsets, np.zeros(4, int), (3,), 1, "random")
-    found = counts(dataset, n_steps=10, bins=3)
+    found = baseline.counts(dataset, n_steps=10, bins=3)
     expected = np.zeros((4, 9))
     for s in range(4):
         for step in range(10):
@@ -67,8 +59,7 @@ def test_counts_in_parts_of_the_presentation(script):
     np.testing.assert_allclose(found**2, expected)
 
 
-def test_linear_baseline_learns_what_is_linear(script, two_classes, capsys):
-    baseline = script(ROOT / "analysis", "linear_baseline")
+def test_linear_baseline_learns_what_is_linear(baseline, two_classes, capsys):
     row = baseline.main("two", bins=2)
     assert (row["train_samples"], row["test_samples"], row["test_accuracy"]) == (40, 20, 1.0)
     assert "| two |  | 2 | 40 | 20 | 1 |" in capsys.readouterr().out
@@ -78,8 +69,7 @@ def test_linear_baseline_learns_what_is_linear(script, two_classes, capsys):
         baseline.main("mnist-mlp", data=ROOT / "examples" / "data")
 
 
-def test_table_of_other_data(script, tmp_path, capsys):
-    table = script(PAPER, "table_other_data")
+def test_table_of_other_data(table, tmp_path, capsys):
     (tmp_path / "histories").mkdir()
     shutil.copy(PAPER / "other_data.csv", tmp_path)
     with pytest.raises(DatasetNotFoundError, match="no history of a row of other_data.csv"):
