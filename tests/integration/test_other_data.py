@@ -78,9 +78,9 @@ def test_table_of_other_data(table, tmp_path, capsys):
         (tmp_path / "histories" / f"{name}.csv").write_text(HISTORY.format(last=last))
     seeds, speakers = table.main(tmp_path)
     assert (seeds["runs"], seeds["last epoch (%)"], seeds["best on the test set (%)"]) == (
-        "2 seeds",
+        "seeds: 2",
         "81.00 ± 1.41",
         "90.00 ± 0.00",
     )
-    assert (speakers["runs"], speakers["last epoch (%)"]) == ("1 speakers", "70.00")
+    assert (speakers["runs"], speakers["last epoch (%)"]) == ("speakers: 1", "70.00")
     assert "81.00 ± 1.41" in capsys.readouterr().out

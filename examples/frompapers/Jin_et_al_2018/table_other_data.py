@@ -52,7 +52,7 @@ def row_cells(row: dict, folder: Path) -> dict:
     return {
         "data": row["data"],
         "network": row["network"],
-        "runs": f"{len(runs)} {row['runs']}",
+        "runs": f"{row['runs']}: {len(runs)}",
         "epochs": len(runs[0]),
         "last epoch (%)": mean_and_sd(last),
         "best on the test set (%)": mean_and_sd(best),
