@@ -322,9 +322,9 @@ RECIPES = [
             test_samples=test_samples,
         )
         for name, dataset, epochs, place_shift, averaging, train_samples, test_samples in (
-            ("nmnist-mlp", "nmnist", 15, 1, 0.9995, None, None),
+            ("nmnist-mlp", "nmnist", 10, 1, 0.9995, None, None),
+            ("nmnist-simulated", "simulated_nmnist", 10, 1, 0.9995, None, None),
             ("nmnist-1k", "nmnist", 60, 2, 0.99, 1000, 100),
-            ("nmnist-simulated", "simulated_nmnist", 10, 1, 0.9995, None, 100),
         )
     ),
     # Speech: a step is called 1 ms, as in the paper, though it lasts 1.6 ms of sound; the constants count in steps.

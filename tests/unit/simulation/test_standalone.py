@@ -199,9 +199,9 @@ def trained():
 
 def test_compiler_that_fails(tmp_path):
     (tmp_path / "makefile").write_text("all:\n\t@seq 100; echo no such header >&2; exit 1\n")
-    with pytest.raises(CompilationError, match=r"could not be compiled. It needs make .* Last output:\n83\n"):
+    with pytest.raises(CompilationError, match=r"could not be compiled. It needs make .* Last output:\n8\d\n"):
         standalone._make(tmp_path)
-    with pytest.raises(CompilationError, match="no such header\nmake: .*Error 1$"):
+    with pytest.raises(CompilationError, match=r"\n100\nno such header\nmake.*Error 1"):
         standalone._make(tmp_path)
     with preferences({MAKE: "no-such-make --silent"}):
         with pytest.raises(CompilationError, match="No such file .*'no-such-make'. It needs make"):
