@@ -1,4 +1,7 @@
-"""The paper's data other than MNIST, or what stands in for them: its figures and ours, as a Markdown table.
+"""Table of the results on other data
+===================================
+
+The paper's data other than MNIST, or what stands in for them: its figures and ours, as a Markdown table.
 
 Jin, Y., Zhang, W. & Li, P. (2018). Hybrid macro/micro level backpropagation for training deep spiking neural
 networks. Advances in Neural Information Processing Systems 31. arXiv:1805.07866. Its results on N-MNIST and TI46.
