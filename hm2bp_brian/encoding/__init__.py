@@ -1,8 +1,9 @@
-"""From images, events and sounds to spike trains: rate code, augmentation, binning, saccades, ear model, BSA."""
+"""From images, events and sounds to spike trains: rate code, augmentation, binning, saccades, ear, BSA, delays."""
 
 from hm2bp_brian.encoding.augmentation import Augmentation
 from hm2bp_brian.encoding.bsa import BSA
 from hm2bp_brian.encoding.cochlea import LyonEar
+from hm2bp_brian.encoding.delays import delay_lines
 from hm2bp_brian.encoding.events import bin_events, nmnist_spikes, paper_channels, stabilise_saccades
 from hm2bp_brian.encoding.jitter import SpikeJitter
 from hm2bp_brian.encoding.poisson import BernoulliEncoder, bernoulli_spikes, sample_keys
@@ -19,6 +20,7 @@ __all__ = [
     "SpikeJitter",
     "bernoulli_spikes",
     "bin_events",
+    "delay_lines",
     "nmnist_spikes",
     "paper_channels",
     "sample_keys",

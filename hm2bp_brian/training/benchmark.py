@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from hm2bp_brian.datasets.labelled import SpikeDataset
+from hm2bp_brian.encoding.delays import delay_lines
 from hm2bp_brian.encoding.poisson import sample_keys
 from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.training.recipes import Recipe
@@ -78,14 +79,14 @@ def _stages(trainer, train, batch_size: int) -> dict:
         labels = train.labels[indices]
         clock = _StopWatch(seconds)
         if isinstance(train, SpikeDataset):
-            batch = train.batch(indices, network.n_steps)
+            batch = trainer._spikes(train, indices, trainer.seed, epoch, trainer.augmentation)
         else:
             images = train.images[indices]
             if trainer.augmentation is not None:
                 images = trainer.augmentation(images, trainer.seed, epoch, indices)
             clock.stop("augment")
             thresholds, keys = trainer.encoder.thresholds(images), sample_keys(trainer.seed, epoch, indices)
-            batch = simulator.encode(thresholds, keys, network.n_steps, network.input_shape)
+            batch = delay_lines(simulator.encode(thresholds, keys, network.n_steps, train.shape), trainer.delays)
         clock.stop("encode")
         record = simulator.run(network.weights, batch)
         clock.stop("forward")

@@ -13,6 +13,7 @@ from brian2 import ms
 from hm2bp_brian.datasets import simulated_nmnist
 from hm2bp_brian.datasets.catalogue import CATALOGUE
 from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
+from hm2bp_brian.encoding.delays import check_delays, delayed_shape
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.optimizers import SGD, Adam, Constant, Cosine, ExponentialDecay, InverseSqrt, WarmRestart
@@ -71,7 +72,7 @@ class Recipe:
         Of the LIF neurons.
     method : str
         Brian2's integration method.
-    encoder, loss, optimizer, regularizer, augmentation, averaging, boosting, dtype
+    encoder, loss, optimizer, regularizer, augmentation, delays, averaging, boosting, dtype
         See `hm2bp_brian.training.trainer.Trainer`.
     batch_size, epochs : int
     seed : int
@@ -86,7 +87,7 @@ class Recipe:
     Raises
     ------
     ConfigurationError
-        If ``epochs``, ``batch_size`` or ``seed`` can't be.
+        If ``epochs``, ``batch_size``, ``seed`` or ``delays`` can't be.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Recipe:
     optimizer: Adam | SGD
     regularizer: WeightLimit | None = None
     augmentation: Augmentation | SpikeJitter | None = None
+    delays: tuple[int, ...] = ()
     averaging: float | None = None
     boosting: bool = False
     dtype: str = "float32"
@@ -118,6 +120,7 @@ class Recipe:
         check_count("epochs", self.epochs)
         check_count("batch_size", self.batch_size)
         check_seed(self.seed)
+        check_delays(self.delays)
 
     def load_data(self, data=None) -> tuple:
         """The data sets ``(train, holdout, test)``; ``holdout`` is None if nothing is held out.
@@ -152,10 +155,15 @@ class Recipe:
         return train, holdout, test.subset(_first(self.test_samples, len(test), "test"))
 
     def make_network(self, input_shape) -> SpikingNetwork:
-        """A new network with initial weights, for samples of the given shape."""
+        """A new network with initial weights, for samples of the given shape (before the delay lines)."""
         neuron = LIF(self.tau_m_ms * ms, self.tau_s_ms * ms, self.refractory_ms * ms, self.method)
         return SpikingNetwork(
-            input_shape, self.layers, neuron, dt=self.dt_ms * ms, duration=self.duration_ms * ms, seed=self.seed
+            delayed_shape(input_shape, self.delays),
+            self.layers,
+            neuron,
+            dt=self.dt_ms * ms,
+            duration=self.duration_ms * ms,
+            seed=self.seed,
         )
 
     def make_trainer(self, network: SpikingNetwork, engine: str = "fused", threads: int | None = None) -> Trainer:
@@ -168,6 +176,7 @@ class Recipe:
             regularizer=self.regularizer,
             encoder=self.encoder,
             augmentation=self.augmentation,
+            delays=self.delays,
             averaging=self.averaging,
             boosting=self.boosting,
             dtype=self.dtype,

@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hm2bp_brian.datasets.labelled import SpikeDataset
+from hm2bp_brian.encoding.delays import check_delays, delay_lines, delayed_shape
 from hm2bp_brian.encoding.poisson import BernoulliEncoder, sample_keys
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, UnknownNameError
 from hm2bp_brian.learning.boosting import boost_sample_weights
@@ -46,6 +47,9 @@ class Trainer:
         Turns images into spike probabilities; a SpikeDataset needs none.
     augmentation : Augmentation or SpikeJitter, optional
         Changes the training images, or the spike trains of a SpikeDataset, at random.
+    delays : sequence of int
+        Delay lines, in steps: the network's input population is that of the data once for each of them (see
+        `hm2bp_brian.encoding.delays`).
     averaging : float, optional
         Decay of an exponential average of the weights over the updates, such as 0.998, which is then what is evaluated.
     boosting : bool
@@ -81,6 +85,7 @@ class Trainer:
         regularizer=None,
         encoder=None,
         augmentation=None,
+        delays: Sequence[int] = (),
         averaging: float | None = None,
         boosting: bool = False,
         dtype: str = "float32",
@@ -94,6 +99,7 @@ class Trainer:
         self.regularizer = regularizer
         self.encoder = BernoulliEncoder() if encoder is None else encoder
         self.augmentation = augmentation
+        self.delays = check_delays(delays)
         self.dtype = dtype
         self.seed = check_seed(network.seed if seed is None else seed)
         self.simulator = make_simulator(network, engine=engine, dtype=dtype, threads=threads)
@@ -217,16 +223,16 @@ class Trainer:
             yield ahead.result()
 
     def _spikes(self, dataset, indices, seed: int, epoch: int, augmentation=None) -> SpikeBatch:
-        """Input spikes of some samples: those of a SpikeDataset, or images changed and encoded."""
-        network = self.network
-        if isinstance(dataset, SpikeDataset):
-            batch = dataset.batch(indices, network.n_steps)
-            return batch if augmentation is None else augmentation(batch, seed, epoch, indices)
-        images = dataset.images[indices]
+        """Input spikes of some samples: those of a SpikeDataset, or of images, changed, encoded and delayed."""
+        n_steps = self.network.n_steps
+        of_spikes = isinstance(dataset, SpikeDataset)
+        samples = dataset.batch(indices, n_steps) if of_spikes else dataset.images[indices]
         if augmentation is not None:
-            images = augmentation(images, seed, epoch, indices)
-        keys = sample_keys(seed, epoch, indices)
-        return self.simulator.encode(self.encoder.thresholds(images), keys, network.n_steps, network.input_shape)
+            samples = augmentation(samples, seed, epoch, indices)
+        if not of_spikes:
+            keys = sample_keys(seed, epoch, indices)
+            samples = self.simulator.encode(self.encoder.thresholds(samples), keys, n_steps, dataset.shape)
+        return delay_lines(samples, self.delays)
 
     @property
     def evaluation_weights(self) -> Sequence[np.ndarray]:
@@ -294,9 +300,11 @@ class Trainer:
     def _check_shape(self, name: str, dataset) -> None:
         if len(dataset) == 0:
             raise ConfigurationError(f"{name} is empty; at least one sample is needed")
-        if dataset.shape != self.network.input_shape:
+        shape = delayed_shape(dataset.shape, self.delays)
+        if shape != self.network.input_shape:
+            delayed = f" behind delays={self.delays}" if self.delays else ""
             raise ShapeError(
-                f"{name} has samples of shape {dataset.shape}, but the network's input_shape is "
+                f"{name} has samples of shape {shape}{delayed}, but the network's input_shape is "
                 f"{self.network.input_shape}"
             )
 

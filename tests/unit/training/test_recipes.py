@@ -20,6 +20,7 @@ EVERYTHING = Recipe(
     optimizer=SGD(0.1, schedule=Cosine(4, final=0.1)),
     regularizer=WeightLimit(beta=0.01),
     augmentation=Augmentation(shift=2, rotation=12.0),
+    delays=(0, 5, 9),
     averaging=0.5,
     boosting=True,
     train_samples=7,
@@ -125,7 +126,8 @@ def test_trainer_gets_all_settings():
     trainer = recipe.make_trainer(recipe.make_network((4, 4, 1)), "brian2")
     assert trainer.optimizer == recipe.optimizer and trainer.optimizer is not recipe.optimizer
     assert (trainer.loss, trainer.regularizer, trainer.encoder) == (recipe.loss, recipe.regularizer, recipe.encoder)
-    assert (trainer.augmentation, trainer.average.decay) == (recipe.augmentation, 0.5)
+    assert (trainer.augmentation, trainer.delays, trainer.average.decay) == (recipe.augmentation, (0, 5, 9), 0.5)
+    assert trainer.network.input_shape == (4, 4, 1, 3)
     assert trainer.sample_weights is not None
     assert (trainer.seed, trainer.dtype, trainer.simulator.name) == (9, "float64", "brian2")
 

@@ -3,7 +3,7 @@ import pytest
 from tiny_training import LAYERS, LOSS, NumpySimulator, assert_same_state, make_trainer, tiny_dataset, tiny_network
 
 from hm2bp_brian.datasets import SpikeDataset
-from hm2bp_brian.encoding import BernoulliEncoder, bernoulli_spikes, sample_keys
+from hm2bp_brian.encoding import BernoulliEncoder, bernoulli_spikes, delay_lines, sample_keys
 from hm2bp_brian.errors import ConfigurationError, LabelError, NumericalError, ShapeError, UnknownNameError
 from hm2bp_brian.learning.gradients import Gradients, gradients
 from hm2bp_brian.learning.optimizers import SGD, Adam, ExponentialDecay
@@ -61,6 +61,25 @@ def test_spike_trains_are_trained_on_like_the_images_they_came_from(monkeypatch)
     fit(spikes, train=as_spikes(TRAIN, epoch=1))
     assert_same_state(trainer_state(images), trainer_state(spikes))
     assert images.evaluate(TEST) == spikes.evaluate(as_spikes(TEST, epoch=0))
+
+
+def test_delayed_input_is_trained_on_like_data_that_come_so(monkeypatch):
+    def delayed(dataset, epoch):
+        spikes = as_spikes(dataset, epoch)
+        batch = delay_lines(spikes.batch(np.arange(len(spikes)), 40), (0, 3))
+        offsets = batch.offsets[::40]
+        return SpikeDataset(batch.steps, batch.neurons, offsets, spikes.labels, batch.shape, 3, "delayed")
+
+    def trainer(**settings):
+        return make_trainer(monkeypatch, tiny_network(shape=(4, 4, 1, 2)), encoder=BernoulliEncoder(2.0), **settings)
+
+    images, spikes = trainer(seed=0, delays=(0, 3)), trainer(seed=0)
+    fit(images)
+    fit(spikes, train=delayed(TRAIN, epoch=1))
+    assert_same_state(trainer_state(images), trainer_state(spikes))
+    assert images.evaluate(TEST) == spikes.evaluate(delayed(TEST, epoch=0))
+    with pytest.raises(ShapeError, match=r"shape \(4, 4, 1, 2\) behind delays=\(0, 3\)"):
+        make_trainer(monkeypatch, delays=(0, 3)).evaluate(TEST)
 
 
 def test_two_batches_are_what_the_algorithm_says(monkeypatch):

@@ -33,8 +33,8 @@ def tiny_dataset(n: int = 30, seed: int = 0) -> ImageDataset:
     return ImageDataset(images.astype(np.uint8), labels, 3, "tiny")
 
 
-def tiny_network(seed: int = 1, layers=LAYERS) -> SpikingNetwork:
-    return SpikingNetwork((4, 4, 1), layers, LIF(16 * ms, 4 * ms, 2 * ms), dt=1 * ms, duration=40 * ms, seed=seed)
+def tiny_network(seed: int = 1, layers=LAYERS, shape=(4, 4, 1)) -> SpikingNetwork:
+    return SpikingNetwork(shape, layers, LIF(16 * ms, 4 * ms, 2 * ms), dt=1 * ms, duration=40 * ms, seed=seed)
 
 
 class NumpySimulator(NumpyAdjoint):

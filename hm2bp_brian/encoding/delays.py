@@ -1,0 +1,66 @@
+"""Delay lines: an input population several times over, each time later by a fixed number of steps.
+
+A leaky neuron soon forgets, so that one layer of them hardly tells in which order things came. Behind delay lines what
+came at different times arrives together, as in the time-delay networks of Waibel et al. (1989).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.spikes import SpikeBatch
+
+
+def check_delays(delays: Sequence[int]) -> tuple[int, ...]:
+    """The delays as a tuple; ConfigurationError unless they are whole numbers of steps from 0 on that rise."""
+    found = tuple(delays)
+    whole = all(isinstance(delay, (int, np.integer)) and not isinstance(delay, bool) for delay in found)
+    if not whole or any(delay < 0 for delay in found) or any(a >= b for a, b in zip(found, found[1:], strict=False)):
+        raise ConfigurationError(
+            f"delays must be whole numbers of steps from 0 on, each larger than the one before; found {delays!r}"
+        )
+    return tuple(map(int, found))
+
+
+def delayed_shape(shape: Sequence[int], delays: Sequence[int]) -> tuple[int, ...]:
+    """Shape of a population behind delay lines: one more axis, the delays; without delays it stays as it is."""
+    return (*shape, len(delays)) if delays else tuple(shape)
+
+
+def delay_lines(batch: SpikeBatch, delays: Sequence[int]) -> SpikeBatch:
+    """The spikes of a batch behind delay lines.
+
+    Parameters
+    ----------
+    batch : SpikeBatch
+        Of a population of any shape.
+    delays : sequence of int
+        In steps, from 0 on, rising. What is delayed past the end of the presentation is lost.
+
+    Returns
+    -------
+    SpikeBatch
+        Of shape ``(*batch.shape, len(delays))``: neuron ``(..., k)`` fires ``delays[k]`` steps after neuron ``(...)``.
+        Without delays it is the batch itself.
+
+    Raises
+    ------
+    ConfigurationError
+        If the delays are not whole numbers of steps from 0 on that rise.
+    """
+    delays = np.array(check_delays(delays), dtype=np.int64)
+    if delays.size == 0:
+        return batch
+    n_neurons = batch.n_neurons * delays.size
+    steps = batch.steps[:, np.newaxis] + delays
+    inside = steps < batch.n_steps
+    rows = batch.samples[:, np.newaxis] * batch.n_steps + steps
+    neurons = batch.neurons[:, np.newaxis].astype(np.int64) * delays.size + np.arange(delays.size)
+    spikes = np.sort((rows * n_neurons + neurons)[inside])
+    offsets = np.searchsorted(spikes, np.arange(batch.n_samples * batch.n_steps + 1) * n_neurons)
+    return SpikeBatch(
+        spikes % n_neurons, offsets, batch.n_samples, batch.n_steps, delayed_shape(batch.shape, delays.tolist())
+    )
