@@ -32,7 +32,7 @@ def main(recipe: str, bins: int = 1, leave_out=(), data=None) -> dict:
     bins : int
         Parts of the presentation in which spikes are counted, at least 1 and no more than it has steps.
     leave_out : sequence of str
-        Speakers to test on, see `hm2bp_brian.training.recipes.Recipe`.
+        Speakers to test on, see `hm2bp_brian.training.recipe.Recipe`.
     data : path, optional
         Folder of the data files.
 

@@ -16,6 +16,7 @@ from hm2bp_brian.simulation.export import export_brian
 from hm2bp_brian.training import recipes
 from hm2bp_brian.training.benchmark import benchmark
 from hm2bp_brian.training.callbacks import CheckpointCallback, EvaluationCallback, HistoryCallback, RateWarning
+from hm2bp_brian.training.recipe import Recipe
 from hm2bp_brian.training.run_folder import RunFolder
 from hm2bp_brian.training.trained import load_trained
 from hm2bp_brian.training.weights_file import save_weights
@@ -207,7 +208,7 @@ def _add_data_and_engine(parser) -> None:
     parser.add_argument("--threads", type=int, default=None, metavar="N", help="default: all cores")
 
 
-def _with_overrides(recipe: recipes.Recipe, arguments: dict) -> recipes.Recipe:
+def _with_overrides(recipe: Recipe, arguments: dict) -> Recipe:
     """The recipe with those of its fields replaced that were given on the command line."""
     names = ("epochs", "train_samples", "test_samples", "batch_size", "seed", "hold_out")
     overrides = {name: arguments[name] for name in names if name in arguments}

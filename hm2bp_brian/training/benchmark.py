@@ -13,7 +13,7 @@ from hm2bp_brian.datasets.labelled import SpikeDataset
 from hm2bp_brian.encoding.delays import delay_lines
 from hm2bp_brian.encoding.poisson import sample_keys
 from hm2bp_brian.learning.gradients import gradients
-from hm2bp_brian.training.recipes import Recipe
+from hm2bp_brian.training.recipe import Recipe
 
 REPEATS = 5
 STAGES = ("augment", "encode", "forward", "backward", "optimizer")

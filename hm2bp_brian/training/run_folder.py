@@ -12,7 +12,7 @@ import tomli_w
 from hm2bp_brian import plotting
 from hm2bp_brian.errors import ConfigurationError, RunFolderError
 from hm2bp_brian.files import write_atomically
-from hm2bp_brian.training.recipes import Recipe
+from hm2bp_brian.training.recipe import Recipe
 
 PACKAGES = ("hm2bp_brian", "brian2", "numpy", "scipy")
 

@@ -11,7 +11,7 @@ import numpy as np
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeRecord
-from hm2bp_brian.training.recipes import Recipe
+from hm2bp_brian.training.recipe import Recipe
 from hm2bp_brian.training.run_folder import RunFolder
 from hm2bp_brian.training.trainer import Trainer
 from hm2bp_brian.training.weights_file import read_weights

@@ -11,7 +11,7 @@ import numpy as np
 from hm2bp_brian.errors import CheckpointError, ShapeError
 from hm2bp_brian.files import write_arrays
 from hm2bp_brian.training.checkpoint import read_arrays
-from hm2bp_brian.training.recipes import Recipe
+from hm2bp_brian.training.recipe import Recipe
 
 
 def save_weights(path, recipe: Recipe, trainer) -> None:

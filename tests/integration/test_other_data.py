@@ -9,6 +9,7 @@ from scripts import PAPER, ROOT, import_from
 from hm2bp_brian.datasets.labelled import SpikeDataset
 from hm2bp_brian.errors import ConfigurationError, DatasetNotFoundError
 from hm2bp_brian.training import recipes
+from hm2bp_brian.training.recipe import DATASETS, Recipe
 
 HISTORY = "epoch,train_loss,train_accuracy,test_accuracy,seconds\n1,9.0,0.5,0.9,1.0\n2,8.0,0.6,{last},1.0\n"
 
@@ -37,8 +38,8 @@ def two_classes(monkeypatch):
         offsets = np.arange(count + 1) * len(events[0])
         return SpikeDataset(steps, neurons, offsets, labels, (2,), 2, "two")
 
-    monkeypatch.setitem(recipes.DATASETS, "two", lambda data: (samples(40), samples(20)))
-    recipe = recipes.Recipe(
+    monkeypatch.setitem(DATASETS, "two", lambda data: (samples(40), samples(20)))
+    recipe = Recipe(
         name="two", dataset="two", layers=recipes.get("fsdd-mlp").layers, optimizer=recipes.Adam(), duration_ms=10.0
     )
     monkeypatch.setattr(recipes, "RECIPES", [*recipes.RECIPES, recipe])

@@ -20,8 +20,9 @@ from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 from hm2bp_brian.training import recipes
 from hm2bp_brian.training import trainer as trainer_module
 from hm2bp_brian.training.history import History
+from hm2bp_brian.training.recipe import DATASETS, Recipe
 
-TINY = recipes.Recipe(
+TINY = Recipe(
     name="tiny",
     layers=(Dense(16, threshold=1.0, initializer=Uniform(3.0)), Dense(2, threshold=1.0, initializer=Uniform(3.0))),
     duration_ms=20.0,
@@ -68,7 +69,7 @@ def tiny(monkeypatch, tmp_path):
     """A recipe "tiny", small data in place of MNIST, a quick simulator, and an empty working folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(recipes, "RECIPES", [*recipes.RECIPES, TINY])
-    monkeypatch.setitem(recipes.DATASETS, "mnist", lambda data: (two_classes(20), two_classes(6)))
+    monkeypatch.setitem(DATASETS, "mnist", lambda data: (two_classes(20), two_classes(6)))
     monkeypatch.setattr(trainer_module, "make_simulator", MemorylessSimulator)
 
 
@@ -137,7 +138,7 @@ def test_the_data_folder_is_passed_on(monkeypatch, capsys):
     def not_there(data):
         raise DatasetNotFoundError(f"nothing in {data}")
 
-    monkeypatch.setitem(recipes.DATASETS, "mnist", not_there)
+    monkeypatch.setitem(DATASETS, "mnist", not_there)
     assert run("train", "tiny", "--data", "elsewhere") == 2
     assert last_error(capsys) == "hm2bp: error: nothing in elsewhere"
 

@@ -12,7 +12,7 @@ from hm2bp_brian.learning.optimizers import SGD, Adam, Cosine
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.training import recipes
-from hm2bp_brian.training.recipes import Recipe
+from hm2bp_brian.training.recipe import DATASETS, Recipe
 
 EVERYTHING = Recipe(
     name="everything",
@@ -111,7 +111,7 @@ def test_recipes_fit_their_data(recipe):
         "letters_synthetic": (ear, 26),
         "ti46": (ear, 26),
     }[recipe.dataset]
-    assert recipe.dataset in recipes.DATASETS
+    assert recipe.dataset in DATASETS
     assert recipe.make_network(shape).n_outputs == n_classes
 
 
@@ -136,7 +136,7 @@ def test_trainer_gets_all_settings():
 def tiny_data(monkeypatch):
     asked = []
     monkeypatch.setitem(
-        recipes.DATASETS, "mnist", lambda data: asked.append(data) or (tiny_dataset(20), tiny_dataset(8, seed=1))
+        DATASETS, "mnist", lambda data: asked.append(data) or (tiny_dataset(20), tiny_dataset(8, seed=1))
     )
     return asked
 
@@ -184,7 +184,7 @@ def test_speakers_are_left_out_by_the_data_set(monkeypatch):
         asked.update(more, data=data)
         return tiny_dataset(20), tiny_dataset(8)
 
-    monkeypatch.setitem(recipes.DATASETS, "fsdd", load)
+    monkeypatch.setitem(DATASETS, "fsdd", load)
     dataclasses.replace(EVERYTHING, dataset="fsdd").load_data("folder")
     assert asked == {"data": "folder", "leave_out": ("jackson", "theo")}
 

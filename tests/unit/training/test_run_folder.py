@@ -9,7 +9,7 @@ from tiny_training import LAYERS, make_trainer, tiny_dataset
 
 from hm2bp_brian.errors import ConfigurationError, RunFolderError
 from hm2bp_brian.learning.optimizers import Adam
-from hm2bp_brian.training.recipes import Recipe
+from hm2bp_brian.training.recipe import Recipe
 from hm2bp_brian.training.run_folder import RunFolder
 
 RECIPE = Recipe(name="tiny", layers=LAYERS, optimizer=Adam(0.1))

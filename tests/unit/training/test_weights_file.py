@@ -6,7 +6,7 @@ from tiny_training import LAYERS, LOSS, make_trainer, tiny_dataset, tiny_network
 
 from hm2bp_brian.errors import CheckpointError
 from hm2bp_brian.learning.optimizers import Adam
-from hm2bp_brian.training.recipes import Recipe
+from hm2bp_brian.training.recipe import Recipe
 from hm2bp_brian.training.weights_file import read_weights, save_weights
 
 RECIPE = Recipe(name="tiny", layers=LAYERS, loss=LOSS, optimizer=Adam(0.05), averaging=0.9, seed=4)

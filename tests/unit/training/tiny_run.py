@@ -6,12 +6,12 @@ from tiny_training import LAYERS, LOSS, NumpySimulator, tiny_dataset
 
 from hm2bp_brian.encoding import BernoulliEncoder
 from hm2bp_brian.learning.optimizers import Adam
-from hm2bp_brian.training import recipes
 from hm2bp_brian.training import trainer as trainer_module
 from hm2bp_brian.training.callbacks import CheckpointCallback, HistoryCallback
+from hm2bp_brian.training.recipe import DATASETS, Recipe
 from hm2bp_brian.training.run_folder import RunFolder
 
-RECIPE = recipes.Recipe(
+RECIPE = Recipe(
     name="tiny",
     layers=LAYERS,
     duration_ms=40.0,
@@ -32,7 +32,7 @@ RECIPE = recipes.Recipe(
 def use_tiny_data_and_simulator(monkeypatch) -> None:
     """Let the recipes' "mnist" be the tiny data, and every trainer take the simulator in numpy."""
     monkeypatch.setattr(trainer_module, "make_simulator", NumpySimulator)
-    monkeypatch.setitem(recipes.DATASETS, "mnist", lambda data: (tiny_dataset(30), tiny_dataset(18, seed=1)))
+    monkeypatch.setitem(DATASETS, "mnist", lambda data: (tiny_dataset(30), tiny_dataset(18, seed=1)))
 
 
 def make_run(path, recipe=RECIPE):
