@@ -141,12 +141,11 @@ class DenseKernels(LayerKernels):
 
     def _forward(self, arguments, n_samples, n_steps, failure):
         n_neurons = self.connection.weight_shape[1]
-        n_words = -(-n_neurons // 64)
-        bits = np.empty((n_samples, n_steps, n_words), dtype=np.uint64)
+        bits = np.empty((-(-n_neurons // 64), n_samples, n_steps), dtype=np.uint64)
         lateral = ctypes.c_double(self.lateral_inhibition)
         threads = self._threads_for(n_samples)
         self.library.dense_forward(*arguments, lateral, pointer(bits), failure, threads)
-        return spike_kernels.lists_from_bits(bits, n_neurons, threads)
+        return spike_kernels.lists_from_bits(bits.transpose(1, 2, 0), n_neurons, threads)
 
     def _backward(self, arguments) -> None:
         self.library.dense_backward(*arguments)

@@ -17,7 +17,7 @@ def _library() -> ctypes.CDLL:
 
 
 def pointer(array: np.ndarray | None) -> ctypes.c_void_p:
-    """Address of a C-contiguous array, or null for None."""
+    """Address of an array, or null for None."""
     return ctypes.c_void_p(None if array is None else array.ctypes.data)
 
 
@@ -26,13 +26,21 @@ def int64(*values: int) -> list[ctypes.c_int64]:
     return [ctypes.c_int64(value) for value in values]
 
 
+class _Bits(ctypes.Structure):
+    """``struct Bits`` of ``kernels/spikes.cpp``."""
+
+    _fields_ = [("words", ctypes.c_void_p)] + [
+        (name, ctypes.c_int64) for name in ("n_rows", "n_words", "sample_stride", "row_stride", "word_stride")
+    ]
+
+
 def lists_from_bits(bits: np.ndarray, n_columns: int, threads: int):
     """Set bits of each sample's rows as lists, and the same by column.
 
     Parameters
     ----------
     bits : uint64 array (n_samples, n_rows, n_words)
-        Of which the first ``n_columns`` of a row may be set.
+        Of which the first ``n_columns`` of a row may be set; with any strides.
     n_columns, threads : int
 
     Returns
@@ -42,14 +50,16 @@ def lists_from_bits(bits: np.ndarray, n_columns: int, threads: int):
     """
     n_samples, n_rows, n_words = bits.shape
     starts = np.zeros(n_samples + 1, dtype=np.int64)
-    _library().count_bits(pointer(bits), *int64(n_samples, n_rows * n_words), pointer(starts[1:]), threads)
+    strides = (stride // bits.itemsize for stride in bits.strides)
+    words = _Bits(pointer(bits), n_rows, n_words, *strides)
+    _library().count_bits(ctypes.byref(words), *int64(n_samples), pointer(starts[1:]), threads)
     np.cumsum(starts, out=starts)
     rows, columns = (
         (np.empty(starts[-1], dtype=np.int32), np.empty(n_samples * n + 1, dtype=np.int64)) for n in (n_rows, n_columns)
     )
     _library().lists_from_bits(
-        pointer(bits),
-        *int64(n_samples, n_rows, n_words, n_columns),
+        ctypes.byref(words),
+        *int64(n_samples, n_columns),
         *map(pointer, (starts, *rows, *columns)),
         threads,
     )

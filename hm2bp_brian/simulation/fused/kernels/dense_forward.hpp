@@ -18,16 +18,18 @@ template <int W>
 static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *tiles, int64_t first_tile,
                           int64_t last_tile, const scalar *packed, const NeuronConstants common, scalar lateral,
                           uint64_t *bits, bool check_each_step) {
-    const int64_t n_words = (p.n_post + W - 1) / W;
     const int64_t n_tiles = last_tile - first_tile;
+    // which of a tile's neurons fire in a step
+    auto fired = [&](int64_t k, int64_t step) -> uint64_t & {
+        return bits[((first_tile + k) * p.n_samples + sample) * p.n_steps + step];
+    };
     for (int64_t k = 0; k < n_tiles; k++) tiles[k].start();
     for (int64_t step = 0; step < p.n_steps; step++) {
         const int64_t row = sample * p.n_steps + step;
-        uint64_t *fired = bits + row * n_words;
         bool any_fired = false;
         for (int64_t k = 0; k < n_tiles; k++) {
-            fired[first_tile + k] = tiles[k].update(common, step);
-            any_fired |= fired[first_tile + k] != 0;
+            fired(k, step) = tiles[k].update(common, step);
+            any_fired |= fired(k, step) != 0;
         }
         const int32_t *spike = p.pre_neurons + p.pre_offsets[row];
         const int32_t *last = p.pre_neurons + p.pre_offsets[row + 1];
@@ -41,15 +43,15 @@ static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *til
             memcpy(tiles[k].synaptic, sums, sizeof sums);
         }
         if (any_fired && lateral != 0)
-            for (int64_t source = first_tile; source < last_tile; source++)
-                for (uint64_t rest = fired[source]; rest; rest &= rest - 1)
+            for (int64_t source = 0; source < n_tiles; source++)
+                for (uint64_t rest = fired(source, step); rest; rest &= rest - 1)
                     for (int64_t k = 0; k < n_tiles; k++)
                         for (int lane = 0; lane < W; lane++)
-                            if (first_tile + k != source || lane != __builtin_ctzll(rest))
+                            if (k != source || lane != __builtin_ctzll(rest))
                                 tiles[k].synaptic[lane] += -lateral;
         if (any_fired)
             for (int64_t k = 0; k < n_tiles; k++)
-                for (uint64_t rest = fired[first_tile + k]; rest; rest &= rest - 1)
+                for (uint64_t rest = fired(k, step); rest; rest &= rest - 1)
                     tiles[k].reset(common, __builtin_ctzll(rest));
         if (check_each_step)
             for (int64_t k = 0; k < n_tiles; k++)
@@ -60,7 +62,8 @@ static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *til
     return -1;
 }
 
-// bits: (n_samples, n_steps, n_tiles). failure: sample and step of a non-finite state, or (-1, -1).
+// bits: (n_tiles, n_samples, n_steps): what threads write lies apart, so that they don't take cache lines from each other.
+// failure: sample and step of a non-finite state, or (-1, -1).
 template <int W>
 static void forward(const Presentation &p, const scalar *weights, const void *const *arrays, const double *constants,
                     double dt, double lateral, uint64_t *bits, int64_t *failure, int threads) {

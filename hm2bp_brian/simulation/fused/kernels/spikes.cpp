@@ -28,6 +28,16 @@ static void transpose_sample(const int32_t *indices, const int64_t *row_offsets,
             column_indices[next[indices[k]]++] = int32_t(row);
 }
 
+// Words of 64 bits, (n_samples, n_rows, n_words), wherever they lie; strides in words.
+struct Bits {
+    const uint64_t *words;
+    int64_t n_rows, n_words, sample_stride, row_stride, word_stride;
+
+    uint64_t operator()(int64_t sample, int64_t row, int64_t word) const {
+        return words[sample * sample_stride + row * row_stride + word * word_stride];
+    }
+};
+
 extern "C" {
 
 // Same integers as encoding/poisson.py. bits: (n_samples, n_neurons, n_words), bit t of a row: a spike at step t.
@@ -57,33 +67,31 @@ void bernoulli_bits(const uint32_t *thresholds, const uint32_t *keys, int64_t n_
 }
 
 // counts: (n_samples), of all set bits of each sample.
-void count_bits(const uint64_t *bits, int64_t n_samples, int64_t n_words, int64_t *counts, int threads) {
-    parallel_for(n_samples, threads, [&](int64_t sample) {
+void count_bits(const Bits *bits, int64_t n_samples, int64_t *counts, int threads) {
+    parallel_for(n_samples, threads, [&, b = *bits](int64_t sample) {
         int64_t count = 0;
-        for (int64_t word = sample * n_words; word < (sample + 1) * n_words; word++)
-            count += __builtin_popcountll(bits[word]);
+        for (int64_t row = 0; row < b.n_rows; row++)
+            for (int64_t word = 0; word < b.n_words; word++) count += __builtin_popcountll(b(sample, row, word));
         counts[sample] = count;
     });
 }
 
 // Lists of the set bits of each row and of each column; starts: (n_samples + 1), where each sample's lists begin.
-void lists_from_bits(const uint64_t *bits, int64_t n_samples, int64_t n_rows, int64_t n_words, int64_t n_columns,
-                     const int64_t *starts, int32_t *indices, int64_t *offsets, int32_t *column_indices,
-                     int64_t *column_offsets, int threads) {
-    parallel_for(n_samples, threads, [&](int64_t sample) {
-        int64_t *row_offsets = offsets + sample * n_rows;
-        const uint64_t *row_bits = bits + sample * n_rows * n_words;
+void lists_from_bits(const Bits *bits, int64_t n_samples, int64_t n_columns, const int64_t *starts, int32_t *indices,
+                     int64_t *offsets, int32_t *column_indices, int64_t *column_offsets, int threads) {
+    parallel_for(n_samples, threads, [&, b = *bits](int64_t sample) {
+        int64_t *row_offsets = offsets + sample * b.n_rows;
         int64_t position = starts[sample];
-        for (int64_t row = 0; row < n_rows; row++, row_bits += n_words) {
+        for (int64_t row = 0; row < b.n_rows; row++) {
             row_offsets[row] = position;
-            for (int64_t word = 0; word < n_words; word++)
-                for (uint64_t rest = row_bits[word]; rest; rest &= rest - 1)
+            for (int64_t word = 0; word < b.n_words; word++)
+                for (uint64_t rest = b(sample, row, word); rest; rest &= rest - 1)
                     indices[position++] = int32_t(word * 64 + __builtin_ctzll(rest));
         }
-        transpose_sample(indices, row_offsets, position, n_rows, n_columns, column_indices,
+        transpose_sample(indices, row_offsets, position, b.n_rows, n_columns, column_indices,
                          column_offsets + sample * n_columns);
     });
-    offsets[n_samples * n_rows] = column_offsets[n_samples * n_columns] = starts[n_samples];
+    offsets[n_samples * bits->n_rows] = column_offsets[n_samples * n_columns] = starts[n_samples];
 }
 
 // Lists by row into lists by column, sample by sample.
