@@ -70,8 +70,8 @@ void bernoulli_bits(const uint32_t *thresholds, const uint32_t *keys, int64_t n_
 void count_bits(const Bits *bits, int64_t n_samples, int64_t *counts, int threads) {
     parallel_for(n_samples, threads, [&, b = *bits](int64_t sample) {
         int64_t count = 0;
-        for (int64_t row = 0; row < b.n_rows; row++)
-            for (int64_t word = 0; word < b.n_words; word++) count += __builtin_popcountll(b(sample, row, word));
+        for (int64_t word = 0; word < b.n_words; word++)
+            for (int64_t row = 0; row < b.n_rows; row++) count += __builtin_popcountll(b(sample, row, word));
         counts[sample] = count;
     });
 }
