@@ -105,7 +105,7 @@ RECIPES = [
         name="fashion-mlp",
         dataset="fashion_mnist",
         layers=_dense_layers(400, 400, n_classes=10, thresholds=(10.0, 8.0), limit=1.0),
-        optimizer=Adam(0.005, schedule=Cosine(25, final=0.01)),
+        optimizer=Adam(0.0025, schedule=Cosine(25, final=0.01)),
         averaging=0.9995,
         epochs=25,
     ),
