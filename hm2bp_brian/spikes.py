@@ -154,6 +154,13 @@ class SpikeBatch:
         offsets = np.searchsorted(row, np.arange(n_samples * n_steps + 1))
         return cls(neurons, offsets, n_samples, n_steps, shape)
 
+    @classmethod
+    def from_numbers(cls, numbers, n_samples: int, n_steps: int, shape) -> SpikeBatch:
+        """Make a batch from one number a spike, rising: ``(sample * n_steps + step) * n_neurons + neuron``."""
+        n_neurons = int(np.prod(shape))
+        offsets = np.searchsorted(numbers, np.arange(n_samples * n_steps + 1) * n_neurons)
+        return cls(numbers % n_neurons, offsets, n_samples, n_steps, shape)
+
     @property
     def n_neurons(self) -> int:
         """Number of neurons in the population."""

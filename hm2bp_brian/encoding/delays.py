@@ -59,8 +59,5 @@ def delay_lines(batch: SpikeBatch, delays: Sequence[int]) -> SpikeBatch:
     inside = steps < batch.n_steps
     rows = batch.samples[:, np.newaxis] * batch.n_steps + steps
     neurons = batch.neurons[:, np.newaxis].astype(np.int64) * delays.size + np.arange(delays.size)
-    spikes = np.sort((rows * n_neurons + neurons)[inside])
-    offsets = np.searchsorted(spikes, np.arange(batch.n_samples * batch.n_steps + 1) * n_neurons)
-    return SpikeBatch(
-        spikes % n_neurons, offsets, batch.n_samples, batch.n_steps, delayed_shape(batch.shape, delays.tolist())
-    )
+    numbers = np.sort((rows * n_neurons + neurons)[inside])
+    return SpikeBatch.from_numbers(numbers, batch.n_samples, batch.n_steps, (*batch.shape, delays.size))

@@ -98,9 +98,8 @@ class SpikeJitter:
             kept &= self._lots(batch, keys[samples]) >= self.drop
         neurons = np.ravel_multi_index([place[kept] for place in places], batch.shape)
         row = samples[kept] * batch.n_steps + steps[kept]
-        spikes = np.unique(row * batch.n_neurons + neurons)
-        offsets = np.searchsorted(spikes, np.arange(batch.n_samples * batch.n_steps + 1) * batch.n_neurons)
-        return SpikeBatch(spikes % batch.n_neurons, offsets, batch.n_samples, batch.n_steps, batch.shape)
+        numbers = np.unique(row * batch.n_neurons + neurons)
+        return SpikeBatch.from_numbers(numbers, batch.n_samples, batch.n_steps, batch.shape)
 
     def _lots(self, batch: SpikeBatch, keys: np.ndarray) -> np.ndarray:
         """A number in 0..1 for each spike, that its neuron and step in the sample determine."""

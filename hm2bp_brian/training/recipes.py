@@ -93,7 +93,7 @@ RECIPES = [
         regularizer=WeightLimit(strength=0.02, beta=0.04),
     ),
     CNN,
-    # ahead of it after 3 to 9 epochs, and behind at the end
+    # ahead of it after 2 to 12 epochs, and behind at the end
     dataclasses.replace(
         CNN,
         name="mnist-cnn-fast",
@@ -151,7 +151,7 @@ RECIPES = [
         epochs=120,
     ),
     LETTERS,
-    # Most of what tells letters apart is the order of their sounds, some 100 steps apart.
+    # Most of what tells letters apart is the order of their sounds.
     dataclasses.replace(
         LETTERS,
         name="letters-synthetic-delays",
