@@ -14,6 +14,8 @@ from hm2bp_brian.errors import DatasetError, DatasetNotFoundError, Hm2bpError
 
 CODES = {"uint8": 0x08, "int8": 0x09, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D, "float64": 0x0E}
 SMALL = struct.pack(">BBBBII", 0, 0, 0x08, 2, 2, 3) + bytes(range(6))
+# without the time of its making: parameters name tests, and pytest's workers must find the same names
+SMALL_GZ = gzip.compress(SMALL, mtime=0)
 
 
 def idx_bytes(array):
@@ -35,7 +37,7 @@ def test_round_trip(array, compress):
 
 
 def test_reads_plain_and_compressed_files_whatever_their_name(tmp_path):
-    for name, content in (("a", SMALL), ("b.gz", gzip.compress(SMALL)), ("c.gz", SMALL), ("d", gzip.compress(SMALL))):
+    for name, content in (("a", SMALL), ("b.gz", SMALL_GZ), ("c.gz", SMALL), ("d", SMALL_GZ)):
         (tmp_path / name).write_bytes(content)
         np.testing.assert_array_equal(read_idx(tmp_path / name), [[0, 1, 2], [3, 4, 5]])
         np.testing.assert_array_equal(read_idx(str(tmp_path / name)), [[0, 1, 2], [3, 4, 5]])
@@ -52,7 +54,7 @@ def test_arbitrary_bytes_give_an_array_or_an_error_of_this_package(content):
 @settings(max_examples=300)
 @given(st.data())
 def test_damaged_files_give_an_array_or_an_error_of_this_package(data):
-    content = bytearray(data.draw(st.sampled_from([SMALL, gzip.compress(SMALL, mtime=0)])))
+    content = bytearray(data.draw(st.sampled_from([SMALL, SMALL_GZ])))
     for position in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=3)):
         content[position] = data.draw(st.integers(0, 255))
     content = content[: data.draw(st.integers(0, len(content)))] + data.draw(st.binary(max_size=5))
@@ -68,10 +70,10 @@ def test_a_file_cut_short_is_an_error(n_missing):
         read_idx(SMALL[:-n_missing])
 
 
-@given(st.integers(1, len(gzip.compress(SMALL)) - 2))
+@given(st.integers(1, len(SMALL_GZ) - 2))
 def test_a_compressed_file_cut_short_is_an_error(n_missing):
     with pytest.raises(DatasetError, match="gzip"):
-        read_idx(gzip.compress(SMALL)[:-n_missing])
+        read_idx(SMALL_GZ[:-n_missing])
 
 
 @pytest.mark.parametrize(
@@ -87,8 +89,8 @@ def test_a_compressed_file_cut_short_is_an_error(n_missing):
         (b"\0\0\x08\x02" + b"\xff" * 8, [str(12 + (2**32 - 1) ** 2)]),
         (SMALL[:-1], ["expected 18", "found 17", "truncated"]),
         (SMALL + b"\0", ["expected 18", "found 19", "other bytes"]),
-        (gzip.compress(SMALL)[:-9], ["gzip"]),
-        (gzip.compress(SMALL) + b"rubbish", ["gzip"]),
+        (SMALL_GZ[:-9], ["gzip"]),
+        (SMALL_GZ + b"rubbish", ["gzip"]),
     ],
 )
 def test_errors_name_the_file_and_what_was_expected_and_found(tmp_path, content, parts):
