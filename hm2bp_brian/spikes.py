@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -124,8 +125,7 @@ class SpikeBatch:
         n_samples, n_steps, *shape = spikes.shape
         rows = spikes.reshape(n_samples * n_steps, -1)
         row, neurons = np.nonzero(rows)
-        offsets = np.searchsorted(row, np.arange(len(rows) + 1))
-        return cls(neurons, offsets, n_samples, n_steps, tuple(shape))
+        return cls(neurons, _row_offsets(row, len(rows)), n_samples, n_steps, tuple(shape))
 
     @classmethod
     def from_events(cls, samples, steps, neurons, *, n_samples: int, n_steps: int, shape) -> SpikeBatch:
@@ -151,20 +151,18 @@ class SpikeBatch:
         if (np.diff(row) < 0).any() or (np.diff(neurons)[np.diff(row) == 0] < 0).any():
             order = np.lexsort((neurons, row))
             row, neurons = row[order], neurons[order]
-        offsets = np.searchsorted(row, np.arange(n_samples * n_steps + 1))
-        return cls(neurons, offsets, n_samples, n_steps, shape)
+        return cls(neurons, _row_offsets(row, n_samples * n_steps), n_samples, n_steps, shape)
 
     @classmethod
     def from_numbers(cls, numbers, n_samples: int, n_steps: int, shape) -> SpikeBatch:
         """Make a batch from one number a spike, rising: ``(sample * n_steps + step) * n_neurons + neuron``."""
-        n_neurons = int(np.prod(shape))
-        offsets = np.searchsorted(numbers, np.arange(n_samples * n_steps + 1) * n_neurons)
-        return cls(numbers % n_neurons, offsets, n_samples, n_steps, shape)
+        row, neurons = np.divmod(numbers, math.prod(shape))
+        return cls(neurons, _row_offsets(row, n_samples * n_steps), n_samples, n_steps, shape)
 
     @property
     def n_neurons(self) -> int:
         """Number of neurons in the population."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def n_spikes(self) -> int:
@@ -194,9 +192,7 @@ class SpikeBatch:
         """
         row = self.samples * self.n_neurons + self.neurons
         order = np.argsort(row, kind="stable")
-        counts = np.bincount(row, minlength=self.n_samples * self.n_neurons)
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        return self.steps[order].astype(np.int32), offsets
+        return self.steps[order].astype(np.int32), _row_offsets(row, self.n_samples * self.n_neurons)
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -270,6 +266,11 @@ class SpikeBatch:
 
     def __repr__(self) -> str:
         return f"SpikeBatch({self.n_samples} samples, {self.n_steps} steps, shape {self.shape}, {self.n_spikes} spikes)"
+
+
+def _row_offsets(row: np.ndarray, n_rows: int) -> np.ndarray:
+    """Where each row begins in a list of all spikes by row, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n_rows))])
 
 
 @dataclass(frozen=True)

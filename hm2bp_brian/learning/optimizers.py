@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
-
-# Elements updated at a time: few enough for the caches, so many that numpy's cost of a call is small.
-CHUNK = 65536
+from hm2bp_brian.learning.updates import NumpyUpdater, chunks
 
 
 @dataclass(frozen=True)
@@ -144,6 +142,8 @@ class Adam:
     clip: bool = False
     schedule: object = field(default_factory=Constant)
 
+    updater = NumpyUpdater
+
     def __post_init__(self):
         _check_range("Adam.learning_rate", self.learning_rate, self.learning_rate > 0, "> 0")
         _check_range("Adam.beta_1", self.beta_1, 0 <= self.beta_1 < 1, "in 0 <= beta_1 < 1")
@@ -160,43 +160,13 @@ class Adam:
     def update(self, weights: Sequence[np.ndarray], gradients: Sequence[np.ndarray], learning_rate: float) -> None:
         """Change the weights in place by one step against the gradients."""
         self._updates += 1
-        # the corrections of m and v for having started at zero, moved from the arrays to the two scalars
+        # the corrections of m and v for having started at zero, moved from the arrays to scalars
         correction_1 = 1 - self.beta_1**self._updates
-        correction_2 = 1 - self.beta_2**self._updates
-        step_size = learning_rate * math.sqrt(correction_2) / correction_1
-        epsilon = self.epsilon * math.sqrt(correction_2)
+        correction_2 = math.sqrt(1 - self.beta_2**self._updates)
+        step_size = learning_rate * correction_2 / correction_1
+        epsilon, limit = self.epsilon * correction_2, 1 / correction_2 if self.clip else None
         for w, g, m, v in zip(weights, gradients, self._first, self._second, strict=True):
-            squared_ratios = self._average(g, m, v, epsilon)
-            shrink = 1.0
-            if self.clip and w.size:
-                shrink = max(1.0, math.sqrt(correction_2 * squared_ratios / w.size))
-            self._step(w, m, v, step_size / shrink, epsilon)
-
-    def _average(self, g, m, v, epsilon) -> float:
-        """Update m and v; return the sum of g²/v if it is needed for clipping, else 0."""
-        squared_ratios = 0.0
-        for g_part, m_part, v_part, scratch in chunks(g, m, v):
-            np.multiply(g_part, 1 - self.beta_1, out=scratch, casting="same_kind")
-            m_part *= self.beta_1
-            m_part += scratch
-            np.multiply(g_part, g_part, out=scratch, casting="same_kind")
-            scratch *= 1 - self.beta_2
-            v_part *= self.beta_2
-            v_part += scratch
-            if self.clip:
-                np.sqrt(v_part, out=scratch)
-                scratch += epsilon
-                np.divide(g_part, scratch, out=scratch, casting="same_kind")
-                squared_ratios += float(np.dot(scratch, scratch))
-        return squared_ratios
-
-    def _step(self, w, m, v, step_size, epsilon) -> None:
-        for w_part, m_part, v_part, scratch in chunks(w, m, v):
-            np.sqrt(v_part, out=scratch)
-            scratch += epsilon
-            np.divide(m_part, scratch, out=scratch)
-            scratch *= step_size
-            w_part -= scratch
+            self.updater.adam(w, g, m, v, self.beta_1, self.beta_2, step_size, epsilon, limit)
 
     def state(self) -> dict[str, np.ndarray]:
         """Copies of the arrays that a checkpoint needs to go on from here."""
@@ -266,29 +236,29 @@ class SGD:
 SHORTHANDS = {"adam": Adam, "sgd": SGD}
 
 
-def make_optimizer(optimizer):
+def make_optimizer(optimizer, updater=NumpyUpdater):
     """An optimizer of one's own from a name ("adam", "sgd") or from an optimizer, whose settings are copied.
+
+    Parameters
+    ----------
+    optimizer : str or optimizer
+    updater : optional
+        What does an Adam's arithmetic (see `hm2bp_brian.learning.updates`).
 
     Raises
     ------
     UnknownNameError
         If there is no optimizer of that name.
     """
-    if not isinstance(optimizer, str):
-        # two trainers given the same object must not share the averages that start() makes
-        return copy.copy(optimizer)
-    if optimizer not in SHORTHANDS:
-        raise UnknownNameError("optimizer", optimizer, SHORTHANDS)
-    return SHORTHANDS[optimizer]()
-
-
-def chunks(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-    """Views of equal parts of all arrays, and a scratch array of the last one's dtype."""
-    flat = [array.reshape(-1) for array in arrays]
-    scratch = np.empty(min(CHUNK, flat[-1].size), flat[-1].dtype)
-    for start in range(0, flat[-1].size, CHUNK):
-        parts = [array[start : start + CHUNK] for array in flat]
-        yield *parts, scratch[: parts[-1].size]
+    if isinstance(optimizer, str):
+        if optimizer not in SHORTHANDS:
+            raise UnknownNameError("optimizer", optimizer, SHORTHANDS)
+        optimizer = SHORTHANDS[optimizer]()
+    # two trainers given the same object must not share the averages that start() makes
+    optimizer = copy.copy(optimizer)
+    if isinstance(optimizer, Adam):
+        optimizer.updater = updater
+    return optimizer
 
 
 def _check_contiguous(weights: Sequence[np.ndarray]) -> None:

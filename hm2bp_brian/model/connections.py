@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ class AllToAll:
     @property
     def weight_shape(self) -> tuple[int, int]:
         """``(n_pre, n_post)``."""
-        return int(np.prod(self.input_shape)), int(np.prod(self.output_shape))
+        return math.prod(self.input_shape), math.prod(self.output_shape)
 
     def synapses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One entry a connection, sorted by presynaptic neuron: ``(pre, post, index)``, index into the flat weights."""
@@ -84,7 +85,7 @@ class Windows:
         """The weights as a matrix (n_pre, n_post), 0 where there is no connection."""
         pre, post, index = self.synapses()
         dtype = weights.dtype if self.shared_kernel else np.float64
-        matrix = np.zeros((int(np.prod(self.input_shape)), int(np.prod(self.output_shape))), dtype=dtype)
+        matrix = np.zeros((math.prod(self.input_shape), math.prod(self.output_shape)), dtype=dtype)
         matrix[pre, post] = 1.0 if index is None else weights.ravel()[index]
         return matrix
 
@@ -93,5 +94,5 @@ class Windows:
         pre, post, index = self.synapses()
         if index is None:
             return np.zeros(0)
-        size = int(np.prod(self.weight_shape))
+        size = math.prod(self.weight_shape)
         return np.bincount(index, matrix[pre, post], minlength=size).reshape(self.weight_shape)

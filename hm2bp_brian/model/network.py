@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -136,7 +137,7 @@ class SpikingNetwork:
 
     def size(self, layer: int) -> int:
         """Number of neurons in a layer."""
-        return int(np.prod(self.shapes[layer]))
+        return math.prod(self.shapes[layer])
 
     @property
     def n_outputs(self) -> int:

@@ -25,6 +25,7 @@ from hm2bp_brian.devices import check_device, is_runtime
 from hm2bp_brian.encoding.poisson import bernoulli_spikes
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.learning.gradients import NumpyAdjoint
+from hm2bp_brian.learning.updates import NumpyUpdater
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
@@ -256,6 +257,7 @@ class BrianSimulator(NumpyAdjoint):
     threads = 1
     program_seconds = 0.0  # there is no compiled program
     encode = staticmethod(bernoulli_spikes)
+    updater = NumpyUpdater
 
     def __init__(self, network: SpikingNetwork, dtype: str):
         self.dtype = np.dtype(dtype)

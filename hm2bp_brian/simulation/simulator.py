@@ -19,12 +19,14 @@ class Simulator(Protocol):
     """An engine for one network: forward, backward, input encoding, all on plain arrays.
 
     ``backward_layer`` is documented at ``learning.gradients.adjoint_layer``, ``layer_spsp`` at
-    ``learning.spsp.layer_spsp``, ``encode`` at ``encoding.poisson.bernoulli_spikes``.
+    ``learning.spsp.layer_spsp``, ``encode`` at ``encoding.poisson.bernoulli_spikes``, what ``updater`` does at
+    ``learning.updates.NumpyUpdater``.
     """
 
     name: str
     dtype: np.dtype
     threads: int
+    updater: object
 
     def run(self, weights, batch: SpikeBatch) -> SpikeRecord: ...
 

@@ -15,6 +15,7 @@ from hm2bp_brian.devices import preferences, using_device
 from hm2bp_brian.encoding.poisson import bernoulli_spikes
 from hm2bp_brian.errors import CompilationError, EngineError
 from hm2bp_brian.learning.gradients import NumpyAdjoint
+from hm2bp_brian.learning.updates import NumpyUpdater
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.simulation.brian import BrianNetwork, check_batch, check_finished, no_cast_warning
 from hm2bp_brian.simulation.build_folder import BuildFolder
@@ -226,6 +227,7 @@ class StandaloneSimulator(NumpyAdjoint):
     name = "brian2"
     threads = 1
     encode = staticmethod(bernoulli_spikes)
+    updater = NumpyUpdater
 
     def __init__(self, network: SpikingNetwork, dtype: str):
         self.network = network

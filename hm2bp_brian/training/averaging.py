@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError
-from hm2bp_brian.learning.optimizers import chunks
+from hm2bp_brian.learning.updates import NumpyUpdater
 
 
 class WeightAverage:
@@ -23,6 +23,8 @@ class WeightAverage:
         d, in 0 < decay < 1: 0.998 remembers some 500 updates.
     weights : list of arrays
         For their shapes and dtypes; the values are not used.
+    updater : optional
+        What does the arithmetic (see `hm2bp_brian.learning.updates`).
 
     Raises
     ------
@@ -30,21 +32,19 @@ class WeightAverage:
         If ``decay`` is out of range.
     """
 
-    def __init__(self, decay: float, weights: Sequence[np.ndarray]):
+    def __init__(self, decay: float, weights: Sequence[np.ndarray], updater=NumpyUpdater):
         if not 0 < decay < 1:
             raise ConfigurationError(f"averaging must be in 0 < averaging < 1, such as 0.998; found {decay!r}")
         self.decay = decay
         self.updates = 0
+        self.updater = updater
         self._sums = [np.zeros_like(w) for w in weights]
 
     def update(self, weights: Sequence[np.ndarray]) -> None:
         """Take in the weights after one more update."""
         self.updates += 1
         for w, total in zip(weights, self._sums, strict=True):
-            for w_part, total_part, scratch in chunks(w, total):
-                np.subtract(w_part, total_part, out=scratch)
-                scratch *= 1 - self.decay
-                total_part += scratch
+            self.updater.move_towards(total, w, 1 - self.decay)
 
     def weights(self) -> list[np.ndarray]:
         """The average, as new arrays; there must have been an update."""

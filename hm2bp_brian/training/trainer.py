@@ -105,9 +105,9 @@ class Trainer:
         self.simulator = make_simulator(network, engine=engine, dtype=dtype, threads=threads)
         # copies, as arrays that the user still holds must not change
         network.weights = [np.array(w, dtype=dtype, order="C") for w in network.weights]
-        self.optimizer = make_optimizer(optimizer)
+        self.optimizer = make_optimizer(optimizer, self.simulator.updater)
         self.optimizer.start(network.weights)
-        self.average = None if averaging is None else WeightAverage(averaging, network.weights)
+        self.average = None if averaging is None else WeightAverage(averaging, network.weights, self.simulator.updater)
         self.sample_weights = np.ones(0) if boosting else None
         self.epoch = 0
         self.history = History()

@@ -14,6 +14,7 @@ from hm2bp_brian.errors import DatasetNotFoundError
 from hm2bp_brian.learning.gradients import NumpyAdjoint
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.optimizers import Adam
+from hm2bp_brian.learning.updates import NumpyUpdater
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
@@ -47,6 +48,7 @@ class MemorylessSimulator(NumpyAdjoint):
     """A neuron fires whenever its input in the same step passes 1: no neuron model, but quick."""
 
     interrupt_at = None
+    updater = NumpyUpdater
 
     def __init__(self, network, engine, dtype, threads):
         self.threads = threads or 1

@@ -7,6 +7,7 @@ import numpy as np
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.simulation.fused import spike_kernels
 from hm2bp_brian.simulation.fused.layer_kernels import make_kernels
+from hm2bp_brian.simulation.fused.update_kernels import CompiledUpdater
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 
@@ -34,6 +35,7 @@ class FusedSimulator:
     def __init__(self, network: SpikingNetwork, dtype: str, threads: int):
         self.dtype = np.dtype(dtype)
         self.threads = threads
+        self.updater = CompiledUpdater(self.dtype, threads)
         self._layers = [make_kernels(network, n, self.dtype, threads) for n in range(len(network.layers))]
 
     def run(self, weights, batch: SpikeBatch) -> SpikeRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 
 import numpy as np
 
@@ -83,14 +84,17 @@ class LayerKernels:
             pointer(self.code.constants),
             ctypes.c_double(self.dt),
         ]
-        (neurons, offsets), trains = self._forward(arguments, pre.n_samples, pre.n_steps, pointer(failure))
-        if failure[0] >= 0:
-            raise NumericalError(
-                f"layer {self.layer} has a state that is NaN or infinite in sample {failure[0]} at step {failure[1]}; "
-                "check its weights, and whether the integration method is stable at this dt"
-            )
+        (neurons, offsets), trains = self._forward(arguments, pre.n_samples, pre.n_steps, failure)
         shape = self.connection.output_shape
         return SpikeBatch.from_sorted(neurons, offsets, pre.n_samples, pre.n_steps, shape, trains)
+
+    def _check_state(self, failure: np.ndarray) -> None:
+        sample, step = failure
+        if sample >= 0:
+            raise NumericalError(
+                f"layer {self.layer} has a state that is NaN or infinite in sample {sample} at step {step}; "
+                "check its weights, and whether the integration method is stable at this dt"
+            )
 
     def backward(self, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
         """The same as ``learning.gradients.adjoint_layer``."""
@@ -124,8 +128,8 @@ class LayerKernels:
         ends = (linear_map.membrane, linear_map.synaptic)
         others = [variable for variable in range(linear_map.active.shape[-1]) if variable not in ends]
         order = [linear_map.membrane, *others, linear_map.synaptic]
-        rows, columns = np.ix_(order, order)
-        return self.cast(linear_map.active[:, rows, columns]), self.cast(linear_map.refractory[:, rows, columns])
+        active, refractory = (m[:, order][:, :, order] for m in (linear_map.active, linear_map.refractory))
+        return self.cast(active), self.cast(refractory)
 
     def _pointer_to(self, weights: np.ndarray):
         return pointer(weights if weights.size else None)
@@ -141,11 +145,14 @@ class DenseKernels(LayerKernels):
 
     def _forward(self, arguments, n_samples, n_steps, failure):
         n_neurons = self.connection.weight_shape[1]
-        bits = np.empty((-(-n_neurons // 64), n_samples, n_steps), dtype=np.uint64)
+        n_tiles = -(-n_neurons // 64)
+        bits = np.empty((n_tiles, n_samples, n_steps), dtype=np.uint64)
+        counts = np.empty((n_tiles, n_samples), dtype=np.int64)
         lateral = ctypes.c_double(self.lateral_inhibition)
         threads = self._threads_for(n_samples)
-        self.library.dense_forward(*arguments, lateral, pointer(bits), failure, threads)
-        return spike_kernels.lists_from_bits(bits.transpose(1, 2, 0), n_neurons, threads)
+        self.library.dense_forward(*arguments, lateral, pointer(bits), pointer(counts), pointer(failure), threads)
+        self._check_state(failure)
+        return spike_kernels.lists_from_bits(bits.transpose(1, 2, 0), counts.sum(axis=0), n_neurons, threads)
 
     def _backward(self, arguments) -> None:
         self.library.dense_backward(*arguments)
@@ -180,11 +187,12 @@ class WindowsKernels(LayerKernels):
     def _forward(self, arguments, n_samples, n_steps, failure):
         self.library.windows_forward.restype = ctypes.c_void_p
         offsets = np.zeros(n_samples * n_steps + 1, dtype=np.int64)
-        lists = self.library.windows_forward(*arguments, pointer(offsets[1:]), failure, self.threads)
+        lists = self.library.windows_forward(*arguments, pointer(offsets[1:]), pointer(failure), self.threads)
         np.cumsum(offsets, out=offsets)
         neurons = np.empty(offsets[-1], dtype=np.int32)
         self.library.take_spikes(ctypes.c_void_p(lists), pointer(neurons))
-        n_neurons, threads = int(np.prod(self.connection.output_shape)), self._threads_for(n_samples)
+        self._check_state(failure)
+        n_neurons, threads = math.prod(self.connection.output_shape), self._threads_for(n_samples)
         return (neurons, offsets), spike_kernels.transpose_lists(neurons, offsets, n_samples, n_neurons, threads)
 
     def _backward(self, arguments) -> None:

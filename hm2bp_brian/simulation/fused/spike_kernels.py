@@ -34,13 +34,15 @@ class _Bits(ctypes.Structure):
     ]
 
 
-def lists_from_bits(bits: np.ndarray, n_columns: int, threads: int):
+def lists_from_bits(bits: np.ndarray, counts: np.ndarray, n_columns: int, threads: int):
     """Set bits of each sample's rows as lists, and the same by column.
 
     Parameters
     ----------
     bits : uint64 array (n_samples, n_rows, n_words)
         Of which the first ``n_columns`` of a row may be set; with any strides.
+    counts : int64 array (n_samples,)
+        How many are set.
     n_columns, threads : int
 
     Returns
@@ -49,11 +51,9 @@ def lists_from_bits(bits: np.ndarray, n_columns: int, threads: int):
         ``(indices, offsets)`` of all samples' rows, and of all samples' columns.
     """
     n_samples, n_rows, n_words = bits.shape
-    starts = np.zeros(n_samples + 1, dtype=np.int64)
+    starts = np.concatenate([[0], np.cumsum(counts)])
     strides = (stride // bits.itemsize for stride in bits.strides)
     words = _Bits(pointer(bits), n_rows, n_words, *strides)
-    _library().count_bits(ctypes.byref(words), *int64(n_samples), pointer(starts[1:]), threads)
-    np.cumsum(starts, out=starts)
     rows, columns = (
         (np.empty(starts[-1], dtype=np.int32), np.empty(n_samples * n + 1, dtype=np.int64)) for n in (n_rows, n_columns)
     )
@@ -88,9 +88,10 @@ def bernoulli_spikes(thresholds: np.ndarray, keys: np.ndarray, n_steps: int, sha
     """Compiled twin of ``encoding.poisson.bernoulli_spikes``: the same spikes."""
     n_samples, n_neurons = thresholds.shape
     bits = np.empty((n_samples, n_neurons, (n_steps + 63) // 64), dtype=np.uint64)
+    counts = np.empty(n_samples, dtype=np.int64)
     thresholds = np.ascontiguousarray(thresholds, dtype=np.uint32)
     keys = np.ascontiguousarray(keys, dtype=np.uint32)
     sizes = int64(n_samples, n_neurons, n_steps)
-    _library().bernoulli_bits(pointer(thresholds), pointer(keys), *sizes, pointer(bits), threads)
-    trains, (neurons, offsets) = lists_from_bits(bits, n_steps, threads)
+    _library().bernoulli_bits(pointer(thresholds), pointer(keys), *sizes, pointer(bits), pointer(counts), threads)
+    trains, (neurons, offsets) = lists_from_bits(bits, counts, n_steps, threads)
     return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, shape, trains)

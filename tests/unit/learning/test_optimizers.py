@@ -6,7 +6,6 @@ import pytest
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.optimizers import (
-    CHUNK,
     SGD,
     Adam,
     Constant,
@@ -16,6 +15,7 @@ from hm2bp_brian.learning.optimizers import (
     WarmRestart,
     make_optimizer,
 )
+from hm2bp_brian.learning.updates import CHUNK
 
 
 def random_arrays(seed, dtype=np.float64):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hm2bp_brian.errors import ConfigurationError
-from hm2bp_brian.learning.optimizers import CHUNK
+from hm2bp_brian.learning.updates import CHUNK
 from hm2bp_brian.training.averaging import WeightAverage
 
 

@@ -9,6 +9,7 @@ from hm2bp_brian.datasets import ImageDataset
 from hm2bp_brian.encoding import BernoulliEncoder, bernoulli_spikes
 from hm2bp_brian.learning.gradients import NumpyAdjoint
 from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.learning.updates import NumpyUpdater
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
@@ -42,6 +43,7 @@ class NumpySimulator(NumpyAdjoint):
 
     name = "numpy"
     threads = 1
+    updater = NumpyUpdater
 
     def __init__(self, network, engine="fused", dtype="float32", threads=None):
         self.network = network

@@ -95,27 +95,29 @@ static void backward(const Backward &b, scalar *gradient, scalar *delta_pre, int
                 memset(row, 0, b.n_pre * sizeof(scalar));
         }
     });
-    const int64_t block = 64;
-    parallel_for((b.n_pre + block - 1) / block, threads, [&](int64_t unit) {
-        for (int64_t pre = unit * block; pre < b.n_pre && pre < (unit + 1) * block; pre++)
-            for (int64_t tile = 0; tile < n_tiles; tile++) {
-                alignas(64) scalar sums[W] = {};
-                for (int64_t chunk = 0; chunk < n_chunks; chunk++)
-                    for (int lane = 0; lane < W; lane++)
-                        sums[lane] += partial.data[((tile * n_chunks + chunk) * b.n_pre + pre) * W + lane];
-                const int64_t n_lanes = b.n_post - tile * W < W ? b.n_post - tile * W : W;
-                memcpy(gradient + pre * b.n_post + tile * W, sums, n_lanes * sizeof(scalar));
-            }
+    auto add_gradients = [&](int64_t pre) {
+        for (int64_t tile = 0; tile < n_tiles; tile++) {
+            alignas(64) scalar sums[W] = {};
+            for (int64_t chunk = 0; chunk < n_chunks; chunk++)
+                for (int lane = 0; lane < W; lane++)
+                    sums[lane] += partial.data[((tile * n_chunks + chunk) * b.n_pre + pre) * W + lane];
+            const int64_t n_lanes = b.n_post - tile * W < W ? b.n_post - tile * W : W;
+            memcpy(gradient + pre * b.n_post + tile * W, sums, n_lanes * sizeof(scalar));
+        }
+    };
+    auto add_deltas = [&](int64_t sample) {
+        for (int64_t pre = 0; pre < b.n_pre; pre++) {
+            scalar sum = 0;
+            for (int64_t tile = 0; tile < n_tiles; tile++)
+                sum += partial_delta.data[(tile * b.n_samples + sample) * b.n_pre + pre];
+            delta_pre[sample * b.n_pre + pre] = sum;
+        }
+    };
+    const int64_t block = 64, n_blocks = (b.n_pre + block - 1) / block;
+    parallel_for(n_blocks + (delta_pre ? b.n_samples : 0), threads, [&](int64_t unit) {
+        if (unit >= n_blocks) return add_deltas(unit - n_blocks);
+        for (int64_t pre = unit * block; pre < b.n_pre && pre < (unit + 1) * block; pre++) add_gradients(pre);
     });
-    if (delta_pre)
-        parallel_for(b.n_samples, threads, [&](int64_t s) {
-            for (int64_t pre = 0; pre < b.n_pre; pre++) {
-                scalar sum = 0;
-                for (int64_t tile = 0; tile < n_tiles; tile++)
-                    sum += partial_delta.data[(tile * b.n_samples + s) * b.n_pre + pre];
-                delta_pre[s * b.n_pre + pre] = sum;
-            }
-        });
 }
 
 // The layer's S-PSPs themselves: spsp (n_samples, n_pre, n_post).

@@ -63,10 +63,12 @@ static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *til
 }
 
 // bits: (n_tiles, n_samples, n_steps): what threads write lies apart, so that they don't take cache lines from each other.
+// counts: (n_tiles, n_samples), of all set bits.
 // failure: sample and step of a non-finite state, or (-1, -1).
 template <int W>
 static void forward(const Presentation &p, const scalar *weights, const void *const *arrays, const double *constants,
-                    double dt, double lateral, uint64_t *bits, int64_t *failure, int threads) {
+                    double dt, double lateral, uint64_t *bits, int64_t *counts, int64_t *failure,
+                    int threads) {
     const int64_t n_tiles = (p.n_post + W - 1) / W;
     const int64_t tiles_per_unit = lateral != 0 ? n_tiles : 1;
     const int64_t n_groups = n_tiles / tiles_per_unit;
@@ -88,9 +90,15 @@ static void forward(const Presentation &p, const scalar *weights, const void *co
                 return run_sample<W>(p, s, tiles.data(), first_tile, last_tile, packed.data, NeuronConstants(constants, dt),
                                      scalar(lateral), bits, check);
             };
-            if (run(false) < 0) continue;
-            first_failure.report(s, p.n_steps, run(true));
-            return;
+            if (run(false) >= 0) {
+                first_failure.report(s, p.n_steps, run(true));
+                return;
+            }
+            for (int64_t tile = first_tile; tile < last_tile; tile++) {
+                const uint64_t *words = bits + (tile * p.n_samples + s) * p.n_steps;
+                int64_t &count = counts[tile * p.n_samples + s] = 0;
+                for (int64_t step = 0; step < p.n_steps; step++) count += __builtin_popcountll(words[step]);
+            }
         }
     });
     first_failure.write(p.n_steps, failure);
@@ -99,8 +107,8 @@ static void forward(const Presentation &p, const scalar *weights, const void *co
 extern "C" void dense_forward(const int32_t *pre_neurons, const int64_t *pre_offsets, int64_t n_samples,
                               int64_t n_steps, int64_t n_pre, int64_t n_post, const scalar *weights,
                               const void *const *arrays, const double *constants, double dt, double lateral,
-                              uint64_t *bits, int64_t *failure, int threads) {
+                              uint64_t *bits, int64_t *counts, int64_t *failure, int threads) {
     const Presentation p{pre_neurons, pre_offsets, n_samples, n_steps, n_pre, n_post};
     auto run = n_post <= 16 ? forward<16> : forward<64>;
-    run(p, weights, arrays, constants, dt, lateral, bits, failure, threads);
+    run(p, weights, arrays, constants, dt, lateral, bits, counts, failure, threads);
 }

@@ -11,6 +11,14 @@ static inline uint32_t hash32(uint32_t x) {
     return x;
 }
 
+// Bit k: the neuron fires at the k-th of 32 steps. In words as wide as the hash, which compilers turn into vectors.
+static inline uint32_t fires_in_32(uint32_t counter, uint32_t key, uint32_t threshold) {
+    uint32_t fires = 0;
+    for (uint32_t step = 0; step < 32; step++)
+        fires |= uint32_t(hash32(hash32(counter + step) ^ key) < threshold) << step;
+    return fires;
+}
+
 // One sample's lists by row, which end at `end`, into lists by column: steps of each neuron from neurons of each step,
 // or back.
 static void transpose_sample(const int32_t *indices, const int64_t *row_offsets, int64_t end, int64_t n_rows,
@@ -41,37 +49,25 @@ struct Bits {
 extern "C" {
 
 // Same integers as encoding/poisson.py. bits: (n_samples, n_neurons, n_words), bit t of a row: a spike at step t.
+// counts: (n_samples), of all set bits of each sample.
 void bernoulli_bits(const uint32_t *thresholds, const uint32_t *keys, int64_t n_samples, int64_t n_neurons,
-                    int64_t n_steps, uint64_t *bits, int threads) {
+                    int64_t n_steps, uint64_t *bits, int64_t *counts, int threads) {
     const int64_t n_words = (n_steps + 63) / 64;
     parallel_for(n_samples, threads, [&](int64_t sample) {
         const uint32_t key0 = keys[2 * sample], key1 = keys[2 * sample + 1];
+        int64_t count = 0;
         for (int64_t neuron = 0; neuron < n_neurons; neuron++) {
             const uint32_t threshold = thresholds[sample * n_neurons + neuron];
             uint64_t *row = bits + (sample * n_neurons + neuron) * n_words;
             for (int64_t word = 0; word < n_words; word++) row[word] = 0;
             if (threshold == 0) continue;
-            for (int64_t word = 0; word < n_words; word++) {
-                uint8_t fires[64];
-                const uint32_t counter = uint32_t(neuron * n_steps + word * 64) + key0;
-                for (uint32_t step = 0; step < 64; step++)
-                    fires[step] = hash32(hash32(counter + step) ^ key1) < threshold;
-                uint64_t packed = 0;
-                for (int step = 0; step < 64; step++) packed |= uint64_t(fires[step]) << step;
-                row[word] = packed;
-            }
+            const uint32_t counter = uint32_t(neuron * n_steps) + key0;
+            for (uint32_t step = 0; step < n_words * 64; step += 32)
+                row[step / 64] |= uint64_t(fires_in_32(counter + step, key1, threshold)) << step % 64;
             row[0] &= ~uint64_t(1);  // step 0 is silent
             if (n_steps % 64) row[n_words - 1] &= (uint64_t(1) << (n_steps % 64)) - 1;
+            for (int64_t word = 0; word < n_words; word++) count += __builtin_popcountll(row[word]);
         }
-    });
-}
-
-// counts: (n_samples), of all set bits of each sample.
-void count_bits(const Bits *bits, int64_t n_samples, int64_t *counts, int threads) {
-    parallel_for(n_samples, threads, [&, b = *bits](int64_t sample) {
-        int64_t count = 0;
-        for (int64_t word = 0; word < b.n_words; word++)
-            for (int64_t row = 0; row < b.n_rows; row++) count += __builtin_popcountll(b(sample, row, word));
         counts[sample] = count;
     });
 }
