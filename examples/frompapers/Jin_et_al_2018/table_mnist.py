@@ -16,9 +16,11 @@ import numpy as np
 from figure_learning_curves import HISTORIES, RECIPES, read_authors_log, read_histories
 
 from hm2bp_brian.errors import Hm2bpError
+from hm2bp_brian.tables import to_markdown
 from hm2bp_brian.training.history import History
 
 FIGURES = ("chosen on held-out digits", "last epoch", "best on the test set")
+HEADER = ("network", "test accuracy (%), mean ± sd", "seeds", "epochs", *FIGURES)
 
 
 def main(histories=HISTORIES) -> str:
@@ -34,15 +36,14 @@ def main(histories=HISTORIES) -> str:
     DatasetNotFoundError, DatasetError
         If there is no history of any recipe, or one that can't be read.
     """
-    rows = [["network", "test accuracy (%), mean ± sd", "seeds", "epochs", *FIGURES]]
-    rows.append(["---"] * len(rows[0]))
+    rows = []
     found = read_histories(histories)
     for network, recipes in RECIPES.items():
         there = [recipe for recipe in recipes if recipe in found]
         rows += [[network, *recipe_cells(recipe, found[recipe])] for recipe in there]
         if there:
             rows.append([network, *authors_cells(network)])
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    table = to_markdown([dict(zip(HEADER, row, strict=True)) for row in rows])
     print(table)
     return table
 
