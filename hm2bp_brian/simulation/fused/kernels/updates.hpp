@@ -2,6 +2,7 @@
 // both give the same bits; only the sum of squares that limits a step of Adam is added up in another order.
 #pragma once
 #include <algorithm>
+#include <numeric>
 
 #include "parallel.hpp"
 
@@ -38,16 +39,21 @@ void adam(scalar *w, const scalar *g, scalar *m, scalar *v, int64_t size, double
         });
         return;
     }
+    auto sum_of_squares = [=](int64_t first, int64_t last) {
+        double sums[16] = {};  // as many as make vectors
+        for (int64_t i = first; i < last; i += 16)
+            for (int lane = 0; lane < (last - i < 16 ? last - i : 16); lane++) {
+                const double ratio = g[i + lane] / (std::sqrt(v[i + lane]) + eps);
+                sums[lane] += ratio * ratio;
+            }
+        return std::accumulate(sums, sums + 16, 0.0);
+    };
     std::vector<double> squares((size + BLOCK - 1) / BLOCK);
     for_each_block(size, threads, [&](int64_t block, int64_t first, int64_t last) {
         average(first, last);
-        for (int64_t i = first; i < last; i++) {
-            const double ratio = g[i] / (std::sqrt(v[i]) + eps);
-            squares[block] += ratio * ratio;
-        }
+        squares[block] = sum_of_squares(first, last);
     });
-    double sum = 0;
-    for (double square : squares) sum += square;
+    const double sum = std::accumulate(squares.begin(), squares.end(), 0.0);
     const scalar length = step_size / std::max(1.0, std::sqrt(sum / size) / limit);
     for_each_block(size, threads, [&](int64_t, int64_t first, int64_t last) { step(first, last, length); });
 }
