@@ -21,7 +21,6 @@ from command_line import keep, run_script
 
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.learning.gradients import gradients
-from hm2bp_brian.learning.losses import loss_of_epoch
 from hm2bp_brian.training.trained import load_trained
 
 SAMPLES = 200
@@ -57,7 +56,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
     """
     run = load_trained(run_dir, data)
     record, labels = run.record(samples), run.test.labels[:samples]
-    loss = dataclasses.replace(loss_of_epoch(run.recipe.loss, run.recipe.epochs), margin=0)
+    loss = dataclasses.replace(run.recipe.loss, margin=0)
     simulator = run.trainer.simulator
     by_neurons = {
         "all": gradients(run.network, record, labels, loss, engine=simulator),

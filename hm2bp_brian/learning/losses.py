@@ -96,36 +96,3 @@ class SpikeCountLoss:
     def values(self, counts, labels) -> np.ndarray:
         """E of each sample, float64 (batch,), of the errors that :meth:`errors` leaves."""
         return 0.5 * (self.errors(counts, labels) ** 2).sum(axis=1)
-
-
-@dataclass(frozen=True)
-class LossSwitch:
-    """One loss for so many epochs of training, then another.
-
-    Parameters
-    ----------
-    first : loss
-    epochs : int
-        How long it lasts.
-    then : loss
-
-    Raises
-    ------
-    ConfigurationError
-        If ``epochs`` is less than 1.
-    """
-
-    first: SpikeCountLoss
-    epochs: int
-    then: SpikeCountLoss
-
-    def __post_init__(self):
-        if not self.epochs >= 1:
-            raise ConfigurationError(f"LossSwitch.epochs must be at least 1, found {self.epochs!r}")
-
-
-def loss_of_epoch(loss, epoch: int):
-    """The loss itself, or that of its two which a LossSwitch has in this epoch, counted from 1."""
-    if not isinstance(loss, LossSwitch):
-        return loss
-    return loss.first if epoch <= loss.epochs else loss.then

@@ -13,7 +13,6 @@ from hm2bp_brian.datasets.labelled import SpikeDataset
 from hm2bp_brian.encoding.delays import delay_lines
 from hm2bp_brian.encoding.poisson import sample_keys
 from hm2bp_brian.learning.gradients import gradients
-from hm2bp_brian.learning.losses import loss_of_epoch
 from hm2bp_brian.training.recipe import Recipe
 
 REPEATS = 5
@@ -75,7 +74,6 @@ def _stages(trainer, train, batch_size: int) -> dict:
     seconds = dict.fromkeys(STAGES, 0.0)
     spikes = np.zeros(1 + len(trainer.network.layers))
     simulator, network, epoch = trainer.simulator, trainer.network, trainer.epoch + 1
-    loss = loss_of_epoch(trainer.loss, epoch)
     for first in range(0, len(train), batch_size):
         indices = np.arange(first, min(first + batch_size, len(train)))
         labels = train.labels[indices]
@@ -92,7 +90,7 @@ def _stages(trainer, train, batch_size: int) -> dict:
         clock.stop("encode")
         record = simulator.run(network.weights, batch)
         clock.stop("forward")
-        found = gradients(network, record, labels, loss, regularizer=trainer.regularizer, engine=simulator)
+        found = gradients(network, record, labels, trainer.loss, regularizer=trainer.regularizer, engine=simulator)
         clock.stop("backward")
         trainer.optimizer.update(network.weights, found, trainer.optimizer.learning_rate)
         if trainer.average is not None:

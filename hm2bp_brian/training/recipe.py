@@ -15,7 +15,7 @@ from hm2bp_brian.datasets.catalogue import CATALOGUE
 from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
 from hm2bp_brian.encoding.delays import check_delays, delayed_shape
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
-from hm2bp_brian.learning.losses import LossSwitch, SpikeCountLoss
+from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.optimizers import SGD, Adam, Constant, Cosine, ExponentialDecay, InverseSqrt, WarmRestart
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.initializers import Uniform
@@ -37,7 +37,6 @@ KINDS = {
         SumPool2D,
         Uniform,
         SpikeCountLoss,
-        LossSwitch,
         Adam,
         SGD,
         Constant,
@@ -101,7 +100,7 @@ class Recipe:
     refractory_ms: float = 3.0
     method: str = "euler"
     encoder: BernoulliEncoder = BernoulliEncoder()
-    loss: SpikeCountLoss | LossSwitch = SpikeCountLoss()
+    loss: SpikeCountLoss = SpikeCountLoss()
     optimizer: Adam | SGD
     regularizer: WeightLimit | None = None
     augmentation: Augmentation | SpikeJitter | None = None

@@ -15,7 +15,7 @@ from hm2bp_brian.encoding.poisson import BernoulliEncoder, sample_keys
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, UnknownNameError
 from hm2bp_brian.learning.boosting import boost_sample_weights
 from hm2bp_brian.learning.gradients import Gradients, gradients
-from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels, loss_of_epoch
+from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
 from hm2bp_brian.learning.optimizers import make_optimizer
 from hm2bp_brian.simulation.simulator import make_simulator
 from hm2bp_brian.spikes import SpikeBatch
@@ -36,7 +36,7 @@ class Trainer:
     ----------
     network : SpikingNetwork
         Its weights are cast to ``dtype`` and then updated in place.
-    loss : SpikeCountLoss or LossSwitch, optional
+    loss : SpikeCountLoss, optional
     optimizer : str or optimizer
         "adam", "sgd", or an object of `hm2bp_brian.learning.optimizers`, whose settings are copied.
     engine : str
@@ -174,7 +174,6 @@ class Trainer:
     def _train_epoch(self, train, batch_size: int, progress: bool) -> dict:
         network, epoch, started = self.network, self.epoch + 1, time.perf_counter()
         learning_rate = self.optimizer.schedule(self.optimizer.learning_rate, epoch)
-        loss = loss_of_epoch(self.loss, epoch)
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
         tally = _Tally(len(train), len(network.layers))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
@@ -185,7 +184,7 @@ class Trainer:
                     network,
                     record,
                     labels,
-                    loss,
+                    self.loss,
                     regularizer=self.regularizer,
                     sample_weights=None if self.sample_weights is None else self.sample_weights[indices],
                     engine=self.simulator,

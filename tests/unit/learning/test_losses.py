@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError
-from hm2bp_brian.learning.losses import LossSwitch, SpikeCountLoss, check_labels, loss_of_epoch
+from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
 
 
 def test_targets_are_desired_for_the_label_and_undesired_elsewhere():
@@ -46,15 +46,6 @@ def test_value_is_half_the_squared_norm_of_each_sample():
 def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(ConfigurationError, match=message):
         SpikeCountLoss(**settings)
-
-
-def test_a_switch_is_after_its_epochs():
-    first, then = SpikeCountLoss(margin=1), SpikeCountLoss(margin=2)
-    switch = LossSwitch(first, 3, then)
-    assert [loss_of_epoch(switch, epoch) for epoch in (1, 3, 4, 9)] == [first, first, then, then]
-    assert loss_of_epoch(first, 9) is first
-    with pytest.raises(ConfigurationError, match="LossSwitch.epochs must be at least 1, found 0"):
-        LossSwitch(first, 0, then)
 
 
 def test_the_first_label_out_of_range_is_named():

@@ -6,7 +6,6 @@ from hm2bp_brian.datasets import SpikeDataset
 from hm2bp_brian.encoding import BernoulliEncoder, bernoulli_spikes, delay_lines, sample_keys
 from hm2bp_brian.errors import ConfigurationError, LabelError, NumericalError, ShapeError, UnknownNameError
 from hm2bp_brian.learning.gradients import Gradients, gradients
-from hm2bp_brian.learning.losses import LossSwitch, SpikeCountLoss
 from hm2bp_brian.learning.optimizers import SGD, Adam, ExponentialDecay
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.initializers import Uniform
@@ -81,17 +80,6 @@ def test_delayed_input_is_trained_on_like_data_that_come_so(monkeypatch):
     assert images.evaluate(TEST) == spikes.evaluate(delayed(TEST, epoch=0))
     with pytest.raises(ShapeError, match=r"shape \(4, 4, 1, 2\) behind delays=\(0, 3\)"):
         make_trainer(monkeypatch, delays=(0, 3)).evaluate(TEST)
-
-
-def test_another_loss_takes_over(monkeypatch):
-    then = SpikeCountLoss(desired=12, undesired=0, margin=0)
-    by_hand, switched, kept = (make_trainer(monkeypatch, loss=loss) for loss in (LOSS, LossSwitch(LOSS, 1, then), LOSS))
-    fit(by_hand)
-    by_hand.loss = then
-    for trainer, epochs in ((by_hand, 1), (switched, 2), (kept, 2)):
-        fit(trainer, epochs)
-    assert_same_state(trainer_state(by_hand), trainer_state(switched))
-    assert (kept.network.weights[0] != switched.network.weights[0]).any()
 
 
 def test_two_batches_are_what_the_algorithm_says(monkeypatch):
