@@ -7,9 +7,8 @@ import ctypes
 import numpy as np
 
 from hm2bp_brian.simulation.fused.compiler import load
+from hm2bp_brian.simulation.fused.layer_kernels import C_TYPES
 from hm2bp_brian.simulation.fused.spike_kernels import int64, pointer
-
-C_TYPES = {"float32": "float", "float64": "double"}
 
 
 class CompiledUpdater:
@@ -25,7 +24,8 @@ class CompiledUpdater:
     def __init__(self, dtype: np.dtype, threads: int):
         self.dtype = dtype
         self.threads = threads
-        source = f'#include <cmath>\ntypedef {C_TYPES[dtype.name]} scalar;\n#include "updates.hpp"\n'
+        scalar, _ = C_TYPES[dtype.name]
+        source = f'#include <cmath>\ntypedef {scalar} scalar;\n#include "updates.hpp"\n'
         self._library = load(source, f"the updates of weights in {dtype}")
 
     def adam(self, w, g, m, v, beta_1: float, beta_2: float, step_size: float, epsilon: float, limit: float | None):
