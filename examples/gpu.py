@@ -3,8 +3,8 @@
 
 Train 784-800-10 on some MNIST digits with Brian2 on a GPU, by brian2cuda (Python >= 3.12, extra "cuda", nvcc).
 
-The program is compiled for the GPU in this machine, which takes half a minute or more. Gradients are computed on the CPU. It is
-to show that it works there: engine "fused" trains far faster on two cores.
+The program is compiled for the GPU in this machine, which takes half a minute or more. Gradients are computed on the
+CPU. This shows that it works there; engine "fused" trains far faster, on the CPU alone.
 """
 
 from brian2 import ms

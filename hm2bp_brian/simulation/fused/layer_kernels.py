@@ -44,10 +44,6 @@ class LayerKernels:
         self.code = generate(neuron, network.size(layer), network.thresholds[layer], network.dt, dtype)
         self.library = load(self._source(), f"{self.kind} kernels in {dtype} for {neuron!r}")
 
-    def _threads_for(self, n_samples: int) -> int:
-        # a thread takes longer to start than its part of one sample's layer takes
-        return self.threads if n_samples > 1 else 1
-
     def _source(self) -> str:
         scalar, flag = C_TYPES[self.dtype.name]
         return "\n".join(
@@ -118,7 +114,7 @@ class LayerKernels:
             *map(ctypes.c_double, (SILENT_POST_SPSP, SILENT_DELTA_RATIO, SILENT_KAPPA_RATIO)),
             pointer(gradient),
             pointer(delta_pre),
-            self._threads_for(pre.n_samples),
+            self.threads,
         ]
         self._backward(arguments)
         return gradient, delta_pre
@@ -149,10 +145,9 @@ class DenseKernels(LayerKernels):
         bits = np.empty((n_tiles, n_samples, n_steps), dtype=np.uint64)
         counts = np.empty((n_tiles, n_samples), dtype=np.int64)
         lateral = ctypes.c_double(self.lateral_inhibition)
-        threads = self._threads_for(n_samples)
-        self.library.dense_forward(*arguments, lateral, pointer(bits), pointer(counts), pointer(failure), threads)
+        self.library.dense_forward(*arguments, lateral, pointer(bits), pointer(counts), pointer(failure), self.threads)
         self._check_state(failure)
-        return spike_kernels.lists_from_bits(bits.transpose(1, 2, 0), counts.sum(axis=0), n_neurons, threads)
+        return spike_kernels.lists_from_bits(bits.transpose(1, 2, 0), counts.sum(axis=0), n_neurons, self.threads)
 
     def _backward(self, arguments) -> None:
         self.library.dense_backward(*arguments)
@@ -169,7 +164,7 @@ class DenseKernels(LayerKernels):
             pointer(refractory),
             *int64(linear_map.refractory_steps),
             pointer(spsp),
-            self._threads_for(pre.n_samples),
+            self.threads,
         )
         return spsp
 
@@ -192,8 +187,8 @@ class WindowsKernels(LayerKernels):
         neurons = np.empty(offsets[-1], dtype=np.int32)
         self.library.take_spikes(ctypes.c_void_p(lists), pointer(neurons))
         self._check_state(failure)
-        n_neurons, threads = math.prod(self.connection.output_shape), self._threads_for(n_samples)
-        return (neurons, offsets), spike_kernels.transpose_lists(neurons, offsets, n_samples, n_neurons, threads)
+        n_neurons = math.prod(self.connection.output_shape)
+        return (neurons, offsets), spike_kernels.transpose_lists(neurons, offsets, n_samples, n_neurons, self.threads)
 
     def _backward(self, arguments) -> None:
         self.library.windows_backward(*arguments)

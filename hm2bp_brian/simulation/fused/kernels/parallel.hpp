@@ -1,8 +1,15 @@
 // Work units over threads. Each unit writes its own part of the results, so that the number of threads and the order
 // in which units are taken never change a bit.
 #pragma once
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
+#include <functional>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -23,15 +30,74 @@ class FirstFailure {
     }
 };
 
+// Threads that wait for work: to start one takes longer than many kernels run. They help whoever calls, from any thread.
+class ThreadPool {
+    struct Job {
+        const std::function<void()> &work;
+        int64_t places;   // for helpers that have not come yet
+        int64_t helpers;  // that are at work
+    };
+    std::mutex mutex;
+    std::condition_variable job_came, helper_left;
+    std::vector<Job *> jobs;  // those with places
+    int64_t n_threads = 0;
+
+    void serve() {
+        std::unique_lock<std::mutex> lock(mutex);
+        for (;;) {
+            job_came.wait(lock, [&] { return !jobs.empty(); });
+            Job *job = jobs.front();
+            if (--job->places == 0) jobs.erase(jobs.begin());
+            job->helpers++;
+            lock.unlock();
+            job->work();
+            lock.lock();
+            if (--job->helpers == 0) helper_left.notify_all();
+        }
+    }
+
+    void start_threads(int64_t wanted) {
+        sigset_t all, before;  // signals are for Python's threads
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        for (; n_threads < wanted; n_threads++) std::thread([this] { serve(); }).detach();
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+
+  public:
+    // Does the work here, and at the same time in up to n_helpers other threads; returns when all have ended.
+    void run(const std::function<void()> &work, int64_t n_helpers) {
+        Job job{work, n_helpers, 0};
+        std::unique_lock<std::mutex> lock(mutex);
+        start_threads(n_helpers);
+        jobs.push_back(&job);
+        lock.unlock();
+        for (int64_t i = 0; i < n_helpers; i++) job_came.notify_one();
+        work();
+        lock.lock();
+        jobs.erase(std::remove(jobs.begin(), jobs.end(), &job), jobs.end());
+        helper_left.wait(lock, [&] { return job.helpers == 0; });
+    }
+};
+
+// Never deleted, as its threads wait until the process ends. A forked process has none of them, and gets a new pool.
+static ThreadPool *&thread_pool() {
+    static ThreadPool *pool = [] {
+        pthread_atfork(nullptr, nullptr, [] { thread_pool() = new ThreadPool; });
+        return new ThreadPool;
+    }();
+    return pool;
+}
+
 template <typename Work>
 void parallel_for(int64_t n_units, int threads, Work work) {
     std::atomic<int64_t> next{0};
-    auto worker = [&] {
+    auto take_units = [&] {
         for (int64_t unit; (unit = next.fetch_add(1)) < n_units;) work(unit);
     };
-    std::vector<std::thread> others;
-    const int64_t n_workers = threads < n_units ? threads : n_units;
-    for (int64_t i = 1; i < n_workers; i++) others.emplace_back(worker);
-    worker();
-    for (auto &other : others) other.join();
+    const int64_t n_helpers = std::min(int64_t(threads), n_units) - 1;
+    if (n_helpers > 0)
+        thread_pool()->run(take_units, n_helpers);
+    else
+        take_units();
 }
