@@ -57,10 +57,10 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
     run = load_trained(run_dir, data)
     record, labels = run.record(samples), run.test.labels[:samples]
     loss = dataclasses.replace(run.recipe.loss, margin=0)
-    simulator = run.trainer.simulator
+    simulator, ratio = run.trainer.simulator, run.recipe.silent_delta_ratio
     by_neurons = {
-        "all": gradients(run.network, record, labels, loss, engine=simulator),
-        "fired": gradients(run.network, record, labels, loss, engine=FiredOnly(simulator)),
+        "all": gradients(run.network, record, labels, loss, silent_delta_ratio=ratio, engine=simulator),
+        "fired": gradients(run.network, record, labels, loss, silent_delta_ratio=ratio, engine=FiredOnly(simulator)),
     }
     if by_neurons["all"].loss == 0:
         raise ConfigurationError(f"the first {samples} test samples of {run_dir} have no error, and so no gradient")
@@ -89,10 +89,10 @@ class FiredOnly:
         self.simulator = simulator
         self.layer_spsp = simulator.layer_spsp
 
-    def backward_layer(self, connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
+    def backward_layer(self, connection, pre, post, weights, linear_map, v_th, delta, *others):
         """See `hm2bp_brian.learning.gradients.adjoint_layer`."""
         delta = np.where(post.counts > 0, delta, 0.0)
-        return self.simulator.backward_layer(connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre)
+        return self.simulator.backward_layer(connection, pre, post, weights, linear_map, v_th, delta, *others)
 
 
 def compare(simulated_loss, run, layer: int, gradient: np.ndarray) -> dict:

@@ -24,7 +24,7 @@ from hm2bp_brian.learning.spsp import adjoint, check_record, layer_spsp, sum_ove
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 SILENT_POST_SPSP = 0.1  # e_{i|j} in the gradient where i is silent and j fired
-SILENT_DELTA_RATIO = 1.0  # e_{i|j} / o_j in delta_j where i or j is silent
+SILENT_DELTA_RATIO = 1.0  # e_{i|j} / o_j in delta_j where i or j is silent, unless the caller asks for another
 SILENT_KAPPA_RATIO = 0.5  # e_{i|l} / o_i in kappa_i where i is silent, for every input l
 
 
@@ -53,7 +53,15 @@ class Gradients(Sequence):
 
 
 def gradients(
-    network, record: SpikeRecord, labels, loss=None, *, regularizer=None, sample_weights=None, engine=None
+    network,
+    record: SpikeRecord,
+    labels,
+    loss=None,
+    *,
+    regularizer=None,
+    sample_weights=None,
+    silent_delta_ratio: float = SILENT_DELTA_RATIO,
+    engine=None,
 ) -> Gradients:
     """Gradient of the loss with respect to all weights, mean over the batch, plus the regulariser's gradient.
 
@@ -68,6 +76,9 @@ def gradients(
     regularizer : WeightLimit, optional
     sample_weights : array (n_samples,), optional
         Factor of each sample's loss and gradient. The mean is over the number of samples, not over their weight.
+    silent_delta_ratio : float, optional
+        e_{i|j} / o_j in delta_j where i or j is silent. In a large map nearly all neurons are, and with the authors' 1
+        what goes through them outweighs the rest of delta; 0 leaves silent neurons without a delta.
     engine : Simulator, optional
         Whose ``backward_layer`` and ``layer_spsp`` do the work; by default those of this package's numpy code.
 
@@ -84,8 +95,9 @@ def gradients(
     NoSpspError
         If a layer's neurons have no S-PSP.
     ConfigurationError
-        If a threshold is not positive, or a sample weight is negative or not finite.
+        If a threshold is not positive, a sample weight is negative or not finite, or ``silent_delta_ratio`` is.
     """
+    check_silent_delta_ratio(silent_delta_ratio)
     loss = SpikeCountLoss() if loss is None else loss
     engine = NumpyAdjoint if engine is None else engine
     check_record(network, record)
@@ -114,7 +126,7 @@ def gradients(
         connection, weights = network.connections[layer], network.weights[layer]
         linear_map, v_th = network.linear_map(layer), network.thresholds[layer]
         total, delta_pre = engine.backward_layer(
-            connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre
+            connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre, silent_delta_ratio
         )
         arrays.insert(0, total / record.n_samples)
         if layer:
@@ -126,6 +138,12 @@ def gradients(
         arrays = [array + regularizer.gradient(w) if w.size else array for array, w in pairs]
         value += sum(regularizer.value(w) for w in network.weights if w.size)
     return Gradients(tuple(arrays), value, tuple(deltas))
+
+
+def check_silent_delta_ratio(value: float) -> None:
+    """Raise ConfigurationError unless the value is finite and >= 0."""
+    if not (np.isfinite(value) and value >= 0):
+        raise ConfigurationError(f"silent_delta_ratio must be finite and >= 0, found {value!r}")
 
 
 def _checked_sample_weights(sample_weights, n_samples: int) -> np.ndarray:
@@ -141,7 +159,18 @@ def _checked_sample_weights(sample_weights, n_samples: int) -> np.ndarray:
     return sample_weights
 
 
-def adjoint_layer(connection, pre: SpikeBatch, post: SpikeBatch, weights, linear_map, v_th, delta, factor, v_th_pre):
+def adjoint_layer(
+    connection,
+    pre: SpikeBatch,
+    post: SpikeBatch,
+    weights,
+    linear_map,
+    v_th,
+    delta,
+    factor,
+    v_th_pre,
+    silent_delta_ratio=SILENT_DELTA_RATIO,
+):
     """Backward pass of one layer, by the adjoint of its neurons' dynamics.
 
     Windows are unrolled into a matrix of all pairs: simple, and slow for large maps.
@@ -163,6 +192,8 @@ def adjoint_layer(connection, pre: SpikeBatch, post: SpikeBatch, weights, linear
         Multiplies the gradient, not ``delta_pre``.
     v_th_pre : float or None
         Threshold nu_j of the population before; None if its deltas are not wanted.
+    silent_delta_ratio : float
+        See :func:`gradients`.
 
     Returns
     -------
@@ -181,7 +212,7 @@ def adjoint_layer(connection, pre: SpikeBatch, post: SpikeBatch, weights, linear
         gradient_sum += learned * (delta[sample] * kappa * factor[sample])
         if delta_pre is not None:
             both_fired = (o_pre > 0)[:, None] & (o_post > 0)
-            ratio = np.where(both_fired, e / np.maximum(o_pre, 1)[:, None], SILENT_DELTA_RATIO)
+            ratio = np.where(both_fired, e / np.maximum(o_pre, 1)[:, None], silent_delta_ratio)
             delta_pre[sample] = (weights * ratio) @ delta[sample] / v_th_pre
     return connection.fold(gradient_sum), delta_pre
 

@@ -41,7 +41,9 @@ def _pair(linear_map, i: int, pre: set[int], post: set[int], n_steps: int) -> fl
     return e
 
 
-def oracle_gradients(network, record, labels, loss, regularizer=None, sample_weights=None) -> Gradients:
+def oracle_gradients(
+    network, record, labels, loss, regularizer=None, sample_weights=None, silent_delta_ratio=1.0
+) -> Gradients:
     """The gradients of :func:`hm2bp_brian.learning.gradients.gradients`, formula by formula."""
     n_samples, n_layers, n_outputs = record.n_samples, len(network.layers), network.n_outputs
     arrays = [np.zeros(w.shape) for w in network.weights]
@@ -65,7 +67,7 @@ def oracle_gradients(network, record, labels, loss, regularizer=None, sample_wei
             deltas[layer][n] = delta
             arrays[layer] += _layer_gradient(network, layer, trains, delta, factor, record.n_steps) / n_samples
             if layer:
-                delta = _deltas_before(network, layer, trains, delta, record.n_steps)
+                delta = _deltas_before(network, layer, trains, delta, record.n_steps, silent_delta_ratio)
                 factor = [1.0] * len(delta)
     value = total / n_samples
     if regularizer is not None:
@@ -103,7 +105,7 @@ def _layer_gradient(network, layer, trains, delta, factor, n_steps) -> np.ndarra
     return gradient
 
 
-def _deltas_before(network, layer, trains, delta, n_steps) -> list[float]:
+def _deltas_before(network, layer, trains, delta, n_steps, silent_delta_ratio) -> list[float]:
     pre, post = trains[layer], trains[layer + 1]
     weights, nu_pre = network.weights[layer], network.thresholds[layer - 1]
     linear_map = network.linear_map(layer)
@@ -111,7 +113,7 @@ def _deltas_before(network, layer, trains, delta, n_steps) -> list[float]:
     for j in range(len(pre)):
         weighted = 0.0
         for i in range(len(post)):
-            ratio = 1.0
+            ratio = silent_delta_ratio
             if pre[j] and post[i]:
                 ratio = _pair(linear_map, i, pre[j], post[i], n_steps) / len(pre[j])
             weighted += delta[i] * float(weights[j, i]) * ratio

@@ -90,7 +90,15 @@ def _stages(trainer, train, batch_size: int) -> dict:
         clock.stop("encode")
         record = simulator.run(network.weights, batch)
         clock.stop("forward")
-        found = gradients(network, record, labels, trainer.loss, regularizer=trainer.regularizer, engine=simulator)
+        found = gradients(
+            network,
+            record,
+            labels,
+            trainer.loss,
+            regularizer=trainer.regularizer,
+            silent_delta_ratio=trainer.silent_delta_ratio,
+            engine=simulator,
+        )
         clock.stop("backward")
         trainer.optimizer.update(network.weights, found, trainer.optimizer.learning_rate)
         if trainer.average is not None:

@@ -15,6 +15,7 @@ from hm2bp_brian.datasets.catalogue import CATALOGUE
 from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
 from hm2bp_brian.encoding.delays import check_delays, delayed_shape
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
+from hm2bp_brian.learning.gradients import SILENT_DELTA_RATIO, check_silent_delta_ratio
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.optimizers import SGD, Adam, Constant, Cosine, ExponentialDecay, InverseSqrt, WarmRestart
 from hm2bp_brian.learning.regularizers import WeightLimit
@@ -72,7 +73,7 @@ class Recipe:
         Of the LIF neurons.
     method : str
         Brian2's integration method.
-    encoder, loss, optimizer, regularizer, augmentation, delays, averaging, boosting, dtype
+    encoder, loss, optimizer, regularizer, augmentation, delays, averaging, silent_delta_ratio, boosting, dtype
         See `hm2bp_brian.training.trainer.Trainer`.
     batch_size, epochs : int
     seed : int
@@ -87,7 +88,7 @@ class Recipe:
     Raises
     ------
     ConfigurationError
-        If ``epochs``, ``batch_size``, ``seed`` or ``delays`` can't be.
+        If ``epochs``, ``batch_size``, ``seed``, ``delays`` or ``silent_delta_ratio`` can't be.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Recipe:
     augmentation: Augmentation | SpikeJitter | None = None
     delays: tuple[int, ...] = ()
     averaging: float | None = None
+    silent_delta_ratio: float = SILENT_DELTA_RATIO
     boosting: bool = False
     dtype: str = "float32"
     batch_size: int = 50
@@ -121,6 +123,7 @@ class Recipe:
         check_count("batch_size", self.batch_size)
         check_seed(self.seed)
         check_delays(self.delays)
+        check_silent_delta_ratio(self.silent_delta_ratio)
 
     def load_data(self, data=None) -> tuple:
         """The data sets ``(train, holdout, test)``; ``holdout`` is None if nothing is held out.
@@ -178,6 +181,7 @@ class Recipe:
             augmentation=self.augmentation,
             delays=self.delays,
             averaging=self.averaging,
+            silent_delta_ratio=self.silent_delta_ratio,
             boosting=self.boosting,
             dtype=self.dtype,
             threads=threads,

@@ -14,7 +14,12 @@ from hm2bp_brian.encoding.delays import check_delays, delay_lines, delayed_shape
 from hm2bp_brian.encoding.poisson import BernoulliEncoder, sample_keys
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, UnknownNameError
 from hm2bp_brian.learning.boosting import boost_sample_weights
-from hm2bp_brian.learning.gradients import Gradients, gradients
+from hm2bp_brian.learning.gradients import (
+    SILENT_DELTA_RATIO,
+    Gradients,
+    check_silent_delta_ratio,
+    gradients,
+)
 from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
 from hm2bp_brian.learning.optimizers import make_optimizer
 from hm2bp_brian.simulation.simulator import make_simulator
@@ -52,6 +57,8 @@ class Trainer:
         `hm2bp_brian.encoding.delays`).
     averaging : float, optional
         Decay of an exponential average of the weights over the updates, such as 0.998, which is then what is evaluated.
+    silent_delta_ratio : float
+        e_{i|j} / o_j in the deltas where a train is empty; see `hm2bp_brian.learning.gradients.gradients`.
     boosting : bool
         Give more weight to the samples that an epoch got wrong.
     dtype : str
@@ -87,6 +94,7 @@ class Trainer:
         augmentation=None,
         delays: Sequence[int] = (),
         averaging: float | None = None,
+        silent_delta_ratio: float = SILENT_DELTA_RATIO,
         boosting: bool = False,
         dtype: str = "float32",
         threads: int | None = None,
@@ -100,6 +108,8 @@ class Trainer:
         self.encoder = BernoulliEncoder() if encoder is None else encoder
         self.augmentation = augmentation
         self.delays = check_delays(delays)
+        check_silent_delta_ratio(silent_delta_ratio)
+        self.silent_delta_ratio = silent_delta_ratio
         self.dtype = dtype
         self.seed = check_seed(network.seed if seed is None else seed)
         self.simulator = make_simulator(network, engine=engine, dtype=dtype, threads=threads)
@@ -187,6 +197,7 @@ class Trainer:
                     self.loss,
                     regularizer=self.regularizer,
                     sample_weights=None if self.sample_weights is None else self.sample_weights[indices],
+                    silent_delta_ratio=self.silent_delta_ratio,
                     engine=self.simulator,
                 )
                 _check_finite(gradient, number, epoch)

@@ -274,7 +274,7 @@ def test_silent_neurons_have_no_delta_in_the_fired_gradient(run_dir, script):
     class Spy:
         layer_spsp = None
 
-        def backward_layer(self, connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
+        def backward_layer(self, connection, pre, post, weights, linear_map, v_th, delta, *others):
             passed.append(delta)
 
     delta = np.ones((18, 8))

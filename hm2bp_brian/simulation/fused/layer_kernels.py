@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from hm2bp_brian.errors import EngineError, NumericalError
-from hm2bp_brian.learning.gradients import SILENT_DELTA_RATIO, SILENT_KAPPA_RATIO, SILENT_POST_SPSP
+from hm2bp_brian.learning.gradients import SILENT_KAPPA_RATIO, SILENT_POST_SPSP
 from hm2bp_brian.model.connections import AllToAll, Windows
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.simulation.fused import spike_kernels
@@ -92,7 +92,7 @@ class LayerKernels:
                 "check its weights, and whether the integration method is stable at this dt"
             )
 
-    def backward(self, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
+    def backward(self, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre, silent_delta_ratio):
         """The same as ``learning.gradients.adjoint_layer``."""
         gradient = np.empty(weights.shape, dtype=self.dtype)
         delta_pre = None if v_th_pre is None else np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
@@ -111,7 +111,7 @@ class LayerKernels:
             ctypes.c_double(v_th_pre or 1.0),
             pointer(delta),
             pointer(factor),
-            *map(ctypes.c_double, (SILENT_POST_SPSP, SILENT_DELTA_RATIO, SILENT_KAPPA_RATIO)),
+            *map(ctypes.c_double, (SILENT_POST_SPSP, silent_delta_ratio, SILENT_KAPPA_RATIO)),
             pointer(gradient),
             pointer(delta_pre),
             self.threads,

@@ -42,16 +42,25 @@ def assert_same(found, expected, rtol=1e-9):
     lateral=st.sampled_from([0.0, 0.3]),
     regularizer=st.sampled_from([None, WeightLimit(strength=0.3, limit=0.5)]),
     weighted=st.booleans(),
+    ratio=st.sampled_from([1.0, 0.1, 0.0]),
 )
-def test_gradients_are_those_of_the_oracle(sizes, method, seed, silent, margin, lateral, regularizer, weighted):
+def test_gradients_are_those_of_the_oracle(sizes, method, seed, silent, margin, lateral, regularizer, weighted, ratio):
     network = lif_network(method, sizes=sizes, lateral=lateral)
     generator = np.random.default_rng(seed)
     record = random_record(network, generator, silent=silent)
     labels = generator.integers(0, sizes[-1], record.n_samples)
     loss = SpikeCountLoss(desired=6, undesired=1, margin=margin)
     sample_weights = generator.uniform(0.5, 2, record.n_samples) if weighted else None
-    found = gradients(network, record, labels, loss, regularizer=regularizer, sample_weights=sample_weights)
-    assert_same(found, oracle_gradients(network, record, labels, loss, regularizer, sample_weights))
+    found = gradients(
+        network,
+        record,
+        labels,
+        loss,
+        regularizer=regularizer,
+        sample_weights=sample_weights,
+        silent_delta_ratio=ratio,
+    )
+    assert_same(found, oracle_gradients(network, record, labels, loss, regularizer, sample_weights, ratio))
 
 
 # One input, one hidden and one output neuron; forward Euler with dt = 1 ms, tau_m = 4 ms, tau_s = 2 ms, so that one
@@ -207,10 +216,10 @@ def test_another_engine_can_do_the_backward_pass():
     calls = []
 
     class Doubled(NumpyAdjoint):
-        def backward_layer(self, connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre):
+        def backward_layer(self, connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre, ratio):
             calls.append((weights.shape, v_th, v_th_pre, factor.shape))
             gradient, delta_pre = adjoint_layer(
-                connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre
+                connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre, ratio
             )
             return 2 * gradient, delta_pre
 
@@ -226,6 +235,36 @@ def test_gradients_are_a_sequence_of_layers():
     found = Gradients(arrays, 0.5, ())
     assert len(found) == 2 and found[1] is arrays[1] and found[-2] is arrays[0]
     assert [array.shape for array in found] == [(2, 3), (3, 1)]
+
+
+def test_silent_neurons_get_their_delta_by_the_ratio():
+    """One input, two hidden neurons of which one is silent, one output that should have fired more often."""
+    network = lif_network(sizes=(1, 2, 1))
+    trains = [[(3, 0), (5, 0)], [(6, 0)], [(9, 0)]]  # (step, neuron)
+    batches = [
+        SpikeBatch.from_events(
+            [0] * len(train), *zip(*train, strict=True), n_samples=1, n_steps=network.n_steps, shape=(size,)
+        )
+        for train, size in zip(trains, (1, 2, 1), strict=True)
+    ]
+    record = SpikeRecord(batches[0], batches[1:])
+    loss = SpikeCountLoss(desired=6, undesired=1, margin=0)
+    fired, silent = [], []
+    for ratio in (1.0, 0.1, 0.0):
+        delta = gradients(network, record, [0], loss, silent_delta_ratio=ratio).deltas[0][0]
+        fired.append(delta[0])
+        silent.append(delta[1])
+    error = (1 - 6) / network.thresholds[1]
+    assert fired[0] == fired[1] == fired[2] != 0  # its ratio is e / o
+    np.testing.assert_allclose(silent, error * network.weights[1][1, 0] / network.thresholds[0] * np.array([1, 0.1, 0]))
+
+
+@pytest.mark.parametrize("ratio", [-0.1, float("nan"), float("inf")])
+def test_the_ratio_of_silent_neurons_must_be_a_number(ratio):
+    network = lif_network(sizes=(4, 3))
+    record = random_record(network, np.random.default_rng(0))
+    with pytest.raises(ConfigurationError, match="silent_delta_ratio must be finite and >= 0, found"):
+        gradients(network, record, [0, 1, 2], silent_delta_ratio=ratio)
 
 
 def test_labels_and_records_must_fit_the_network():

@@ -79,17 +79,18 @@ def test_same_spikes_in_both_engines_and_unrolled(architecture, neuron):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("silence", [1.0, 0.3])
-def test_gradients_equal_the_unrolled_network(architecture, silence):
+@pytest.mark.parametrize("silence, ratio", [(1.0, 1.0), (0.3, 1.0), (0.3, 0.1)])
+def test_gradients_equal_the_unrolled_network(architecture, silence, ratio):
     network = make_network(architecture)
     network.weights = [silence * w for w in network.weights]
     batch = make_input(network, 3, seed=1)
     record = simulate(network, batch, dtype="float64")
     labels = np.array([0, 3, 1])
     dense = as_dense(network)
-    in_dense = gradients(dense, simulate(dense, batch, dtype="float64"), labels, LOSS)
-    in_numpy = gradients(network, record, labels, LOSS)
-    in_fused = gradients(network, record, labels, LOSS, engine=make_simulator(network, "fused", "float64", 2))
+    fused = make_simulator(network, "fused", "float64", 2)
+    in_dense = gradients(dense, simulate(dense, batch, dtype="float64"), labels, LOSS, silent_delta_ratio=ratio)
+    in_numpy = gradients(network, record, labels, LOSS, silent_delta_ratio=ratio)
+    in_fused = gradients(network, record, labels, LOSS, silent_delta_ratio=ratio, engine=fused)
     for layer, connection in enumerate(network.connections):
         expected = connection.fold(in_dense[layer])
         scale = np.abs(expected).max() if expected.size else 0

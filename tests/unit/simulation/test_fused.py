@@ -1,6 +1,8 @@
 """The fused engine against Brian2 and against the numpy adjoint, bit for bit where that is promised."""
 
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import brian2
 import numpy as np
@@ -38,14 +40,15 @@ def test_same_spikes_as_brian(neuron, sizes, lateral):
         )
 
 
+@pytest.mark.parametrize("ratio", [1.0, 0.1])
 @pytest.mark.parametrize("neuron", LINEAR)
-def test_gradients_equal_the_oracle_in_float64(neuron):
+def test_gradients_equal_the_oracle_in_float64(neuron, ratio):
     network = make_network(neuron, (20, 17), n_inputs=7, n_steps=40, lateral=0.4)
     record = simulate(network, make_input(network, 3), engine="fused", dtype="float64")
     labels = np.array([2, 16, 0])
     simulator = make_simulator(network, "fused", "float64", 2)
-    found = gradients(network, record, labels, LOSS, engine=simulator)
-    expected = oracle_gradients(network, record, labels, LOSS)
+    found = gradients(network, record, labels, LOSS, silent_delta_ratio=ratio, engine=simulator)
+    expected = oracle_gradients(network, record, labels, LOSS, silent_delta_ratio=ratio)
     for mine, oracle in zip(found, expected, strict=True):
         assert np.abs(oracle).max() > 0
         np.testing.assert_allclose(mine, oracle, rtol=1e-9, atol=1e-9 * np.abs(oracle).max())
@@ -76,6 +79,35 @@ def test_same_bits_for_any_number_of_threads(lateral):
         assert all(a == b for a, b in zip(record.layers, results[0][0].layers, strict=True))
         assert all(np.array_equal(a, b) for a, b in zip(grads, results[0][1], strict=True))
         assert all(np.array_equal(a, b) for a, b in zip(grads.deltas, results[0][1].deltas, strict=True))
+
+
+def _spikes_and_gradients(simulator, network, batch):
+    record = simulator.run(network.weights, batch)
+    return record.layers, gradients(network, record, np.arange(batch.n_samples), LOSS, engine=simulator)
+
+
+def test_kernels_may_be_called_from_several_python_threads():
+    network = make_network("euler", (150, 70))
+    batch = make_input(network, 7)
+    alone = _spikes_and_gradients(make_simulator(network, "fused", "float32", 1), network, batch)
+    simulators = [make_simulator(network, "fused", "float32", threads) for threads in (2, 3, 5, 2)]
+    with ThreadPoolExecutor(len(simulators)) as executor:
+        for _ in range(5):
+            for found in executor.map(lambda s: _spikes_and_gradients(s, network, batch), simulators):
+                assert found[0] == alone[0]
+                assert all(np.array_equal(a, b) for a, b in zip(found[1], alone[1], strict=True))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_can_go_on_with_a_simulator():
+    network = make_network("euler", (150, 70))
+    simulator, batch = make_simulator(network, "fused", "float32", 2), make_input(network, 7)
+    expected = simulator.run(network.weights, batch)  # starts the threads, which a fork does not copy
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if simulator.run(network.weights, batch).layers == expected.layers else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_sample_is_the_same_in_any_batch():

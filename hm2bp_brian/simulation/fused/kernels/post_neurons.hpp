@@ -4,7 +4,7 @@
 #include "tile.hpp"
 
 struct Silence {
-    double spsp, delta_ratio, kappa_ratio;  // SILENT_POST_SPSP, SILENT_DELTA_RATIO, SILENT_KAPPA_RATIO
+    double spsp, delta_ratio, kappa_ratio;  // of learning/gradients.py
 };
 
 template <int W>
