@@ -74,41 +74,6 @@ class Cosine:
         return learning_rate * (self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-@dataclass(frozen=True)
-class WarmRestart:
-    """One schedule for so many epochs, then another from its beginning (Loshchilov & Hutter 2017).
-
-    Parameters
-    ----------
-    first : schedule
-    epochs : int
-        How long it lasts.
-    then : schedule
-        Gets ``factor`` times the learning rate, and counts its epochs from 1 again.
-    factor : float
-
-    Raises
-    ------
-    ConfigurationError
-        If ``epochs`` is less than 1 or ``factor`` not above 0.
-    """
-
-    first: object
-    epochs: int
-    then: object
-    factor: float = 1.0
-
-    def __post_init__(self):
-        _check_range("WarmRestart.epochs", self.epochs, self.epochs >= 1, "at least 1")
-        _check_range("WarmRestart.factor", self.factor, self.factor > 0, "> 0")
-
-    def __call__(self, learning_rate: float, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 1."""
-        if epoch <= self.epochs:
-            return self.first(learning_rate, epoch)
-        return self.then(self.factor * learning_rate, epoch - self.epochs)
-
-
 @dataclass
 class Adam:
     """Adam (Kingma & Ba 2015).

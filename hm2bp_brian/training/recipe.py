@@ -17,7 +17,7 @@ from hm2bp_brian.encoding.delays import check_delays, delayed_shape
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.gradients import SILENT_DELTA_RATIO, check_silent_delta_ratio
 from hm2bp_brian.learning.losses import SpikeCountLoss
-from hm2bp_brian.learning.optimizers import SGD, Adam, Constant, Cosine, ExponentialDecay, InverseSqrt, WarmRestart
+from hm2bp_brian.learning.optimizers import SGD, Adam, Constant, Cosine, ExponentialDecay, InverseSqrt
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
@@ -44,7 +44,6 @@ KINDS = {
         ExponentialDecay,
         InverseSqrt,
         Cosine,
-        WarmRestart,
         WeightLimit,
         BernoulliEncoder,
         Augmentation,

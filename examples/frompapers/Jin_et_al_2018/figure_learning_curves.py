@@ -25,7 +25,7 @@ from hm2bp_brian.training.history import History
 
 HERE = Path(__file__).parent
 HISTORIES = HERE / "histories"
-RECIPES = {"784-800-10": ("mnist-mlp", "mnist-mlp-paper"), "15C5-P2-40C5-P2-300-10": ("mnist-cnn", "mnist-cnn-fast")}
+RECIPES = {"784-800-10": ("mnist-mlp", "mnist-mlp-paper"), "15C5-P2-40C5-P2-300-10": ("mnist-cnn", "mnist-cnn-paper")}
 
 
 def main(quick: bool = False, out=None, histories=HISTORIES) -> Path:

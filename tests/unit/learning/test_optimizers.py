@@ -12,7 +12,6 @@ from hm2bp_brian.learning.optimizers import (
     Cosine,
     ExponentialDecay,
     InverseSqrt,
-    WarmRestart,
     make_optimizer,
 )
 from hm2bp_brian.learning.updates import CHUNK
@@ -163,7 +162,6 @@ def test_names_are_shorthand():
         (Cosine(3), [0.2, 0.1, 0.0, 0.0]),
         (Cosine(3, final=0.5), [0.2, 0.15, 0.1, 0.1]),
         (Cosine(1), [0.2, 0.0, 0.0, 0.0]),
-        (WarmRestart(ExponentialDecay(0.5), 2, Cosine(2, final=0.5), factor=0.75), [0.2, 0.1, 0.15, 0.075]),
     ],
 )
 def test_schedules(schedule, expected):
@@ -185,8 +183,6 @@ def test_schedules(schedule, expected):
         (lambda: ExponentialDecay(1.5), "ExponentialDecay.rate"),
         (lambda: Cosine(0), "Cosine.epochs"),
         (lambda: Cosine(5, final=-1.0), "Cosine.final"),
-        (lambda: WarmRestart(Constant(), 0, Constant()), "WarmRestart.epochs"),
-        (lambda: WarmRestart(Constant(), 1, Constant(), factor=0.0), "WarmRestart.factor"),
     ],
 )
 def test_settings_out_of_range(make, name):
