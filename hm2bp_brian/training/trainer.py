@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +35,8 @@ from hm2bp_brian.training.history import History
 # Evaluation draws the same spikes every time, whatever the training seed. Training epochs count from 1.
 EVALUATION_SEED = 0
 EVALUATION_EPOCH = 0
+
+BACKGROUND_PRIORITY = 5  # of the thread that makes the next batch; 0 is normal, 19 the lowest
 
 
 class Trainer:
@@ -226,7 +231,7 @@ class Trainer:
         if self.simulator.threads == 1:
             yield from map(make, batches)
             return
-        with ThreadPoolExecutor(1) as worker:
+        with ThreadPoolExecutor(1, initializer=_stand_back) as worker:
             ahead = worker.submit(make, next(batches))
             for indices in batches:
                 ready, ahead = ahead, worker.submit(make, indices)
@@ -318,6 +323,12 @@ class Trainer:
                 f"{name} has samples of shape {shape}{delayed}, but the network's input_shape is "
                 f"{self.network.input_shape}"
             )
+
+
+def _stand_back() -> None:
+    """Let this thread take what the others leave idle, where threads have priorities of their own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BACKGROUND_PRIORITY)
 
 
 class _Tally:
