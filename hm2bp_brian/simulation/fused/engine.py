@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from hm2bp_brian.learning.gradients import SILENT_DELTA_RATIO
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.simulation.fused import spike_kernels
 from hm2bp_brian.simulation.fused.layer_kernels import make_kernels
@@ -62,22 +61,10 @@ class FusedSimulator:
             spikes.append(kernels.forward(weights[layer], spikes[-1]))
         return SpikeRecord(batch, spikes[1:])
 
-    def backward_layer(
-        self,
-        connection,
-        pre,
-        post,
-        weights,
-        linear_map,
-        v_th,
-        delta,
-        factor,
-        v_th_pre,
-        silent_delta_ratio=SILENT_DELTA_RATIO,
-    ):
+    def backward_layer(self, connection, *arguments):
         """One layer's backward pass: the same as ``learning.gradients.adjoint_layer``, compiled."""
         kernels = next(kernels for kernels in self._layers if kernels.connection is connection)
-        return kernels.backward(pre, post, weights, linear_map, v_th, delta, factor, v_th_pre, silent_delta_ratio)
+        return kernels.backward(*arguments)
 
     def layer_spsp(self, pre: SpikeBatch, post: SpikeBatch, linear_map) -> np.ndarray:
         """S-PSPs among an output layer's neurons: the same as ``learning.spsp.layer_spsp``, compiled."""
