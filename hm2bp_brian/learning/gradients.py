@@ -78,7 +78,7 @@ def gradients(
         Factor of each sample's loss and gradient. The mean is over the number of samples, not over their weight.
     silent_delta_ratio : float, optional
         e_{i|j} / o_j in delta_j where i or j is silent. In a large map nearly all neurons are, and with the authors' 1
-        what goes through them outweighs the rest of delta; 0 leaves silent neurons without a delta.
+        what goes through them can outweigh the rest of delta; 0 leaves silent neurons without a delta.
     engine : Simulator, optional
         Whose ``backward_layer`` and ``layer_spsp`` do the work; by default those of this package's numpy code.
 

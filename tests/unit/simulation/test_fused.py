@@ -106,7 +106,11 @@ def test_a_forked_process_can_go_on_with_a_simulator():
     expected = simulator.run(network.weights, batch)  # starts the threads, which a fork does not copy
     child = os.fork()
     if child == 0:
-        os._exit(0 if simulator.run(network.weights, batch).layers == expected.layers else 1)
+        status = 1
+        try:
+            status = 0 if simulator.run(network.weights, batch).layers == expected.layers else 1
+        finally:
+            os._exit(status)  # whatever happens, the child must not go on with the tests
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
