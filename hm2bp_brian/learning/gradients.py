@@ -128,7 +128,8 @@ def gradients(
         total, delta_pre = engine.backward_layer(
             connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre, silent_delta_ratio
         )
-        arrays.insert(0, total / record.n_samples)
+        total /= record.n_samples
+        arrays.insert(0, total)
         if layer:
             post, delta, factor = pre, delta_pre, np.ones_like(delta_pre)
             deltas.insert(0, delta)

@@ -31,6 +31,7 @@ from hm2bp_brian.training.averaging import WeightAverage
 from hm2bp_brian.training.callbacks import Callback
 from hm2bp_brian.training.checkpoint import load_checkpoint, restore, save_checkpoint, trainer_state
 from hm2bp_brian.training.history import History
+from hm2bp_brian.training.tally import Tally, predicted_classes
 
 # Evaluation draws the same spikes every time, whatever the training seed. Training epochs count from 1.
 EVALUATION_SEED = 0
@@ -190,25 +191,14 @@ class Trainer:
         network, epoch, started = self.network, self.epoch + 1, time.perf_counter()
         learning_rate = self.optimizer.schedule(self.optimizer.learning_rate, epoch)
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
-        tally = _Tally(len(train), len(network.layers))
+        tally = Tally(len(train), len(network.layers))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
             for number, (indices, spikes) in enumerate(self._training_spikes(train, order, batch_size, epoch)):
                 labels = train.labels[indices]
                 record = self.simulator.run(network.weights, spikes)
-                gradient = gradients(
-                    network,
-                    record,
-                    labels,
-                    self.loss,
-                    regularizer=self.regularizer,
-                    sample_weights=None if self.sample_weights is None else self.sample_weights[indices],
-                    silent_delta_ratio=self.silent_delta_ratio,
-                    engine=self.simulator,
-                )
+                gradient = self._gradient(record, labels, indices)
                 _check_finite(gradient, number, epoch)
-                self.optimizer.update(network.weights, gradient, learning_rate)
-                if self.average is not None:
-                    self.average.update(network.weights)
+                self._update(gradient, learning_rate)
                 tally.add(indices, record, labels, gradient.loss)
                 bar.set_postfix(tally.progress(), refresh=False)
                 bar.update(len(indices))
@@ -220,6 +210,23 @@ class Trainer:
         self.history.rows.append(row)
         self.epoch = epoch
         return row
+
+    def _gradient(self, record, labels, indices) -> Gradients:
+        return gradients(
+            self.network,
+            record,
+            labels,
+            self.loss,
+            regularizer=self.regularizer,
+            sample_weights=None if self.sample_weights is None else self.sample_weights[indices],
+            silent_delta_ratio=self.silent_delta_ratio,
+            engine=self.simulator,
+        )
+
+    def _update(self, gradient: Gradients, learning_rate: float) -> None:
+        self.optimizer.update(self.network.weights, gradient, learning_rate)
+        if self.average is not None:
+            self.average.update(self.network.weights)
 
     def _training_spikes(self, train, order, batch_size: int, epoch: int) -> Iterator[tuple[np.ndarray, SpikeBatch]]:
         """Indices and input spikes of each batch; with several threads the next batch is made beside the simulation."""
@@ -239,15 +246,20 @@ class Trainer:
             yield ahead.result()
 
     def _spikes(self, dataset, indices, seed: int, epoch: int, augmentation=None) -> SpikeBatch:
-        """Input spikes of some samples: those of a SpikeDataset, or of images, changed, encoded and delayed."""
-        n_steps = self.network.n_steps
+        """Input spikes of some samples."""
+        return self._encoded(self._samples(dataset, indices, seed, epoch, augmentation), indices, seed, epoch)
+
+    def _samples(self, dataset, indices, seed: int, epoch: int, augmentation=None):
+        """Images or spike trains as the data set has them, changed by the augmentation."""
         of_spikes = isinstance(dataset, SpikeDataset)
-        samples = dataset.batch(indices, n_steps) if of_spikes else dataset.images[indices]
-        if augmentation is not None:
-            samples = augmentation(samples, seed, epoch, indices)
-        if not of_spikes:
-            keys = sample_keys(seed, epoch, indices)
-            samples = self.simulator.encode(self.encoder.thresholds(samples), keys, n_steps, dataset.shape)
+        samples = dataset.batch(indices, self.network.n_steps) if of_spikes else dataset.images[indices]
+        return samples if augmentation is None else augmentation(samples, seed, epoch, indices)
+
+    def _encoded(self, samples, indices, seed: int, epoch: int) -> SpikeBatch:
+        """Input spikes of images or spike trains, delayed."""
+        if not isinstance(samples, SpikeBatch):
+            thresholds, keys = self.encoder.thresholds(samples), sample_keys(seed, epoch, indices)
+            samples = self.simulator.encode(thresholds, keys, self.network.n_steps, samples.shape[1:])
         return delay_lines(samples, self.delays)
 
     @property
@@ -265,7 +277,7 @@ class Trainer:
         predictions = np.empty(len(dataset), dtype=np.int64)
         for indices in _batches(np.arange(len(dataset)), batch_size):
             spikes = self._spikes(dataset, indices, EVALUATION_SEED, EVALUATION_EPOCH)
-            predictions[indices] = _classes(self.simulator.run(weights, spikes))
+            predictions[indices] = predicted_classes(self.simulator.run(weights, spikes))
         return predictions
 
     def evaluate(self, dataset, batch_size: int = 100) -> float:
@@ -329,42 +341,6 @@ def _stand_back() -> None:
     """Let this thread take what the others leave idle, where threads have priorities of their own."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BACKGROUND_PRIORITY)
-
-
-class _Tally:
-    """Sums over the batches of an epoch."""
-
-    def __init__(self, n_samples: int, n_layers: int):
-        self.correct = np.zeros(n_samples, dtype=bool)
-        self.seen = 0
-        self.loss = 0.0
-        self.n_correct = 0
-        self.spikes = [0] * n_layers
-
-    def add(self, indices, record, labels, loss: float) -> None:
-        correct = _classes(record) == labels
-        self.correct[indices] = correct
-        self.n_correct += int(correct.sum())
-        self.seen += len(indices)
-        self.loss += float(loss) * len(indices)
-        for layer, spikes in enumerate(record.layers):
-            self.spikes[layer] += spikes.n_spikes
-
-    def progress(self) -> dict:
-        return {"loss": f"{self.loss / self.seen:.4g}", "accuracy": f"{self.n_correct / self.seen:.4f}"}
-
-    def row(self, network, seconds: float) -> dict:
-        row = {
-            "train_loss": self.loss / self.seen,
-            "train_accuracy": self.n_correct / self.seen,
-            "test_accuracy": float("nan"),
-            "seconds": seconds,
-        }
-        return row | {f"rate_{k}": n / (self.seen * network.size(k)) for k, n in enumerate(self.spikes)}
-
-
-def _classes(record) -> np.ndarray:
-    return np.argmax(record.output.counts, axis=1)
 
 
 def _batches(indices: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:

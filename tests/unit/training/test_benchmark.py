@@ -3,10 +3,10 @@
 import numpy as np
 from tiny_training import LAYERS, LOSS, NumpySimulator
 
-from hm2bp_brian.datasets import SpikeDataset
+from hm2bp_brian.datasets import ImageDataset, SpikeDataset
 from hm2bp_brian.learning.optimizers import Adam
 from hm2bp_brian.training import trainer as trainer_module
-from hm2bp_brian.training.benchmark import benchmark
+from hm2bp_brian.training.benchmark import REPEATS, benchmark
 from hm2bp_brian.training.recipe import DATASETS, Recipe
 
 RECIPE = Recipe(
@@ -21,4 +21,25 @@ def test_spike_trains_are_not_encoded(monkeypatch):
     monkeypatch.setattr(trainer_module, "make_simulator", NumpySimulator)
     result = benchmark(RECIPE)
     assert (result["samples"], result["spikes"][0]) == (12, 2.0)
-    assert result["augment_ms"] == 0 and result["encode_ms"] > 0 and result["train_samples_per_second"] > 0
+    assert all(result[f"{stage}_ms"] > 0 for stage in ("augment", "forward", "backward", "optimizer"))
+    assert result["train_samples_per_second"] > 0
+
+
+def test_every_repeat_measures_the_same_updates(monkeypatch):
+    images = ImageDataset(np.full((12, 4, 4, 1), 255, np.uint8), np.arange(12) % 3, 3, "images")
+    monkeypatch.setitem(DATASETS, "mnist", lambda data: (images, images))
+    monkeypatch.setattr(trainer_module, "make_simulator", NumpySimulator)
+    seen = []
+    update = Adam.update
+
+    def spy(self, weights, gradients, learning_rate):
+        seen.append([w.copy() for w in weights])
+        update(self, weights, gradients, learning_rate)
+
+    monkeypatch.setattr(Adam, "update", spy)
+    benchmark(RECIPE)
+    warm_up, epoch = seen[:2], seen[2:4]
+    assert len(seen) == 2 + 2 * 2 * REPEATS and not np.array_equal(warm_up[0][0], epoch[0][0])
+    for first in range(2, len(seen), 4):  # each repeat: two batches in training, and two with a clock
+        np.testing.assert_array_equal(seen[first][0], epoch[0][0])
+        np.testing.assert_array_equal(seen[first + 2][0], epoch[0][0])

@@ -123,9 +123,10 @@ static void backward(const Backward &b, scalar *gradient, scalar *delta_pre, int
 // The layer's S-PSPs themselves: spsp (n_samples, n_pre, n_post).
 template <int W, int K>
 static void all_spsps(const Backward &b, scalar *spsp, int threads) {
+    const int64_t n_tiles = (b.n_post + W - 1) / W;  // the layout's may be padding
     const PostTiles<W, K> tiles(b.post);
-    parallel_for(tiles.n_tiles() * b.n_samples, threads, [&](int64_t unit) {
-        const int64_t sample = unit / tiles.n_tiles(), tile = unit % tiles.n_tiles();
+    parallel_for(n_tiles * b.n_samples, threads, [&](int64_t unit) {
+        const int64_t sample = unit / n_tiles, tile = unit % n_tiles;
         BackwardScratch<W> scratch(b);
         alignas(64) scalar counts[W], sums[W];
         adjoint<W, W, K>(b.post, sample, tiles, tile, scratch.phases, scratch.q.data, counts);

@@ -72,7 +72,7 @@ static void forward(const Presentation &p, const scalar *weights, const void *co
     const int64_t n_tiles = (p.n_post + W - 1) / W;
     const int64_t tiles_per_unit = lateral != 0 ? n_tiles : 1;
     const int64_t n_groups = n_tiles / tiles_per_unit;
-    const int64_t wanted = (32 + n_groups - 1) / n_groups;
+    const int64_t wanted = (48 + n_groups - 1) / n_groups;
     const int64_t n_chunks = p.n_samples < wanted ? p.n_samples : wanted;
     FirstFailure first_failure;
     parallel_for(n_groups * n_chunks, threads, [&](int64_t unit) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -34,20 +35,34 @@ class FirstFailure {
 class ThreadPool {
     struct Job {
         const std::function<void()> &work;
-        int64_t places;   // for helpers that have not come yet
-        int64_t helpers;  // that are at work
+        int64_t places;                // for helpers that have not come yet
+        std::atomic<int64_t> helpers;  // that are at work
     };
     std::mutex mutex;
     std::condition_variable job_came, helper_left;
-    std::vector<Job *> jobs;  // those with places
+    std::vector<Job *> jobs;            // those with places
+    std::atomic<bool> has_jobs{false};  // so that they are seen without the lock
     int64_t n_threads = 0;
 
+    void remove(Job *job) {
+        jobs.erase(std::remove(jobs.begin(), jobs.end(), job), jobs.end());
+        has_jobs = !jobs.empty();
+    }
+
+    // Within an update the next job comes, and the last helper leaves, sooner than a sleeping thread would be awake.
+    template <typename Condition>
+    static void await_without_sleep(Condition holds) {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+        while (!holds() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    }
+
     void serve() {
-        std::unique_lock<std::mutex> lock(mutex);
         for (;;) {
+            await_without_sleep([&] { return has_jobs.load(); });
+            std::unique_lock<std::mutex> lock(mutex);
             job_came.wait(lock, [&] { return !jobs.empty(); });
             Job *job = jobs.front();
-            if (--job->places == 0) jobs.erase(jobs.begin());
+            if (--job->places == 0) remove(job);
             job->helpers++;
             lock.unlock();
             job->work();
@@ -67,21 +82,26 @@ class ThreadPool {
   public:
     // Does the work here, and at the same time in up to n_helpers other threads; returns when all have ended.
     void run(const std::function<void()> &work, int64_t n_helpers) {
-        Job job{work, n_helpers, 0};
+        Job job{work, n_helpers, {0}};
         std::unique_lock<std::mutex> lock(mutex);
         start_threads(n_helpers);
         jobs.push_back(&job);
+        has_jobs = true;
         lock.unlock();
         for (int64_t i = 0; i < n_helpers; i++) job_came.notify_one();
         work();
         lock.lock();
-        jobs.erase(std::remove(jobs.begin(), jobs.end(), &job), jobs.end());
+        remove(&job);
+        lock.unlock();
+        await_without_sleep([&] { return job.helpers == 0; });
+        lock.lock();
         helper_left.wait(lock, [&] { return job.helpers == 0; });
     }
 };
 
 // Never deleted, as its threads wait until the process ends. A forked process has none of them, and gets a new pool.
-static ThreadPool *&thread_pool() {
+// Inline: with gcc the process has one, as all libraries that were loaded share it.
+inline ThreadPool *&thread_pool() {
     static ThreadPool *pool = [] {
         pthread_atfork(nullptr, nullptr, [] { thread_pool() = new ThreadPool; });
         return new ThreadPool;

@@ -1,0 +1,45 @@
+"""What an epoch adds up to: loss, accuracy, firing rates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def predicted_classes(record) -> np.ndarray:
+    """The output neuron with most spikes, of several the first, for each sample of a SpikeRecord."""
+    return np.argmax(record.output.counts, axis=1)
+
+
+class Tally:
+    """Sums over the batches of an epoch."""
+
+    def __init__(self, n_samples: int, n_layers: int):
+        self.correct = np.zeros(n_samples, dtype=bool)
+        self.seen = 0
+        self.loss = 0.0
+        self.n_correct = 0
+        self.spikes = [0] * n_layers
+
+    def add(self, indices, record, labels, loss: float) -> None:
+        """Take in a batch: which samples, what they did, and their mean loss."""
+        correct = predicted_classes(record) == labels
+        self.correct[indices] = correct
+        self.n_correct += int(correct.sum())
+        self.seen += len(indices)
+        self.loss += float(loss) * len(indices)
+        for layer, spikes in enumerate(record.layers):
+            self.spikes[layer] += spikes.n_spikes
+
+    def progress(self) -> dict:
+        """Loss and accuracy so far, for a progress bar."""
+        return {"loss": f"{self.loss / self.seen:.4g}", "accuracy": f"{self.n_correct / self.seen:.4f}"}
+
+    def row(self, network, seconds: float) -> dict:
+        """The epoch's row of the history, but for its number."""
+        row = {
+            "train_loss": self.loss / self.seen,
+            "train_accuracy": self.n_correct / self.seen,
+            "test_accuracy": float("nan"),
+            "seconds": seconds,
+        }
+        return row | {f"rate_{k}": n / (self.seen * network.size(k)) for k, n in enumerate(self.spikes)}
