@@ -183,6 +183,11 @@ class SpikeBatch:
         """Time step of each spike, int64 (n_spikes,)."""
         return self._rows % self.n_steps
 
+    @property
+    def numbers(self) -> np.ndarray:
+        """One number a spike, int64 (n_spikes,), rising, of which :meth:`from_numbers` makes the batch again."""
+        return self._rows * self.n_neurons + self.neurons
+
     @cached_property
     def by_neuron(self) -> tuple[np.ndarray, np.ndarray]:
         """The same spikes as trains: ``(steps, offsets)``.

@@ -245,14 +245,9 @@ def with_target_trains(output: SpikeBatch, labels: np.ndarray, desired: int) -> 
     if len(silent) == 0:
         return output
     train = regular_train(desired, output.n_steps)
-    return SpikeBatch.from_events(
-        np.concatenate([output.samples, np.repeat(silent, len(train))]),
-        np.concatenate([output.steps, np.tile(train, len(silent))]),
-        np.concatenate([output.neurons, np.repeat(labels[silent], len(train))]),
-        n_samples=output.n_samples,
-        n_steps=output.n_steps,
-        shape=output.shape,
-    )
+    added = (silent[:, np.newaxis] * output.n_steps + train) * output.n_neurons + labels[silent, np.newaxis]
+    numbers = np.sort(np.concatenate([output.numbers, added.ravel()]))
+    return SpikeBatch.from_numbers(numbers, output.n_samples, output.n_steps, output.shape)
 
 
 def lateral_factor(output: SpikeBatch, linear_map, v_th: float, strength: float, layer_spsp=layer_spsp) -> np.ndarray:

@@ -36,6 +36,13 @@ def test_events_in_any_order_give_the_same_batch(spikes, random):
 
 
 @given(dense_spikes)
+def test_a_batch_is_made_again_from_its_numbers(spikes):
+    batch = SpikeBatch.from_dense(spikes)
+    assert np.array_equal(batch.numbers, np.flatnonzero(spikes))
+    assert SpikeBatch.from_numbers(batch.numbers, batch.n_samples, batch.n_steps, batch.shape) == batch
+
+
+@given(dense_spikes)
 def test_one_sample_is_cut_out(spikes):
     batch = SpikeBatch.from_dense(spikes)
     for sample in range(batch.n_samples):
