@@ -78,6 +78,7 @@ class NeuronCode:
     arrays : tuple of arrays (n_neurons,)
         Start values of state variables, and parameters.
     constants : float64 array
+        The threshold first.
     """
 
     source: str
@@ -125,25 +126,28 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     variables = {name: group.variables[name] for name in _always_present(neuron)}
     for block in blocks.values():
         variables |= block.variables
-    arrays = [v for _, v in sorted(variables.items()) if isinstance(v, ArrayVariable) and v.name not in ("t", "dt")]
+    arrays = [
+        v for _, v in sorted(variables.items()) if isinstance(v, ArrayVariable) and v.name not in ("t", "dt", "v_th")
+    ]
     constants = [v for _, v in sorted(variables.items()) if isinstance(v, Constant)]
     _refuse_shared_variables(arrays)
     return NeuronCode(
         _source(neuron, blocks, arrays, constants),
         tuple(np.ascontiguousarray(v.get_value()) for v in arrays),
-        np.array([float(v.value) for v in constants]),
+        np.array([v_th, *(float(v.value) for v in constants)]),
     )
 
 
 def _always_present(neuron: NeuronModel) -> list[str]:
     """State that the kernels touch themselves, or start anew in each presentation."""
-    return [*neuron.changing_variables, "v_th", *(["lastspike", "not_refractory"] if neuron.refractory else [])]
+    return [*neuron.changing_variables, *(["lastspike", "not_refractory"] if neuron.refractory else [])]
 
 
 def _source(neuron: NeuronModel, blocks, arrays, constants) -> str:
-    written = {*neuron.changing_variables, "lastspike", "not_refractory"}
-    # computed anew from lastspike at the beginning of each update
-    forgotten = {"not_refractory"} - get_identifiers(neuron.reset)
+    # not_refractory is computed anew from lastspike at the beginning of each update; a reset may read it once more
+    kept = {"not_refractory"} & get_identifiers(neuron.reset)
+    updated = {*neuron.changing_variables, *kept}
+    at_spike = {"lastspike": "_array_t[0]"} | dict.fromkeys(kept, "0")
     struct = FusedCodeObject.struct_template.render(
         blocks={name: block.code for name, block in blocks.items()},
         universal_support=CPPCodeGenerator.universal_support_code,
@@ -152,13 +156,14 @@ def _source(neuron: NeuronModel, blocks, arrays, constants) -> str:
                 "name": v.name,
                 "type": _c_type(v.dtype),
                 "numpy_type": "bool" if np.issubdtype(v.dtype, np.bool_) else _c_type(v.dtype),
-                "written": v.name in written - forgotten,
+                "written": v.name in updated or v.name in at_spike,
+                "updated": v.name in updated,
+                "at_spike": at_spike.get(v.name),
                 "synaptic": v.name == neuron.synaptic_variable,
             }
             for v in arrays
         ],
         constants=[{"name": v.name, "type": _c_type(np.asarray(v.value).dtype)} for v in constants],
-        uses_refractory=bool(neuron.refractory),
     )
     defines = [
         f"#define SYNAPTIC _array_{neuron.synaptic_variable}",

@@ -34,13 +34,14 @@ static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *til
         const int32_t *spike = p.pre_neurons + p.pre_offsets[row];
         const int32_t *last = p.pre_neurons + p.pre_offsets[row + 1];
         for (int64_t k = 0; k < n_tiles && spike != last; k++) {
+            auto *synaptic = reinterpret_cast<vector_t *>(tiles[k].synaptic);
             vector_t sums[W / LANES];
-            memcpy(sums, tiles[k].synaptic, sizeof sums);
+            for (int v = 0; v < W / LANES; v++) sums[v] = synaptic[v];
             for (const int32_t *s = spike; s != last; s++) {
                 const vector_t *row_of_weights = reinterpret_cast<const vector_t *>(packed + (k * p.n_pre + *s) * W);
                 for (int v = 0; v < W / LANES; v++) sums[v] += row_of_weights[v];
             }
-            memcpy(tiles[k].synaptic, sums, sizeof sums);
+            for (int v = 0; v < W / LANES; v++) synaptic[v] = sums[v];
         }
         if (any_fired && lateral != 0)
             for (int64_t source = 0; source < n_tiles; source++)

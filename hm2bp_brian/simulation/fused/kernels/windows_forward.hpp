@@ -74,16 +74,22 @@ static inline void deliver_ones(const Strides &by, const Targets &to, scalar *sy
         for (int32_t x = 0; x < to.n_columns; x++) synaptic[to.lane + y * by.row + x * by.stripe] += 1;
 }
 
-// The state of one sample's map, and its spikes: neurons in the order of steps.
+// Which lanes of a tile fire in a step.
+struct Firing {
+    uint64_t lanes;
+    int64_t tile;
+};
+
+// The state of one sample's map.
 struct Map {
     std::vector<Neurons<TILE>> tiles;
     Buffer synaptic;
     std::vector<int32_t> neuron_of_lane;
-    std::vector<uint64_t> fired;
+    std::vector<Firing> firing;  // tiles with spikes in a step, and one more
 
     Map(const Layout &layout, const void *const *arrays)
         : tiles(layout.n_tiles(TILE)), synaptic(tiles.size() * TILE), neuron_of_lane(tiles.size() * TILE),
-          fired(tiles.size()) {
+          firing(tiles.size() + 1) {
         for (size_t k = 0; k < tiles.size(); k++) tiles[k].load(arrays, layout, k, synaptic.data + k * TILE);
         for (size_t lane = 0; lane < neuron_of_lane.size(); lane++) neuron_of_lane[lane] = int32_t(layout.neuron(lane));
     }
@@ -101,7 +107,14 @@ static int64_t run_map(const WindowsPresentation &p, int64_t sample, Map &map, c
     auto finite = [&] { return std::all_of(tiles.begin(), tiles.end(), [](auto &tile) { return tile.finite(); }); };
     for (auto &tile : tiles) tile.start();
     for (int64_t step = 0; step < p.n_steps; step++) {
-        for (int64_t k = 0; k < n_tiles; k++) map.fired[k] = tiles[k].update(common, step);
+        Firing *firing = map.firing.data();
+        int64_t n_spikes = 0;
+        for (int64_t k = 0; k < n_tiles; k++) {
+            const uint64_t lanes = tiles[k].update(common, step);
+            *firing = {lanes, k};
+            firing += lanes != 0;
+            n_spikes += __builtin_popcountll(lanes);
+        }
         const int64_t row = sample * p.n_steps + step;
         const int32_t *end = p.pre_neurons + p.pre_offsets[row + 1];
         for (const int32_t *spike = p.pre_neurons + p.pre_offsets[row]; spike != end; spike++)
@@ -109,14 +122,19 @@ static int64_t run_map(const WindowsPresentation &p, int64_t sample, Map &map, c
                 deliver<SPAN>(p.kernel, strides, p.targets[*spike], map.synaptic.data);
             else
                 deliver_ones(strides, p.targets[*spike], map.synaptic.data);
-        const int64_t before = spikes.size();
-        for (int64_t k = 0; k < n_tiles; k++)
-            for (uint64_t rest = map.fired[k]; rest; rest &= rest - 1) {
-                const int lane = __builtin_ctzll(rest);
-                tiles[k].reset(common, lane);
-                spikes.push_back(map.neuron_of_lane[k * TILE + lane]);
-            }
-        counts[step] = spikes.size() - before;
+        counts[step] = n_spikes;
+        spikes.resize(spikes.size() + n_spikes);
+        int32_t *out = spikes.data() + spikes.size() - n_spikes;
+        firing = map.firing.data();
+        // without a branch where a tile ends, which no processor foresees
+        for (uint64_t rest = firing->lanes; n_spikes > 0; n_spikes--) {
+            const int lane = __builtin_ctzll(rest);
+            tiles[firing->tile].reset(common, lane);
+            *out++ = map.neuron_of_lane[firing->tile * TILE + lane];
+            rest &= rest - 1;
+            firing += rest == 0;
+            rest |= firing->lanes & -uint64_t(rest == 0);
+        }
         if (check_each_step && !finite()) return step;
     }
     return finite() ? -1 : 0;

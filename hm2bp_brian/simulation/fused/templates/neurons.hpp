@@ -1,8 +1,8 @@
 {# The state of one tile and what happens to it in a step; lines between markers come from Brian2's C++ generator. #}
 {# The constants as names of the generated lines. #}
 {% macro use_constants() %}
-        const scalar _array_dt[1] = {scalar(common.dt)};
-        (void)_array_dt;
+        const Uniform _array_dt{scalar(common.dt)}, _array_v_th{common.v_th};
+        (void)_array_dt, (void)_array_v_th;
 {% for constant in constants %}
         const {{constant.type}} {{constant.name}} = common.{{constant.name}};
         (void){{constant.name}};
@@ -23,17 +23,23 @@ namespace {{name}}_support {
 }
 {% endfor %}
 
+// What the generated lines read as an array, and is the same everywhere.
+struct Uniform {
+    scalar value;
+    scalar operator[](int) const { return value; }
+};
+
 // What is the same for all neurons; kept apart so that the compiler computes what depends on it once, not once a tile.
 struct NeuronConstants {
     double dt;
+    scalar v_th;
 {% for constant in constants %}
     {{constant.type}} {{constant.name}};
 {% endfor %}
 
-    NeuronConstants(const double *values, double time_step) : dt(time_step) {
-        (void)values;
+    NeuronConstants(const double *values, double time_step) : dt(time_step), v_th(scalar(values[0])) {
 {% for constant in constants %}
-        {{constant.name}} = ({{constant.type}})values[{{loop.index0}}];
+        {{constant.name}} = ({{constant.type}})values[{{loop.index}}];
 {% endfor %}
     }
 };
@@ -113,20 +119,19 @@ struct Neurons {
         for (int lane = 0; lane < W; lane++) {
             Lane neuron{ {% for array in arrays %}{_array_{{array.name}}[lane]}{{", " if not loop.last}}{% endfor %} };
             update_one(neuron);
-            const flag fired = reaches_threshold(neuron) ? 1 : 0;
-            fires[lane] = fired;
-{% if uses_refractory %}
-            neuron._array_not_refractory[0] = fired ? 0 : neuron._array_not_refractory[0];
-            neuron._array_lastspike[0] = fired ? now : neuron._array_lastspike[0];
-{% endif %}
-{% for array in arrays if array.written %}
+            fires[lane] = reaches_threshold(neuron) ? 1 : 0;
+{% for array in arrays if array.updated %}
             _array_{{array.name}}[lane] = neuron._array_{{array.name}}[0];
 {% endfor %}
         }
         return pack_bits<W>(fires) & real;
     }
 
+    // A neuron that fired in this step.
     inline void reset(const NeuronConstants &common, int _idx) {
+{% for array in arrays if array.at_spike %}
+        _array_{{array.name}}[_idx] = {{array.at_spike}};
+{% endfor %}
         {{use_constants()}}
         scalar *SYNAPTIC = synaptic;
         (void)SYNAPTIC;
