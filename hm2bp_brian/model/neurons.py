@@ -91,10 +91,12 @@ class NeuronModel:
                 raise ConfigurationError(f"parameter '{name}' is defined twice")
             if not re.search(rf"\b{re.escape(name)}\b", code):
                 raise ConfigurationError(f"parameter '{name}' is not used in the equations, threshold or reset")
-        if re.search(r"\bt\b", code):
+        time = re.search(r"\b(t|t_in_timesteps|lastspike)\b", code)
+        if time:
             raise ConfigurationError(
-                "the neuron uses the time 't'; presentations follow one another in one run, so its value would depend "
-                "on the sample's place in the batch. Make the drive an input spike train, or a parameter"
+                f"the neuron uses the time '{time.group()}'; presentations follow one another in one run, so its value "
+                "would depend on the sample's place in the batch. Make the drive an input spike train or a parameter, "
+                "and what follows a spike a variable that the reset changes"
             )
 
     def _check_with_brian(self):

@@ -55,6 +55,8 @@ def test_missing_and_superfluous_names():
         NeuronModel(TWO_VARIABLES, tau=8 * ms, threshold="u > 1")
     with pytest.raises(ConfigurationError, match="uses the time 't'"):
         NeuronModel("du/dt = (I - u + t/second)/tau : 1\ndI/dt = -I/tau : 1", tau=8 * ms)
+    with pytest.raises(ConfigurationError, match="uses the time 'lastspike'.* a variable that the reset changes"):
+        NeuronModel(TWO_VARIABLES, tau=8 * ms, refractory=2 * ms, reset="u = lastspike/second")
 
 
 def test_units_in_equations():

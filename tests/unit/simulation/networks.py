@@ -59,6 +59,12 @@ NEURONS = {
     "soft reset": lambda n: NeuronModel(
         "du/dt = (I - u)/(10*ms) : 1\ndI/dt = -I/(5*ms) : 1", reset="u -= v_th", method="euler"
     ),
+    "reset that reads not_refractory": lambda n: NeuronModel(
+        "du/dt = (I - u)/(10*ms) : 1 (unless refractory)\ndI/dt = -I/(5*ms) : 1",
+        reset="u = 0.3*int(not_refractory) - 0.1",
+        refractory=2 * ms,
+        method="euler",
+    ),
 }
 
 
