@@ -59,6 +59,9 @@ NEURONS = {
     "soft reset": lambda n: NeuronModel(
         "du/dt = (I - u)/(10*ms) : 1\ndI/dt = -I/(5*ms) : 1", reset="u -= v_th", method="euler"
     ),
+    "quadratic, fires by itself": lambda n: NeuronModel(
+        "du/dt = (u**2 + drive + I)/(5*ms) : 1\ndI/dt = -I/(5*ms) : 1", reset="u = -1", method="euler", drive=0.5
+    ),
     "reset that reads not_refractory": lambda n: NeuronModel(
         "du/dt = (I - u)/(10*ms) : 1 (unless refractory)\ndI/dt = -I/(5*ms) : 1",
         reset="u = 0.3*int(not_refractory) - 0.1",
