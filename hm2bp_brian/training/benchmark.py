@@ -35,9 +35,8 @@ def benchmark(recipe: Recipe, threads: int | None = None, data=None) -> dict:
     -------
     dict
         ``train_samples_per_second`` of whole training epochs, augmentation, encoding and optimizer included; the
-        ``*_ms`` of each stage a sample, "augment" with what it takes to read the data set; ``peak_memory_mib`` of the
-        process, Python and the data set included; ``spikes`` a sample of the input and of each layer; and what was
-        measured.
+        ``*_ms`` of each stage a sample, the first with reading the data set; ``peak_memory_mib`` of the process, Python
+        and the data set included; ``spikes`` a sample of the input and of each layer; and what was measured.
     """
     train, _, _ = recipe.load_data(data)
     n_samples = min(int(np.clip(40 * recipe.batch_size, 400, 4000)), len(train))
@@ -81,7 +80,8 @@ def _stages(trainer, train, batch_size: int) -> dict:
         indices = np.arange(first, min(first + batch_size, len(train)))
         clock = _StopWatch(seconds)
         samples = trainer._samples(train, indices, trainer.seed, epoch, trainer.augmentation)
-        clock.stop("augment")
+        if trainer.augmentation is not None:
+            clock.stop("augment")
         batch = trainer._encoded(samples, indices, trainer.seed, epoch)
         clock.stop("encode")
         record = simulator.run(network.weights, batch)

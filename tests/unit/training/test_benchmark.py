@@ -21,8 +21,7 @@ def test_spike_trains_are_not_encoded(monkeypatch):
     monkeypatch.setattr(trainer_module, "make_simulator", NumpySimulator)
     result = benchmark(RECIPE)
     assert (result["samples"], result["spikes"][0]) == (12, 2.0)
-    assert all(result[f"{stage}_ms"] > 0 for stage in ("augment", "forward", "backward", "optimizer"))
-    assert result["train_samples_per_second"] > 0
+    assert result["augment_ms"] == 0 and result["encode_ms"] > 0 and result["train_samples_per_second"] > 0
 
 
 def test_every_repeat_measures_the_same_updates(monkeypatch):

@@ -73,7 +73,7 @@ static void backward_sample(const Backward &b, int64_t sample, const PostTiles<W
 // gradient: (n_pre, n_post), summed over samples. delta_pre: (n_samples, n_pre) or null.
 template <int W, int K>
 static void backward(const Backward &b, scalar *gradient, scalar *delta_pre, int threads) {
-    const int64_t n_tiles = (b.n_post + W - 1) / W;
+    const int64_t n_tiles = b.post.layout.n_tiles(W);
     const int64_t wanted = (32 + n_tiles - 1) / n_tiles;
     const int64_t n_chunks = b.n_samples < wanted ? b.n_samples : wanted;
     const PostTiles<W, K> tiles(b.post);
@@ -123,10 +123,9 @@ static void backward(const Backward &b, scalar *gradient, scalar *delta_pre, int
 // The layer's S-PSPs themselves: spsp (n_samples, n_pre, n_post).
 template <int W, int K>
 static void all_spsps(const Backward &b, scalar *spsp, int threads) {
-    const int64_t n_tiles = (b.n_post + W - 1) / W;  // the layout's may be padding
     const PostTiles<W, K> tiles(b.post);
-    parallel_for(n_tiles * b.n_samples, threads, [&](int64_t unit) {
-        const int64_t sample = unit / n_tiles, tile = unit % n_tiles;
+    parallel_for(tiles.n_tiles() * b.n_samples, threads, [&](int64_t unit) {
+        const int64_t sample = unit / tiles.n_tiles(), tile = unit % tiles.n_tiles();
         BackwardScratch<W> scratch(b);
         alignas(64) scalar counts[W], sums[W];
         adjoint<W, W, K>(b.post, sample, tiles, tile, scratch.phases, scratch.q.data, counts);
@@ -148,12 +147,11 @@ void dense_backward(const int32_t *pre_steps, const int64_t *pre_trains, const i
                     const scalar *weights, double v_th, double v_th_pre, const scalar *delta,
                     const scalar *factor, double silent_spsp, double silent_delta_ratio, double silent_kappa_ratio,
                     scalar *gradient, scalar *delta_pre, int threads) {
-    const Layout layout{1, n_post, (n_post + 63) / 64 * 64};
-    const PostLayer post{post_steps, post_trains, n_steps, n_post, layout, active, refractory, refractory_steps};
+    const PostLayer post{post_steps, post_trains, n_steps, n_post, dense_layout(n_post), active, refractory, refractory_steps};
     const Silence silence{silent_spsp, silent_delta_ratio, silent_kappa_ratio};
     const Backward b{pre_steps, pre_trains, post, n_samples, n_steps, n_pre,  n_post,
                      weights,   v_th,       v_th_pre, delta, factor,  silence};
-    auto run = n_post <= 16 ? backward<16, N_VARIABLES> : backward<64, N_VARIABLES>;
+    auto run = dense_width(n_post) == 16 ? backward<16, N_VARIABLES> : backward<64, N_VARIABLES>;
     run(b, gradient, delta_pre, threads);
 }
 
@@ -161,10 +159,9 @@ void dense_spsp(const int32_t *pre_steps, const int64_t *pre_trains, const int32
                 const int64_t *post_trains, int64_t n_samples, int64_t n_steps, int64_t n_pre, int64_t n_post,
                 const scalar *active, const scalar *refractory, int64_t refractory_steps,
                 scalar *spsp, int threads) {
-    const Layout layout{1, n_post, (n_post + 63) / 64 * 64};
-    const PostLayer post{post_steps, post_trains, n_steps, n_post, layout, active, refractory, refractory_steps};
+    const PostLayer post{post_steps, post_trains, n_steps, n_post, dense_layout(n_post), active, refractory, refractory_steps};
     const Backward b{pre_steps, pre_trains, post, n_samples, n_steps, n_pre, n_post};
-    auto run = n_post <= 16 ? all_spsps<16, N_VARIABLES> : all_spsps<64, N_VARIABLES>;
+    auto run = dense_width(n_post) == 16 ? all_spsps<16, N_VARIABLES> : all_spsps<64, N_VARIABLES>;
     run(b, spsp, threads);
 }
 }

@@ -70,7 +70,8 @@ template <int W>
 static void forward(const Presentation &p, const scalar *weights, const void *const *arrays, const double *constants,
                     double dt, double lateral, uint64_t *bits, int64_t *counts, int64_t *failure,
                     int threads) {
-    const int64_t n_tiles = (p.n_post + W - 1) / W;
+    const Layout layout = dense_layout(p.n_post);
+    const int64_t n_tiles = layout.n_tiles(W);
     const int64_t tiles_per_unit = lateral != 0 ? n_tiles : 1;
     const int64_t n_groups = n_tiles / tiles_per_unit;
     const int64_t wanted = (48 + n_groups - 1) / n_groups;
@@ -84,7 +85,7 @@ static void forward(const Presentation &p, const scalar *weights, const void *co
         Buffer synaptic(tiles_per_unit * W);
         for (int64_t k = 0; k < tiles_per_unit; k++) {
             pack_tile<W>(weights, p.n_pre, p.n_post, first_tile + k, packed.data + k * p.n_pre * W);
-            tiles[k].load(arrays, Layout{1, p.n_post, n_tiles * W}, first_tile + k, synaptic.data + k * W);
+            tiles[k].load(arrays, layout, first_tile + k, synaptic.data + k * W);
         }
         for (int64_t s = chunk * p.n_samples / n_chunks; s < (chunk + 1) * p.n_samples / n_chunks; s++) {
             auto run = [&](bool check) {
@@ -110,6 +111,6 @@ extern "C" void dense_forward(const int32_t *pre_neurons, const int64_t *pre_off
                               const void *const *arrays, const double *constants, double dt, double lateral,
                               uint64_t *bits, int64_t *counts, int64_t *failure, int threads) {
     const Presentation p{pre_neurons, pre_offsets, n_samples, n_steps, n_pre, n_post};
-    auto run = n_post <= 16 ? forward<16> : forward<64>;
+    auto run = dense_width(n_post) == 16 ? forward<16> : forward<64>;
     run(p, weights, arrays, constants, dt, lateral, bits, counts, failure, threads);
 }

@@ -24,6 +24,14 @@ struct Layout {
     }
 };
 
+// Small dense layers are one narrow tile.
+static inline int dense_width(int64_t n_post) { return n_post <= 16 ? 16 : 64; }
+
+static inline Layout dense_layout(int64_t n_post) {
+    const int64_t width = dense_width(n_post);
+    return Layout{1, n_post, (n_post + width - 1) / width * width};
+}
+
 // The sum of a tile's lanes, always in the same order.
 template <int W>
 static inline scalar lane_sum(const scalar *values) {
