@@ -14,10 +14,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hm2bp_brian.engines.registry import available_cores
 from hm2bp_brian.errors import EngineError, Hm2bpError
 from hm2bp_brian.files import write_atomically
 from hm2bp_brian.plotting import COLOURS, png
-from hm2bp_brian.simulation.simulator import available_cores
 from hm2bp_brian.tables import to_csv
 
 RECIPE = "mnist-mlp"
@@ -57,7 +57,7 @@ def main(out_dir, quick: bool = False) -> Path:
     -------
     Path
         The table, one row a measurement. ``varied`` is what differs from the row "nothing"; ``processor`` and
-        ``cores`` describe the machine; the other columns are those of `hm2bp_brian.training.benchmark.benchmark`,
+        ``cores`` describe the machine; the other columns are those of `hm2bp_brian.experiments.benchmark.benchmark`,
         with ``spikes`` of input and layers separated by spaces.
 
     Raises
@@ -94,7 +94,7 @@ def plan(quick: bool, cores: int) -> list[tuple[str, dict]]:
 
 def measure(settings: dict) -> dict:
     """Run ``hm2bp bench`` in a new process and return what it found."""
-    command = [sys.executable, "-m", "hm2bp_brian.cli", "bench", "--json"]
+    command = [sys.executable, "-m", "hm2bp_brian.experiments.cli", "bench", "--json"]
     for name, value in ({"recipe": RECIPE} | settings).items():
         command += [OPTIONS[name], str(value)]
     done = subprocess.run(command, capture_output=True, text=True)

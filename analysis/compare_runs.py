@@ -16,10 +16,10 @@ import numpy as np
 
 from hm2bp_brian import plotting
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError
+from hm2bp_brian.experiments.run_folder import RunFolder
 from hm2bp_brian.files import write_atomically
 from hm2bp_brian.tables import to_csv, to_markdown
 from hm2bp_brian.training.history import History
-from hm2bp_brian.training.run_folder import RunFolder
 
 
 def main(run_dirs: Sequence, out=None) -> list[dict]:

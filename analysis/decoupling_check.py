@@ -15,9 +15,9 @@ import numpy as np
 from command_line import keep, run_script
 
 from hm2bp_brian import plotting
+from hm2bp_brian.experiments.trained import load_trained
 from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.plotting.axes import one_sample
-from hm2bp_brian.training.trained import load_trained
 
 SAMPLES = 20
 MOST_POINTS = 5000

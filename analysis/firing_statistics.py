@@ -9,14 +9,14 @@ from __future__ import annotations
 from command_line import keep, run_script
 
 from hm2bp_brian import plotting
-from hm2bp_brian.statistics import firing_table
-from hm2bp_brian.training.trained import load_trained
+from hm2bp_brian.experiments.trained import load_trained
+from hm2bp_brian.firing_statistics import firing_table
 
 SAMPLES = 200
 
 
 def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
-    """Simulate the first test samples; return and keep the table of `hm2bp_brian.statistics.firing_table`.
+    """Simulate the first test samples; return and keep the table of `hm2bp_brian.firing_statistics.firing_table`.
 
     Parameters
     ----------

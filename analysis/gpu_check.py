@@ -13,10 +13,10 @@ from pathlib import Path
 from brian2 import ms
 
 import hm2bp_brian as hb
-from hm2bp_brian.devices import named_device, using_device
+from hm2bp_brian.brian.devices import named_device, using_device
+from hm2bp_brian.engines.registry import make_simulator
 from hm2bp_brian.errors import Hm2bpError
 from hm2bp_brian.files import write_atomically
-from hm2bp_brian.simulation.simulator import make_simulator
 from hm2bp_brian.tables import to_csv
 
 BATCH_SIZES = (10, 100, 400)

@@ -20,8 +20,8 @@ import numpy as np
 from command_line import keep, run_script
 
 from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.experiments.trained import load_trained
 from hm2bp_brian.learning.gradients import gradients
-from hm2bp_brian.training.trained import load_trained
 
 SAMPLES = 200
 DIRECTIONS = 24

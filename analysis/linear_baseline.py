@@ -15,8 +15,8 @@ import numpy as np
 
 from hm2bp_brian.datasets.labelled import SpikeDataset
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError
+from hm2bp_brian.experiments import recipes
 from hm2bp_brian.tables import to_markdown
-from hm2bp_brian.training import recipes
 
 
 def main(recipe: str, bins: int = 1, leave_out=(), data=None) -> dict:
@@ -32,7 +32,7 @@ def main(recipe: str, bins: int = 1, leave_out=(), data=None) -> dict:
     bins : int
         Parts of the presentation in which spikes are counted, at least 1 and no more than it has steps.
     leave_out : sequence of str
-        Speakers to test on, see `hm2bp_brian.training.recipe.Recipe`.
+        Speakers to test on, see `hm2bp_brian.experiments.recipe.Recipe`.
     data : path, optional
         Folder of the data files.
 

@@ -15,12 +15,12 @@ from brian2 import second
 from command_line import keep, run_script
 
 from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.experiments.trained import load_trained
 from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
-from hm2bp_brian.training.trained import load_trained
 
 SAMPLES = 1
 METHODS = ("euler", "rk2", "rk4", "exact")

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from hm2bp_brian.cli import main
+from hm2bp_brian.experiments.cli import main
 from hm2bp_brian.training.history import History
 
 OUT = Path("runs/demo")

@@ -10,7 +10,7 @@ CPU. This shows that it works there; engine "fused" trains far faster, on the CP
 from brian2 import ms
 
 import hm2bp_brian as hb
-from hm2bp_brian.devices import named_device, using_device
+from hm2bp_brian.brian.devices import named_device, using_device
 
 network = hb.SpikingNetwork(
     input_shape=(28, 28, 1),

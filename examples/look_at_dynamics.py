@@ -19,8 +19,8 @@ import numpy as np
 from brian2 import StateMonitor, prefs
 
 import hm2bp_brian as hb
-from hm2bp_brian.simulation.state_traces import record_state_traces
-from hm2bp_brian.training.trained import load_trained
+from hm2bp_brian.brian.state_traces import record_state_traces
+from hm2bp_brian.experiments.trained import load_trained
 
 WEIGHTS = Path(__file__).parent / "frompapers" / "Jin_et_al_2018" / "weights" / "mnist-mlp.npz"
 

@@ -12,7 +12,7 @@ import time
 from brian2 import ms, set_device
 
 import hm2bp_brian as hb
-from hm2bp_brian.simulation.simulator import make_simulator
+from hm2bp_brian.engines.registry import make_simulator
 
 quick = "--quick" in sys.argv
 n_hidden, n_samples, n_batches = (20, 5, 2) if quick else (800, 100, 5)

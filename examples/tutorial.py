@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 from brian2 import ms
 
 import hm2bp_brian as hb
-from hm2bp_brian.simulation.state_traces import record_state_traces
+from hm2bp_brian.brian.state_traces import record_state_traces
 
 quick = "--quick" in sys.argv
 

@@ -1,21 +1,21 @@
 """Train deep spiking neural networks, written as Brian2 equations, with HM2-BP."""
 
 from hm2bp_brian import datasets, encoding, errors, plotting
+from hm2bp_brian.brian.export import export_brian
+from hm2bp_brian.brian.network import BrianNetwork, build_brian_network
 from hm2bp_brian.citation import citation
+from hm2bp_brian.engines.registry import simulate
 from hm2bp_brian.learning.attribution import spike_attribution
 from hm2bp_brian.learning.gradients import Gradients, gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
-from hm2bp_brian.learning.optimizers import SGD, Adam
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
-from hm2bp_brian.simulation.brian import BrianNetwork, build_brian_network
-from hm2bp_brian.simulation.export import export_brian
-from hm2bp_brian.simulation.simulator import simulate
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.training.optimizers import SGD, Adam
 from hm2bp_brian.training.trainer import Trainer
 
 __version__ = "0.1.0"

@@ -7,15 +7,15 @@ from brian2 import ms
 
 from hm2bp_brian.datasets.labelled import ImageDataset
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
+from hm2bp_brian.engines.registry import make_simulator
 from hm2bp_brian.errors import MissingPackageError
 from hm2bp_brian.learning.losses import SpikeCountLoss
-from hm2bp_brian.learning.optimizers import Adam
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
-from hm2bp_brian.simulation.simulator import make_simulator
 from hm2bp_brian.spikes import SpikeBatch
+from hm2bp_brian.training.optimizers import Adam
 from hm2bp_brian.training.trainer import Trainer
 
 try:

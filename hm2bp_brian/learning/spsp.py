@@ -53,7 +53,7 @@ def spsp(network, record: SpikeRecord, layer: int, method: str = "adjoint") -> n
         return _closed_form(network, record, layer)
     if method == "traces":
         # imported here because learning must work without Brian2
-        from hm2bp_brian.simulation.traces import simulate_spsp
+        from hm2bp_brian.brian.spsp_traces import simulate_spsp
 
         return simulate_spsp(network, record, layer)
     pre, post = record.presynaptic(layer), record.layers[layer]

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from brian2 import second
 
+from hm2bp_brian.brian.probing import LinearMap, linear_map
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError
-from hm2bp_brian.model.linearity import LinearMap, linear_map
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.units import to_float
 

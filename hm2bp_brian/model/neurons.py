@@ -10,7 +10,7 @@ from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS, DimensionMismatchError, get_dimensions
 
-from hm2bp_brian.devices import runtime_device
+from hm2bp_brian.brian.devices import runtime_device
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError, NoSpspError, UnitError
 from hm2bp_brian.model.units import to_float
 

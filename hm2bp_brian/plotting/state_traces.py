@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from hm2bp_brian.brian.state_traces import StateTraces
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.plotting.axes import COLOURS, legend_beside, make_axes
-from hm2bp_brian.simulation.state_traces import StateTraces
 
 
 def state_traces(traces: StateTraces, variable: str | None = None, ax=None):
@@ -15,7 +15,7 @@ def state_traces(traces: StateTraces, variable: str | None = None, ax=None):
     Parameters
     ----------
     traces : StateTraces
-        What `hm2bp_brian.simulation.state_traces.record_state_traces` recorded.
+        What `hm2bp_brian.brian.state_traces.record_state_traces` recorded.
     variable : str, optional
         Such as ``traces.synaptic``; by default the membrane variable.
     ax : matplotlib Axes, optional

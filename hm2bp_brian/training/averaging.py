@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError
-from hm2bp_brian.learning.updates import NumpyUpdater
+from hm2bp_brian.training.updates import NumpyUpdater
 
 
 class WeightAverage:
@@ -24,7 +24,7 @@ class WeightAverage:
     weights : list of arrays
         For their shapes and dtypes; the values are not used.
     updater : optional
-        What does the arithmetic (see `hm2bp_brian.learning.updates`).
+        What does the arithmetic (see `hm2bp_brian.training.updates`).
 
     Raises
     ------

@@ -15,8 +15,8 @@ from tqdm import tqdm
 from hm2bp_brian.datasets.labelled import SpikeDataset
 from hm2bp_brian.encoding.delays import check_delays, delay_lines, delayed_shape
 from hm2bp_brian.encoding.poisson import BernoulliEncoder, sample_keys
+from hm2bp_brian.engines.registry import make_simulator
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, UnknownNameError
-from hm2bp_brian.learning.boosting import boost_sample_weights
 from hm2bp_brian.learning.gradients import (
     SILENT_DELTA_RATIO,
     Gradients,
@@ -24,13 +24,13 @@ from hm2bp_brian.learning.gradients import (
     gradients,
 )
 from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
-from hm2bp_brian.learning.optimizers import make_optimizer
-from hm2bp_brian.simulation.simulator import make_simulator
 from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.averaging import WeightAverage
+from hm2bp_brian.training.boosting import boost_sample_weights
 from hm2bp_brian.training.callbacks import Callback
 from hm2bp_brian.training.checkpoint import load_checkpoint, restore, save_checkpoint, trainer_state
 from hm2bp_brian.training.history import History
+from hm2bp_brian.training.optimizers import make_optimizer
 from hm2bp_brian.training.tally import Tally, predicted_classes
 
 # Evaluation draws the same spikes every time, whatever the training seed. Training epochs count from 1.
@@ -49,7 +49,7 @@ class Trainer:
         Its weights are cast to ``dtype`` and then updated in place.
     loss : SpikeCountLoss, optional
     optimizer : str or optimizer
-        "adam", "sgd", or an object of `hm2bp_brian.learning.optimizers`, whose settings are copied.
+        "adam", "sgd", or an object of `hm2bp_brian.training.optimizers`, whose settings are copied.
     engine : str
         "fused" or "brian2".
     regularizer : optional

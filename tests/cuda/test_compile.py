@@ -5,13 +5,13 @@ import os
 import pytest
 from brian2 import ms, prefs
 
-from hm2bp_brian.devices import named_device, preferences
+from hm2bp_brian.brian.cuda import BACKEND, find_cuda
+from hm2bp_brian.brian.devices import named_device, preferences
+from hm2bp_brian.brian.standalone import Program
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
-from hm2bp_brian.simulation.cuda import BACKEND, find_cuda
-from hm2bp_brian.simulation.standalone import Program
 
 WITHOUT_GPU = {
     f"{BACKEND}.detect_gpus": False,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scripts import ROOT, import_from
 
+from hm2bp_brian.engines.registry import simulate
 from hm2bp_brian.errors import EngineError
-from hm2bp_brian.simulation.simulator import simulate
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from scripts import PAPER, ROOT, import_from
 
 from hm2bp_brian.datasets.labelled import SpikeDataset
 from hm2bp_brian.errors import ConfigurationError, DatasetNotFoundError
-from hm2bp_brian.training import recipes
-from hm2bp_brian.training.recipe import DATASETS, Recipe
+from hm2bp_brian.experiments import recipes
+from hm2bp_brian.experiments.recipe import DATASETS, Recipe
 
 HISTORY = "epoch,train_loss,train_accuracy,test_accuracy,seconds\n1,9.0,0.5,0.9,1.0\n2,8.0,0.6,{last},1.0\n"
 

@@ -20,15 +20,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "unit" / "training"))
 
+from oracle import _pair  # noqa: E402
 from tiny_run import RECIPE, make_run, use_tiny_data_and_simulator  # noqa: E402
 
-from hm2bp_brian import cli, report  # noqa: E402
 from hm2bp_brian.errors import ConfigurationError  # noqa: E402
-from hm2bp_brian.learning.oracle import _pair  # noqa: E402
+from hm2bp_brian.experiments import cli, report  # noqa: E402
+from hm2bp_brian.experiments.run_folder import RunFolder  # noqa: E402
+from hm2bp_brian.experiments.trained import load_trained  # noqa: E402
+from hm2bp_brian.experiments.weights_file import save_weights  # noqa: E402
 from hm2bp_brian.training.history import History  # noqa: E402
-from hm2bp_brian.training.run_folder import RunFolder  # noqa: E402
-from hm2bp_brian.training.trained import load_trained  # noqa: E402
-from hm2bp_brian.training.weights_file import save_weights  # noqa: E402
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 

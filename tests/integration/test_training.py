@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from brian2 import ms
 
-from hm2bp_brian import LIF, Adam, Dense, SpikeCountLoss, SpikingNetwork, Trainer, Uniform, cli, datasets
+from hm2bp_brian import LIF, Adam, Dense, SpikeCountLoss, SpikingNetwork, Trainer, Uniform, datasets
 from hm2bp_brian.encoding import Augmentation
-from hm2bp_brian.learning.optimizers import ExponentialDecay
-from hm2bp_brian.training import recipes
+from hm2bp_brian.experiments import cli, recipes
 from hm2bp_brian.training.checkpoint import trainer_state
+from hm2bp_brian.training.optimizers import ExponentialDecay
 
 SMALL = dataclasses.replace(
     recipes.get("mnist-mlp"),

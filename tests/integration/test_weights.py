@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hm2bp_brian import cli
+from hm2bp_brian.experiments import cli
 from hm2bp_brian.training.history import History
 
 FOLDER = Path(__file__).parents[2] / "examples" / "frompapers" / "Jin_et_al_2018" / "weights"

@@ -21,9 +21,9 @@ from brian2 import ms
 from matplotlib.figure import Figure
 
 import hm2bp_brian as hb
+from hm2bp_brian.brian.state_traces import record_state_traces
 from hm2bp_brian.learning.spsp import kernel
 from hm2bp_brian.plotting import COLOURS
-from hm2bp_brian.simulation.state_traces import record_state_traces
 
 WEIGHT, J = 4.0, 1  # of all three inputs; the input that is looked at
 

@@ -5,16 +5,16 @@ import sys
 import numpy as np
 import pytest
 from brian2 import ms, second
+from networks import NEURONS, make_network
 from scipy.signal import correlate2d
 
+from hm2bp_brian.engines.registry import simulate
 from hm2bp_brian.errors import ExchangeError, MissingPackageError, ShapeError
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
-from hm2bp_brian.simulation.simulator import simulate
 from hm2bp_brian.spikes import SpikeBatch
-from tests.unit.simulation.networks import NEURONS, make_network
 
 nir = pytest.importorskip("nir", reason="nir, extra nir, is not installed")
 

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 from brian2 import ms
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+from oracle import _pair
 
+from hm2bp_brian.brian.network import BrianNetwork
+from hm2bp_brian.brian.state_traces import record_state_traces
 from hm2bp_brian.errors import ConfigurationError, ShapeError, SpikeError
 from hm2bp_brian.learning.attribution import incoming_weights, spike_attribution
-from hm2bp_brian.learning.oracle import _pair
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
-from hm2bp_brian.simulation.brian import BrianNetwork
-from hm2bp_brian.simulation.state_traces import record_state_traces
 from hm2bp_brian.spikes import SpikeBatch
 
 

@@ -3,6 +3,7 @@ import pytest
 from brian2 import ms
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracle import oracle_gradients
 from random_records import lif_network, random_record
 
 from hm2bp_brian.errors import ConfigurationError, LabelError, NoSpspError, ShapeError
@@ -16,7 +17,6 @@ from hm2bp_brian.learning.gradients import (
     regular_train,
 )
 from hm2bp_brian.learning.losses import SpikeCountLoss
-from hm2bp_brian.learning.oracle import oracle_gradients
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.layers import Dense

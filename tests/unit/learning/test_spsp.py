@@ -5,10 +5,10 @@ import pytest
 from brian2 import Network, SpikeGeneratorGroup, SpikeMonitor, Synapses, ms, mV, nS, second
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from hypothesis import given, settings
+from oracle import oracle_spsp
 from random_records import dense_trains, drop_refractory, lif_network, random_record
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, ShapeError, UnknownNameError
-from hm2bp_brian.learning.oracle import oracle_spsp
 from hm2bp_brian.learning.spsp import kernel, spsp
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense

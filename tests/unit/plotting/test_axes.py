@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from hm2bp_brian import Gradients, SpikeCountLoss, plotting
+from hm2bp_brian.brian.state_traces import record_state_traces
 from hm2bp_brian.learning.attribution import spike_attribution
-from hm2bp_brian.simulation.state_traces import record_state_traces
 
 from .small import make_history
 

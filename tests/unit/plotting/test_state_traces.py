@@ -4,8 +4,8 @@ from brian2 import ms, mV
 from matplotlib.colors import to_rgb
 
 from hm2bp_brian import Dense, NeuronModel, SpikeBatch, SpikingNetwork, Uniform, plotting
+from hm2bp_brian.brian.state_traces import record_state_traces
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
-from hm2bp_brian.simulation.state_traces import record_state_traces
 
 from .small import make_network
 

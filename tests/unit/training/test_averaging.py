@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hm2bp_brian.errors import ConfigurationError
-from hm2bp_brian.learning.updates import CHUNK
 from hm2bp_brian.training.averaging import WeightAverage
+from hm2bp_brian.training.updates import CHUNK
 
 
 def series(n=4):

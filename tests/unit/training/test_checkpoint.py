@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from tiny_training import LAYERS, assert_same_state, make_trainer, tiny_dataset, tiny_network
 
 from hm2bp_brian.errors import CheckpointError
-from hm2bp_brian.learning.optimizers import SGD, Adam
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.training.checkpoint import load_checkpoint, restore, save_checkpoint, trainer_state
+from hm2bp_brian.training.optimizers import SGD, Adam
 
 TRAIN = tiny_dataset(12)
 SETTINGS = {"averaging": 0.9, "boosting": True}

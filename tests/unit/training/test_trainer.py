@@ -6,13 +6,13 @@ from hm2bp_brian.datasets import SpikeDataset
 from hm2bp_brian.encoding import BernoulliEncoder, bernoulli_spikes, delay_lines, sample_keys
 from hm2bp_brian.errors import ConfigurationError, LabelError, NumericalError, ShapeError, UnknownNameError
 from hm2bp_brian.learning.gradients import Gradients, gradients
-from hm2bp_brian.learning.optimizers import SGD, Adam, ExponentialDecay
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.training import trainer as trainer_module
 from hm2bp_brian.training.callbacks import Callback
 from hm2bp_brian.training.checkpoint import trainer_state
+from hm2bp_brian.training.optimizers import SGD, Adam, ExponentialDecay
 
 TRAIN, TEST = tiny_dataset(30), tiny_dataset(12, seed=5)
 

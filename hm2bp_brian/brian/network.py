@@ -1,0 +1,272 @@
+"""The reference engine: a real Brian2 network, one copy, to which samples are presented one after the other."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+from brian2 import (
+    BrianObject,
+    Clock,
+    Equations,
+    Network,
+    NeuronGroup,
+    Quantity,
+    SpikeGeneratorGroup,
+    SpikeMonitor,
+    Synapses,
+    get_device,
+    second,
+)
+from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
+
+from hm2bp_brian.brian.devices import check_device, is_runtime
+from hm2bp_brian.encoding.poisson import bernoulli_spikes
+from hm2bp_brian.errors import ConfigurationError, ShapeError
+from hm2bp_brian.learning.gradients import NumpyAdjoint
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.training.updates import NumpyUpdater
+
+# The clock of presentations runs ahead by this fraction. Compiled programs take two clocks as simultaneous if their
+# times differ by less than 1e-14 s, and rounding errors after a minute are larger: a reset might come after the first
+# step.
+AHEAD = 1e-12
+
+
+class BrianNetwork:
+    """A spiking network as Brian2 objects, on the device that is set when they are made.
+
+    On a standalone device they use its ``defaultclock``, whose ``dt`` is set to that of the network.
+
+    Attributes
+    ----------
+    network : brian2.Network
+        Holds all objects; add your own monitors with ``network.add``.
+    objects : dict
+        ``input`` (SpikeGeneratorGroup); for each layer l ``layer_l`` (NeuronGroup), ``synapses_l`` (Synapses with
+        variable ``weight``), ``lateral_l`` if it has lateral inhibition, and ``spikes_l`` (SpikeMonitor).
+        ``built["layer_0"]`` is short for ``built.objects["layer_0"]``.
+    """
+
+    def __init__(self, spiking_network: SpikingNetwork, dtype, codeobj_class=None):
+        self.spiking_network = spiking_network
+        self.dtype = np.dtype(dtype)
+        self.objects: dict[str, BrianObject] = {}
+        self.device = get_device()
+        self._dt = spiking_network.dt * second
+        self._clock = self._step_clock()
+        self._presentations = Clock(spiking_network.n_steps * self._dt * (1 - AHEAD), name="presentations*")
+        self._synapses = [connection.synapses() for connection in spiking_network.connections]
+        self.objects["input"] = self._input_group(codeobj_class)
+        for layer in range(len(spiking_network.layers)):
+            self._add_layer(layer, codeobj_class)
+        self.network = Network(*self.objects.values())
+        self.set_weights(spiking_network.weights)
+
+    def __getitem__(self, name: str) -> BrianObject:
+        return self.objects[name]
+
+    def _step_clock(self) -> Clock:
+        if is_runtime():
+            return Clock(self._dt, name="steps*")
+        clock = self.device.defaultclock  # brian2cuda's synapses know no other
+        clock.dt = self._dt
+        return clock
+
+    def _input_group(self, codeobj_class) -> BrianObject:
+        no_spikes = np.zeros(0, dtype=int)
+        n_inputs = int(np.prod(self.spiking_network.input_shape))
+        return SpikeGeneratorGroup(
+            n_inputs, no_spikes, no_spikes * second, clock=self._clock, name="input", codeobj_class=codeobj_class
+        )
+
+    def _add_layer(self, layer: int, codeobj_class) -> None:
+        model, spec = self.spiking_network.neurons[layer], self.spiking_network.layers[layer]
+        common = {"dtype": self.dtype, "codeobj_class": codeobj_class, "clock": self._clock}
+        group = model.brian_group(
+            self.spiking_network.size(layer), self.spiking_network.thresholds[layer], name=f"layer_{layer}", **common
+        )
+        self._reset_between_samples(group, model, codeobj_class)
+        pre = self.objects["input" if layer == 0 else f"layer_{layer - 1}"]
+        weight_equation = SingleEquation(PARAMETER, "weight", dimensions=model.weight_dimension, var_type=FLOAT)
+        synapses = Synapses(
+            pre,
+            group,
+            Equations([weight_equation]),
+            on_pre=f"{model.synaptic_variable}_post += weight",
+            name=f"synapses_{layer}",
+            **common,
+        )
+        i, j, _ = self._synapses[layer]
+        synapses.connect(i=i, j=j)
+        self.objects |= {f"layer_{layer}": group, f"synapses_{layer}": synapses}
+        if spec.lateral_inhibition:
+            lateral = Synapses(
+                group,
+                group,
+                on_pre=f"{model.synaptic_variable}_post += -w0",
+                namespace={"w0": Quantity(spec.lateral_inhibition, dim=model.weight_dimension)},
+                name=f"lateral_{layer}",
+                **common,
+            )
+            lateral.connect(condition="i != j", namespace={})
+            lateral.pre.order = 1  # after the feed-forward spikes, so that sums are rounded as in the fused engine
+            self.objects[f"lateral_{layer}"] = lateral
+        self.objects[f"spikes_{layer}"] = SpikeMonitor(group, name=f"spikes_{layer}", codeobj_class=codeobj_class)
+
+    def _reset_between_samples(self, group: NeuronGroup, model: NeuronModel, codeobj_class) -> None:
+        # not_refractory first: variables marked (unless refractory) can't be written before
+        lines = ["not_refractory = True", "lastspike = -1e4*second"] if model.refractory else []
+        for name in model.changing_variables:
+            zero = f"zero_{name}"
+            group.namespace[zero] = Quantity(0.0, dim=model.dimension_of(name))
+            lines.append(f"{name} = {zero}")
+        group.run_regularly(
+            "\n".join(lines),
+            clock=self._presentations,
+            when="start",
+            name=f"{group.name}_presentation",
+            codeobj_class=codeobj_class,
+        )
+
+    def set_weights(self, weights) -> None:
+        """Write one array a layer into the Synapses, in the base unit of the synaptic variable."""
+        for layer, array in enumerate(weights):
+            self[f"synapses_{layer}"].variables["weight"].set_value(self._weight_of_each_synapse(layer, array))
+
+    def _weight_of_each_synapse(self, layer: int, array) -> np.ndarray:
+        pre, _, index = self._synapses[layer]
+        if index is None:
+            return np.ones(len(pre), dtype=self.dtype)
+        return np.asarray(array, dtype=self.dtype).ravel()[index]
+
+    def set_input(self, batch: SpikeBatch) -> None:
+        """Let the input group fire the spikes of a batch, its samples one after the other, from the present time on.
+
+        Raises
+        ------
+        ShapeError
+            If the batch does not fit the network.
+        """
+        check_batch(self.spiking_network, batch)
+        steps = batch.samples * batch.n_steps + batch.steps
+        self["input"].set_spikes(batch.neurons, steps * self._dt + self.network.t, sorted=True)
+
+    def run(self, batch: SpikeBatch) -> SpikeRecord:
+        """Present a batch and read the spike monitors.
+
+        Every presentation starts from zero. Call it once, or put the network back (``network.restore``) before another.
+
+        Raises
+        ------
+        ShapeError
+            If the batch does not fit the network.
+        ConfigurationError
+            If another device has been set since the objects were made, or the device does not run at once.
+        KeyboardInterrupt
+            If the run was stopped before its end: Brian2 itself returns early and says nothing.
+        """
+        check_device(self.device, self.network)
+        if not is_runtime():
+            raise ConfigurationError(
+                "on a standalone device, run the network yourself: set_input(batch), network.run(...), device.build() "
+                "and read the monitors; or take hm2bp_brian.simulate(..., engine='brian2'), which does all this"
+            )
+        self.set_input(batch)
+        start = self.network.t
+        n_steps = batch.n_samples * batch.n_steps
+        with no_cast_warning():
+            self.network.run(n_steps * self._dt, namespace={})
+        check_finished(round(float((self.network.t - start) / self._dt)), n_steps)
+        return self.read_record(batch, start)
+
+    def read_record(self, batch: SpikeBatch, start=0 * second) -> SpikeRecord:
+        """The spikes that the monitors hold of a batch whose presentation began at time ``start``."""
+        layers = [self._read_spikes(layer, batch, start) for layer in range(len(self.spiking_network.layers))]
+        return SpikeRecord(batch, layers)
+
+    def _read_spikes(self, layer: int, batch: SpikeBatch, start) -> SpikeBatch:
+        recorded = self[f"spikes_{layer}"].variables
+        steps = np.rint((recorded["t"].get_value() - float(start)) / float(self._dt)).astype(int)
+        asked = (steps >= 0) & (steps < batch.n_samples * batch.n_steps)
+        return SpikeBatch.from_events(
+            steps[asked] // batch.n_steps,
+            steps[asked] % batch.n_steps,
+            recorded["i"].get_value()[asked],
+            n_samples=batch.n_samples,
+            n_steps=batch.n_steps,
+            shape=self.spiking_network.shapes[layer],
+        )
+
+
+@contextmanager
+def no_cast_warning():
+    """Keep numpy from warning while Brian2 compares float32 states with 1e50."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
+        yield
+
+
+def check_batch(network: SpikingNetwork, batch: SpikeBatch) -> None:
+    """Raise ShapeError if a batch does not fit a network."""
+    if batch.shape != network.input_shape or batch.n_steps != network.n_steps:
+        raise ShapeError(
+            f"the network expects input of shape {network.input_shape} in {network.n_steps} steps, found shape "
+            f"{batch.shape} in {batch.n_steps} steps"
+        )
+
+
+def check_finished(done: int, n_steps: int) -> None:
+    """Raise KeyboardInterrupt if a run was stopped: Brian2 itself returns early and says nothing."""
+    if done != n_steps:
+        raise KeyboardInterrupt(f"Brian2's run was stopped after {done} of {n_steps} steps; its spikes are not used")
+
+
+def build_brian_network(network: SpikingNetwork, dtype="float64") -> BrianNetwork:
+    """Build a network's Brian2 objects, to look at with your own monitors and tools.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    dtype : "float32" or "float64"
+
+    Returns
+    -------
+    BrianNetwork
+
+    Examples
+    --------
+    >>> built = build_brian_network(network)                       # doctest: +SKIP
+    >>> trace = StateMonitor(built["layer_0"], "u", record=[0])    # doctest: +SKIP
+    >>> built.network.add(trace)                                   # doctest: +SKIP
+    >>> record = built.run(batch)                                  # doctest: +SKIP
+    """
+    return BrianNetwork(network, dtype)
+
+
+class BrianSimulator(NumpyAdjoint):
+    """Engine "brian2" on the runtime device: Brian2 runs the network, numpy computes gradients.
+
+    Built once, one ``run`` a batch.
+    """
+
+    name = "brian2"
+    threads = 1
+    program_seconds = 0.0  # there is no compiled program
+    encode = staticmethod(bernoulli_spikes)
+    updater = NumpyUpdater
+
+    def __init__(self, network: SpikingNetwork, dtype: str):
+        self.dtype = np.dtype(dtype)
+        self._built = BrianNetwork(network, dtype)
+        self._built.network.store("untouched")
+
+    def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
+        """Present a batch with the given weights; see ``BrianNetwork.run``."""
+        check_device(self._built.device, self._built.network)
+        self._built.network.restore("untouched")
+        self._built.set_weights(weights)
+        return self._built.run(batch)

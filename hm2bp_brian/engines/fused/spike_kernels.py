@@ -1,0 +1,97 @@
+"""Python side of ``kernels/spikes.cpp``: bits to lists, lists transposed, the Bernoulli encoder."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+
+import numpy as np
+
+from hm2bp_brian.engines.fused.compiler import KERNELS, load
+from hm2bp_brian.spikes import SpikeBatch
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    return load((KERNELS / "spikes.cpp").read_text(), "the spike kernels")
+
+
+def pointer(array: np.ndarray | None) -> ctypes.c_void_p:
+    """Address of an array, or null for None."""
+    return ctypes.c_void_p(None if array is None else array.ctypes.data)
+
+
+def int64(*values: int) -> list[ctypes.c_int64]:
+    """Integers as C takes them."""
+    return [ctypes.c_int64(value) for value in values]
+
+
+class _Bits(ctypes.Structure):
+    """``struct Bits`` of ``kernels/spikes.cpp``."""
+
+    _fields_ = [("words", ctypes.c_void_p)] + [
+        (name, ctypes.c_int64) for name in ("n_rows", "n_words", "sample_stride", "row_stride", "word_stride")
+    ]
+
+
+def lists_from_bits(bits: np.ndarray, counts: np.ndarray, n_columns: int, threads: int):
+    """Set bits of each sample's rows as lists, and the same by column.
+
+    Parameters
+    ----------
+    bits : uint64 array (n_samples, n_rows, n_words)
+        Of which the first ``n_columns`` of a row may be set; with any strides.
+    counts : int64 array (n_samples,)
+        How many are set.
+    n_columns, threads : int
+
+    Returns
+    -------
+    rows, columns : pairs of arrays
+        ``(indices, offsets)`` of all samples' rows, and of all samples' columns.
+    """
+    n_samples, n_rows, n_words = bits.shape
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    strides = (stride // bits.itemsize for stride in bits.strides)
+    words = _Bits(pointer(bits), n_rows, n_words, *strides)
+    rows, columns = (
+        (np.empty(starts[-1], dtype=np.int32), np.empty(n_samples * n + 1, dtype=np.int64)) for n in (n_rows, n_columns)
+    )
+    _library().lists_from_bits(
+        ctypes.byref(words),
+        *int64(n_samples, n_columns),
+        *map(pointer, (starts, *rows, *columns)),
+        threads,
+    )
+    return rows, columns
+
+
+def transpose_lists(
+    indices: np.ndarray, offsets: np.ndarray, n_samples: int, n_columns: int, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compressed rows of each sample into its compressed columns."""
+    n_rows = (len(offsets) - 1) // n_samples
+    out_indices = np.empty_like(indices)
+    out_offsets = np.empty(n_samples * n_columns + 1, dtype=np.int64)
+    _library().transpose_lists(
+        pointer(indices),
+        pointer(offsets),
+        *int64(n_samples, n_rows, n_columns),
+        pointer(out_indices),
+        pointer(out_offsets),
+        threads,
+    )
+    return out_indices, out_offsets
+
+
+def bernoulli_spikes(thresholds: np.ndarray, keys: np.ndarray, n_steps: int, shape, threads: int) -> SpikeBatch:
+    """Compiled twin of ``encoding.poisson.bernoulli_spikes``: the same spikes."""
+    n_samples, n_neurons = thresholds.shape
+    bits = np.empty((n_samples, n_neurons, (n_steps + 63) // 64), dtype=np.uint64)
+    counts = np.empty(n_samples, dtype=np.int64)
+    thresholds = np.ascontiguousarray(thresholds, dtype=np.uint32)
+    keys = np.ascontiguousarray(keys, dtype=np.uint32)
+    sizes = int64(n_samples, n_neurons, n_steps)
+    _library().bernoulli_bits(pointer(thresholds), pointer(keys), *sizes, pointer(bits), pointer(counts), threads)
+    trains, (neurons, offsets) = lists_from_bits(bits, counts, n_steps, threads)
+    return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, shape, trains)

@@ -1,0 +1,223 @@
+"""The command ``hm2bp``: one pair of functions a subcommand, its arguments and what it does."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from contextlib import nullcontext
+
+from hm2bp_brian.brian.devices import named_device, using_device
+from hm2bp_brian.brian.export import export_brian
+from hm2bp_brian.errors import ConfigurationError, Hm2bpError
+from hm2bp_brian.experiments import recipes
+from hm2bp_brian.experiments.benchmark import benchmark
+from hm2bp_brian.experiments.data_command import add_data
+from hm2bp_brian.experiments.recipe import Recipe
+from hm2bp_brian.experiments.report import write_report
+from hm2bp_brian.experiments.run_folder import RunFolder
+from hm2bp_brian.experiments.trained import load_trained
+from hm2bp_brian.experiments.weights_file import save_weights
+from hm2bp_brian.training.callbacks import CheckpointCallback, EvaluationCallback, HistoryCallback, RateWarning
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C."""
+    parser = argparse.ArgumentParser(prog="hm2bp", description="Train deep spiking neural networks with HM2-BP.")
+    subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (add_recipes, add_train, add_evaluate, add_inspect, add_bench, add_export_brian, add_data):
+        add(subcommands)
+    args = parser.parse_args(argv)
+    try:
+        with _chosen_device(args):
+            args.run(args)
+    except (Hm2bpError, OSError) as error:
+        print(f"hm2bp: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        advice = "; finished epochs are kept, go on with --resume" if args.run is run_train else ""
+        print(f"hm2bp: interrupted{advice}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def add_recipes(subcommands) -> None:
+    """``hm2bp recipes``: list the recipes."""
+    parser = subcommands.add_parser("recipes", help="list the recipes")
+    parser.set_defaults(run=run_recipes)
+
+
+def run_recipes(args) -> None:
+    """Print the names of all recipes."""
+    print("\n".join(recipes.names()))
+
+
+def add_train(subcommands) -> None:
+    """``hm2bp train RECIPE``: train a network into a folder."""
+    parser = subcommands.add_parser("train", help="train a network by a recipe", argument_default=argparse.SUPPRESS)
+    parser.add_argument("recipe", metavar="RECIPE", help="one of those that 'hm2bp recipes' lists")
+    _add_data_and_engine(parser)
+    parser.add_argument("--epochs", type=int, metavar="N", help="number of epochs in all")
+    parser.add_argument("--train-samples", type=int, metavar="N", help="train on the first N samples only")
+    parser.add_argument("--test-samples", type=int, metavar="N", help="test on the first N samples only")
+    parser.add_argument("--batch-size", type=int, metavar="B")
+    parser.add_argument("--learning-rate", type=float, metavar="X")
+    parser.add_argument("--seed", type=int, metavar="S")
+    parser.add_argument(
+        "--hold-out", type=int, metavar="N", help="don't train on the last N samples, add their accuracy to the history"
+    )
+    parser.add_argument(
+        "--leave-out", nargs="+", metavar="SPEAKER", help="test on these speakers and train on all others (speech)"
+    )
+    parser.add_argument("--out", default=None, metavar="DIR", help="folder to make, default runs/RECIPE-seedS")
+    parser.add_argument("--resume", action="store_true", default=False, help="go on with the run in the folder")
+    parser.set_defaults(run=run_train)
+
+
+def run_train(args) -> None:
+    """Train, write the run folder, print the last accuracies."""
+    recipe = _with_overrides(recipes.get(args.recipe), vars(args))
+    folder = RunFolder(args.out or f"runs/{recipe.name}-seed{recipe.seed}")
+    folder.check(recipe, args.resume)
+    train, holdout, test = recipe.load_data(args.data)
+    trainer = recipe.make_trainer(recipe.make_network(train.shape), args.engine, args.threads)
+    if args.resume and folder.checkpoint.exists():
+        trainer.load(folder.checkpoint)
+    folder.write_recipe(
+        recipe,
+        engine=args.engine,
+        **({"device": args.device} if args.device else {}),
+        threads=trainer.simulator.threads,
+        train_samples=len(train),
+        holdout_samples=recipe.hold_out,
+        test_samples=len(test),
+    )
+    callbacks = [CheckpointCallback(folder.checkpoint), HistoryCallback(folder.history), RateWarning()]
+    if holdout is not None:
+        callbacks.insert(0, EvaluationCallback(holdout, "holdout_accuracy"))
+    remaining = recipe.epochs - trainer.epoch
+    if remaining > 0:
+        progress = sys.stderr.isatty()
+        trainer.fit(train, test, remaining, recipe.batch_size, callbacks=callbacks, progress=progress)
+    save_weights(folder.weights, recipe, trainer)
+    folder.draw(trainer, test)
+    last = trainer.history[-1]
+    print(f"{folder.path}: test accuracy {last['test_accuracy']:.4f} after epoch {last['epoch']}")
+
+
+def add_evaluate(subcommands) -> None:
+    """``hm2bp evaluate PATH``: the accuracy of a trained network."""
+    parser = subcommands.add_parser("evaluate", help="evaluate a trained network, as JSON")
+    parser.add_argument("path", metavar="PATH", help="folder that 'hm2bp train' made, or a weight file")
+    _add_data_and_engine(parser)
+    parser.add_argument("--test-samples", type=int, metavar="N", help="the first N samples only")
+    parser.set_defaults(run=run_evaluate)
+
+
+def run_evaluate(args) -> None:
+    """Print the accuracy on the test samples as JSON."""
+    run = load_trained(args.path, args.data, args.test_samples, args.engine, args.threads)
+    result = {
+        "accuracy": run.trainer.evaluate(run.test),
+        "samples": len(run.test),
+        "dataset": run.recipe.dataset,
+        "recipe": run.recipe.name,
+        "seed": run.recipe.seed,
+        "epochs": run.trainer.epoch,
+    }
+    print(json.dumps(result))
+
+
+def add_inspect(subcommands) -> None:
+    """``hm2bp inspect PATH``: a report of a trained network."""
+    parser = subcommands.add_parser("inspect", help="write a report of a trained network, as one HTML file")
+    parser.add_argument("path", metavar="PATH", help="folder that 'hm2bp train' made, or a weight file")
+    _add_data_and_engine(parser)
+    parser.add_argument("--test-samples", type=int, metavar="N", help="the first N samples only")
+    parser.add_argument("--sample", type=int, default=0, metavar="K", help="test sample of raster and attribution")
+    parser.set_defaults(run=run_inspect)
+
+
+def run_inspect(args) -> None:
+    """Write ``report.html`` into the run folder, or that of the weight file, and print its path."""
+    run = load_trained(args.path, args.data, args.test_samples, args.engine, args.threads)
+    print(write_report(run, args.sample))
+
+
+def add_bench(subcommands) -> None:
+    """``hm2bp bench``: training speed and memory on this machine."""
+    parser = subcommands.add_parser("bench", help="measure training speed and memory on this machine")
+    parser.add_argument("--recipe", default="mnist-mlp", metavar="R")
+    parser.add_argument("--batch-size", type=int, default=100, metavar="B")
+    parser.add_argument("--threads", type=int, default=None, metavar="N", help="default: all cores")
+    parser.add_argument("--duration", type=float, default=None, metavar="MS", help="length of a presentation")
+    parser.add_argument("--width", type=int, default=None, metavar="N", help="neurons in the first layer")
+    parser.add_argument("--data", default=None, metavar="DIR", help="folder of the data files")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run_bench)
+
+
+def run_bench(args) -> None:
+    """Print the medians of several repeats."""
+    recipe = dataclasses.replace(recipes.get(args.recipe), batch_size=args.batch_size)
+    if args.duration is not None:
+        recipe = dataclasses.replace(recipe, duration_ms=args.duration)
+    if args.width is not None:
+        first = dataclasses.replace(recipe.layers[0], units=args.width)
+        recipe = dataclasses.replace(recipe, layers=(first, *recipe.layers[1:]))
+    result = benchmark(recipe, args.threads, args.data)
+    print(json.dumps(result) if args.json else "\n".join(f"{key:>26}  {value}" for key, value in result.items()))
+
+
+def add_export_brian(subcommands) -> None:
+    """``hm2bp export-brian PATH``: a trained network as a plain Brian2 script."""
+    parser = subcommands.add_parser("export-brian", help="write a trained network as a plain Brian2 script")
+    parser.add_argument("path", metavar="PATH", help="folder that 'hm2bp train' made, or a weight file")
+    parser.add_argument("--out", default="brian-network", metavar="DIR", help="folder to make, default brian-network")
+    parser.add_argument("--data", default=None, metavar="DIR", help="folder of the data files")
+    parser.add_argument(
+        "--test-samples", type=int, default=3, metavar="N", help="with the input spikes of the first N, default 3"
+    )
+    parser.set_defaults(run=run_export_brian)
+
+
+def run_export_brian(args) -> None:
+    """Write the script, and print what the network answers here, to compare."""
+    run = load_trained(args.path, args.data, args.test_samples)
+    script = export_brian(run.trainer.network, args.out, run.trainer.encode(run.test), run.trainer.dtype)
+    print(
+        f"{script}: classes of its samples {run.trainer.predict(run.test).tolist()}, labels {run.test.labels.tolist()}"
+    )
+
+
+def _chosen_device(args):
+    """A context with the Brian2 device that ``--device`` names."""
+    name = getattr(args, "device", None)
+    if name is None:
+        return nullcontext()
+    if args.engine != "brian2":
+        raise ConfigurationError(f"--device {name} goes with --engine brian2, found engine '{args.engine}'")
+    return using_device(named_device(name))
+
+
+def _add_data_and_engine(parser) -> None:
+    parser.add_argument("--data", default=None, metavar="DIR", help="folder of the data files")
+    parser.add_argument("--engine", default="fused", metavar="E", help="fused (default) or brian2")
+    parser.add_argument("--device", default=None, metavar="D", help="of brian2: runtime (default), cpp_standalone, ...")
+    parser.add_argument("--threads", type=int, default=None, metavar="N", help="default: all cores")
+
+
+def _with_overrides(recipe: Recipe, arguments: dict) -> Recipe:
+    """The recipe with those of its fields replaced that were given on the command line."""
+    names = ("epochs", "train_samples", "test_samples", "batch_size", "seed", "hold_out")
+    overrides = {name: arguments[name] for name in names if name in arguments}
+    if "leave_out" in arguments:
+        overrides["leave_out"] = tuple(arguments["leave_out"])
+    if "learning_rate" in arguments:
+        overrides["optimizer"] = dataclasses.replace(recipe.optimizer, learning_rate=arguments["learning_rate"])
+    return dataclasses.replace(recipe, **overrides)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,247 @@
+"""A recipe: everything that an experiment needs, also as a TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+
+import numpy as np
+import tomli_w
+from brian2 import ms
+
+from hm2bp_brian.datasets import simulated_nmnist
+from hm2bp_brian.datasets.catalogue import CATALOGUE
+from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
+from hm2bp_brian.encoding.delays import check_delays, delayed_shape
+from hm2bp_brian.errors import ConfigurationError, UnknownNameError
+from hm2bp_brian.learning.gradients import SILENT_DELTA_RATIO, check_silent_delta_ratio
+from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.learning.regularizers import WeightLimit
+from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.neurons import LIF
+from hm2bp_brian.training.optimizers import SGD, Adam, Constant, Cosine, ExponentialDecay, InverseSqrt
+from hm2bp_brian.training.trainer import Trainer, check_count, check_seed
+
+DATASETS = {name: entry.load for name, entry in CATALOGUE.items()}
+DATASETS |= {"simulated_nmnist": simulated_nmnist}  # made from two others, so not in the catalogue
+SPEECH = ("fsdd", "ti46", "letters_synthetic")
+
+# Classes whose objects may be part of a recipe; the file names them by "kind".
+KINDS = {
+    kind.__name__: kind
+    for kind in (
+        Dense,
+        Conv2D,
+        SumPool2D,
+        Uniform,
+        SpikeCountLoss,
+        Adam,
+        SGD,
+        Constant,
+        ExponentialDecay,
+        InverseSqrt,
+        Cosine,
+        WeightLimit,
+        BernoulliEncoder,
+        Augmentation,
+        SpikeJitter,
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One experiment: data, network, loss, optimizer and training, as plain numbers and frozen objects.
+
+    Change one with ``dataclasses.replace(recipe, epochs=3)``.
+
+    Parameters
+    ----------
+    name : str
+    dataset : str
+        A name that `hm2bp_brian.datasets.catalogue` lists, or "simulated_nmnist". Samples of spikes are presented
+        without ``encoder``; their ``augmentation`` is a SpikeJitter.
+    layers : tuple of layers
+        With thresholds and initial weights as plain numbers.
+    duration_ms, dt_ms : float
+        Length of a presentation and time step.
+    tau_m_ms, tau_s_ms, refractory_ms : float
+        Of the LIF neurons.
+    method : str
+        Brian2's integration method.
+    encoder, loss, optimizer, regularizer, augmentation, delays, averaging, silent_delta_ratio, boosting, dtype
+        See `hm2bp_brian.training.trainer.Trainer`.
+    batch_size, epochs : int
+    seed : int
+        Of initial weights, order of samples, augmentation and input spikes.
+    train_samples, test_samples : int, optional
+        Only the first so many samples.
+    hold_out : int
+        The last so many training samples are not trained on, but evaluated after each epoch.
+    leave_out : tuple of str
+        Of a data set of speech: the speakers who are tested on, while all others are trained on.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``epochs``, ``batch_size``, ``seed``, ``delays`` or ``silent_delta_ratio`` can't be.
+    """
+
+    name: str
+    dataset: str = "mnist"
+    layers: tuple
+    duration_ms: float = 400.0
+    dt_ms: float = 1.0
+    tau_m_ms: float = 64.0
+    tau_s_ms: float = 8.0
+    refractory_ms: float = 3.0
+    method: str = "euler"
+    encoder: BernoulliEncoder = BernoulliEncoder()
+    loss: SpikeCountLoss = SpikeCountLoss()
+    optimizer: Adam | SGD
+    regularizer: WeightLimit | None = None
+    augmentation: Augmentation | SpikeJitter | None = None
+    delays: tuple[int, ...] = ()
+    averaging: float | None = None
+    silent_delta_ratio: float = SILENT_DELTA_RATIO
+    boosting: bool = False
+    dtype: str = "float32"
+    batch_size: int = 50
+    epochs: int = 15
+    seed: int = 0
+    train_samples: int | None = None
+    test_samples: int | None = None
+    hold_out: int = 0
+    leave_out: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        check_count("epochs", self.epochs)
+        check_count("batch_size", self.batch_size)
+        check_seed(self.seed)
+        check_delays(self.delays)
+        check_silent_delta_ratio(self.silent_delta_ratio)
+
+    def load_data(self, data=None) -> tuple:
+        """The data sets ``(train, holdout, test)``; ``holdout`` is None if nothing is held out.
+
+        Parameters
+        ----------
+        data : path, optional
+            Folder of the files; see `hm2bp_brian.datasets`.
+
+        Raises
+        ------
+        UnknownNameError, ConfigurationError
+            If there is no such data set, or it has too few samples.
+        DatasetNotFoundError, DatasetError
+            If the files can't be had or read.
+        """
+        if self.dataset not in DATASETS:
+            raise UnknownNameError("dataset", self.dataset, DATASETS)
+        if self.leave_out and self.dataset not in SPEECH:
+            raise ConfigurationError(
+                f"speakers can be left out of {', '.join(SPEECH)}; found leave_out={self.leave_out} for {self.dataset}"
+            )
+        train, test = DATASETS[self.dataset](data, **({"leave_out": self.leave_out} if self.leave_out else {}))
+        if not 0 <= self.hold_out < len(train):
+            raise ConfigurationError(
+                f"hold_out must leave samples to train on: in 0..{len(train) - 1} for {self.dataset}, "
+                f"found {self.hold_out}"
+            )
+        n_train = len(train) - self.hold_out
+        holdout = train.subset(np.arange(n_train, len(train))) if self.hold_out else None
+        train = train.subset(_first(self.train_samples, n_train, "training"))
+        return train, holdout, test.subset(_first(self.test_samples, len(test), "test"))
+
+    def make_network(self, input_shape) -> SpikingNetwork:
+        """A new network with initial weights, for samples of the given shape (before the delay lines)."""
+        neuron = LIF(self.tau_m_ms * ms, self.tau_s_ms * ms, self.refractory_ms * ms, self.method)
+        return SpikingNetwork(
+            delayed_shape(input_shape, self.delays),
+            self.layers,
+            neuron,
+            dt=self.dt_ms * ms,
+            duration=self.duration_ms * ms,
+            seed=self.seed,
+        )
+
+    def make_trainer(self, network: SpikingNetwork, engine: str = "fused", threads: int | None = None) -> Trainer:
+        """A new trainer for a network."""
+        return Trainer(
+            network,
+            self.loss,
+            self.optimizer,
+            engine,
+            regularizer=self.regularizer,
+            encoder=self.encoder,
+            augmentation=self.augmentation,
+            delays=self.delays,
+            averaging=self.averaging,
+            silent_delta_ratio=self.silent_delta_ratio,
+            boosting=self.boosting,
+            dtype=self.dtype,
+            threads=threads,
+            seed=self.seed,
+        )
+
+    def to_toml(self) -> str:
+        """The recipe as TOML; what is None is left out."""
+        table = _to_toml(self)
+        del table["kind"]
+        return tomli_w.dumps(table)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Recipe:
+        """Read what ``to_toml`` wrote; the table ``[run]`` that a run folder adds is skipped.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no TOML, or a field is missing, unknown or has an impossible value.
+        UnknownNameError
+            If there is no such kind of object.
+        """
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"the recipe is no TOML: {error}") from error
+        table.pop("run", None)
+        return _make(cls, table)
+
+
+def _to_toml(value):
+    if isinstance(value, tuple):
+        return [_to_toml(item) for item in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return {"kind": type(value).__name__} | {k: _to_toml(v) for k, v in fields.items() if v is not None}
+
+
+def _from_toml(value):
+    if isinstance(value, list):
+        return tuple(_from_toml(item) for item in value)
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("kind")
+    if kind not in KINDS:
+        raise UnknownNameError("recipe object", kind, KINDS)
+    return _make(KINDS[kind], {k: v for k, v in value.items() if k != "kind"})
+
+
+def _make(kind, table: dict):
+    try:
+        return kind(**{k: _from_toml(v) for k, v in table.items()})
+    except TypeError as error:
+        raise ConfigurationError(f"the recipe does not fit {kind.__name__}: {error}") from error
+
+
+def _first(count: int | None, available: int, what: str) -> int:
+    if count is None:
+        return available
+    if not 1 <= count <= available:
+        raise ConfigurationError(f"there are {available} {what} samples, found a request for {count}")
+    return count

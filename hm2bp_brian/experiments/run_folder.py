@@ -1,0 +1,94 @@
+"""The folder of one run: recipe.toml, history.csv, checkpoint.npz, weights.npz and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import tomli_w
+
+from hm2bp_brian import plotting
+from hm2bp_brian.errors import ConfigurationError, RunFolderError
+from hm2bp_brian.experiments.recipe import Recipe
+from hm2bp_brian.files import write_atomically
+
+PACKAGES = ("hm2bp_brian", "brian2", "numpy", "scipy")
+
+
+class RunFolder:
+    """Where a run keeps what it makes.
+
+    Parameters
+    ----------
+    path : path
+        It need not exist yet.
+
+    Attributes
+    ----------
+    recipe, history, checkpoint, weights, figures : Path
+        The files, and the folder of the figures.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.recipe = self.path / "recipe.toml"
+        self.history = self.path / "history.csv"
+        self.checkpoint = self.path / "checkpoint.npz"
+        self.weights = self.path / "weights.npz"
+        self.figures = self.path / "figures"
+
+    def check(self, recipe: Recipe, resume: bool) -> None:
+        """Refuse to mix two runs in one folder.
+
+        Raises
+        ------
+        RunFolderError
+            If the folder holds a run that is not to be resumed.
+        ConfigurationError
+            If there is nothing to resume, or the recipe there differs in more than fewer ``epochs``.
+        """
+        files = [file for file in (self.recipe, self.history, self.checkpoint) if file.exists()]
+        if not resume:
+            if files:
+                raise RunFolderError(
+                    f"{self.path} already holds a run ({files[0].name}); choose another folder with --out, or go on "
+                    "with --resume"
+                )
+            return
+        there = self.read_recipe()
+        for field in dataclasses.fields(recipe):
+            found, wanted = getattr(there, field.name), getattr(recipe, field.name)
+            if found != wanted and not (field.name == "epochs" and wanted > found):
+                raise ConfigurationError(
+                    f"can't resume {self.path}: its run has {field.name} = {found!r}, this one {wanted!r}; give the "
+                    "same arguments, or another --out"
+                )
+
+    def write_recipe(self, recipe: Recipe, **run) -> None:
+        """Make the folder and write the recipe, facts of the run (such as engine and samples) and versions."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        run["versions"] = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+        write_atomically(self.recipe, f"{recipe.to_toml()}\n{tomli_w.dumps({'run': run})}".encode())
+
+    def read_recipe(self) -> Recipe:
+        """The recipe of the run in this folder; ConfigurationError if there is none."""
+        if not self.recipe.exists():
+            raise ConfigurationError(f"{self.path} holds no run: there is no {self.recipe.name}")
+        try:
+            return Recipe.from_toml(self.recipe.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ConfigurationError(f"{self.recipe}: {error}") from error
+
+    def draw(self, trainer, dataset) -> None:
+        """Draw the learning curve, and what the first image of a data set does in the network."""
+        self.figures.mkdir(exist_ok=True)
+        network, record = trainer.network, trainer.record(dataset, 0)
+        output, label = len(network.layers) - 1, int(dataset.labels[0])
+        self._draw("learning_curve", lambda ax: plotting.learning_curve(trainer.history, ax=ax))
+        self._draw("raster", lambda ax: plotting.raster(network, record, ax=ax))
+        self._draw("spsp_map", lambda ax: plotting.spsp_map(network, record, output, label, ax=ax))
+
+    def _draw(self, name: str, draw) -> None:
+        write_atomically(self.figures / f"{name}.png", plotting.png(draw))

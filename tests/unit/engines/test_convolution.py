@@ -1,0 +1,146 @@
+"""Convolution and pooling in both engines, against the same network written as dense layers."""
+
+import numpy as np
+import pytest
+from brian2 import ms
+from networks import NEURONS, make_input
+from oracle import oracle_gradients
+
+from hm2bp_brian.engines.registry import make_simulator, simulate
+from hm2bp_brian.learning.gradients import gradients
+from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.neurons import LIF
+from hm2bp_brian.spikes import SpikeBatch
+
+LOSS = SpikeCountLoss(desired=10, undesired=1, margin=1)
+WIDE = Uniform(1.5)
+
+ARCHITECTURES = {
+    "conv": [Conv2D(5, 3, threshold=0.8, initializer=WIDE), Dense(4, threshold=1.5, lateral_inhibition=0.3)],
+    "padded, strided": [
+        Conv2D(3, 3, threshold=0.5, padding=1, stride=2, initializer=WIDE),
+        Conv2D(20, 2, threshold=0.8, initializer=WIDE),
+        Dense(4, threshold=1.5),
+    ],
+    "pool": [
+        Conv2D(17, 2, threshold=0.6, initializer=WIDE),
+        SumPool2D(2, threshold=0.5),
+        Conv2D(70, 2, threshold=1.0, initializer=WIDE),
+        Dense(4, threshold=1.5),
+    ],
+    "three and four vectors": [
+        Conv2D(40, 3, threshold=0.8, initializer=WIDE),
+        Conv2D(50, 2, threshold=2.0, initializer=WIDE),
+        Dense(4, threshold=1.5),
+    ],
+    "pool first": [SumPool2D(2, threshold=0.3), Dense(4, threshold=0.5)],
+    "overlapping pool": [Conv2D(3, 2, threshold=0.6, initializer=WIDE), SumPool2D(3, 0.5, stride=2), Dense(4, 1.0)],
+}
+
+
+def make_network(architecture, neuron=lambda n: LIF(20 * ms, 5 * ms, refractory=3 * ms), n_steps=40):
+    layers = ARCHITECTURES[architecture]
+    shape = (6, 6, 2)
+    sizes = [
+        int(np.prod(s)) for s in SpikingNetwork(shape, layers, LIF(9 * ms, 3 * ms), dt=1 * ms, duration=1 * ms).shapes
+    ]
+    return SpikingNetwork(shape, layers, [neuron(n) for n in sizes], dt=1 * ms, duration=n_steps * ms, seed=3)
+
+
+def as_dense(network) -> SpikingNetwork:
+    """The same network, each layer with a matrix in which absent connections are 0."""
+    layers = [
+        Dense(network.size(number), threshold=layer.threshold, lateral_inhibition=layer.lateral_inhibition)
+        for number, layer in enumerate(network.layers)
+    ]
+    duration = network.n_steps * network.dt * 1e3 * ms
+    dense = SpikingNetwork(network.input_shape, layers, network.neurons, dt=1 * ms, duration=duration)
+    pairs = zip(network.connections, network.weights, strict=True)
+    dense.weights = [connection.unroll(weights.astype(np.float64)) for connection, weights in pairs]
+    return dense
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("neuron", ["euler", "exact", "adaptive", "one value a neuron"])
+def test_same_spikes_in_both_engines_and_unrolled(architecture, neuron):
+    network = make_network(architecture, NEURONS[neuron])
+    batch = make_input(network, 3)
+    reference = simulate(network, batch, engine="brian2", dtype="float64")
+    fused = simulate(network, batch, engine="fused", dtype="float64")
+    unrolled = simulate(as_dense(network), batch, engine="fused", dtype="float64")
+    assert reference.layers[0].n_spikes > 30
+    for layer in range(len(network.layers)):
+        assert fused.layers[layer] == reference.layers[layer]
+        flat = fused.dense(layer).reshape(3, network.n_steps, -1)
+        assert np.array_equal(flat, unrolled.dense(layer))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("silence, ratio", [(1.0, 1.0), (0.3, 1.0), (0.3, 0.1)])
+def test_gradients_equal_the_unrolled_network(architecture, silence, ratio):
+    network = make_network(architecture)
+    network.weights = [silence * w for w in network.weights]
+    batch = make_input(network, 3, seed=1)
+    record = simulate(network, batch, dtype="float64")
+    labels = np.array([0, 3, 1])
+    dense = as_dense(network)
+    fused = make_simulator(network, "fused", "float64", 2)
+    in_dense = gradients(dense, simulate(dense, batch, dtype="float64"), labels, LOSS, silent_delta_ratio=ratio)
+    in_numpy = gradients(network, record, labels, LOSS, silent_delta_ratio=ratio)
+    in_fused = gradients(network, record, labels, LOSS, silent_delta_ratio=ratio, engine=fused)
+    for layer, connection in enumerate(network.connections):
+        expected = connection.fold(in_dense[layer])
+        scale = np.abs(expected).max() if expected.size else 0
+        assert scale > 0 or not expected.size
+        np.testing.assert_allclose(in_numpy[layer], expected, rtol=1e-12, atol=1e-12 * scale)
+        np.testing.assert_allclose(in_fused[layer], expected, rtol=1e-9, atol=1e-9 * scale)
+        np.testing.assert_allclose(in_fused.deltas[layer], in_dense.deltas[layer], rtol=1e-9, atol=1e-12)
+
+
+def test_unrolled_gradient_equals_the_oracle():
+    network = make_network("conv", n_steps=25)
+    batch = make_input(network, 2, seed=2)
+    record = simulate(network, batch, dtype="float64")
+    dense = as_dense(network)
+    oracle = oracle_gradients(dense, simulate(dense, batch, dtype="float64"), [2, 0], LOSS)
+    found = gradients(network, record, [2, 0], LOSS)
+    for layer, connection in enumerate(network.connections):
+        np.testing.assert_allclose(found[layer], connection.fold(oracle[layer]), rtol=1e-9, atol=1e-9)
+
+
+def test_same_bits_for_any_number_of_threads_and_any_batch():
+    network = make_network("pool")
+    batch, labels = make_input(network, 5), np.arange(5) % 4
+    one, three = (make_simulator(network, "fused", "float32", threads) for threads in (1, 3))
+    records = [simulator.run(network.weights, batch) for simulator in (one, three)]
+    for layer in range(4):
+        assert records[0].layers[layer] == records[1].layers[layer]
+        alone = one.run(network.weights, batch.sample(3)).layers[layer]
+        assert alone == records[0].layers[layer].sample(3)
+    found = [gradients(network, records[0], labels, LOSS, engine=simulator) for simulator in (one, three)]
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_users_see_one_synapse_a_connection():
+    from hm2bp_brian.brian.network import build_brian_network
+
+    network = make_network("padded, strided")
+    synapses = build_brian_network(network)["synapses_0"]
+    kernel = network.weights[0]
+    # centre of the window of output (1, 1) is input (2, 2): kernel place (1, 1)
+    pre, post = (2 * 6 + 2) * 2 + 1, (1 * 3 + 1) * 3 + 2
+    assert np.asarray(synapses.weight[pre, post]) == kernel[1, 1, 1, 2]
+    assert len(synapses) == len(network.connections[0].synapses()[0])
+
+
+def test_non_finite_states_are_located():
+    network = make_network("pool")
+    spikes = np.zeros((2, network.n_steps, *network.input_shape), dtype=bool)
+    spikes[1, [4, 5], 2, 2, 0] = True
+    weights = [w.astype(np.float64) for w in network.weights]
+    weights[0][...] = 1.7e308
+    with pytest.raises(ArithmeticError, match="layer 0 .* sample 1 at step"):
+        make_simulator(network, "fused", "float64", 1).run(weights, SpikeBatch.from_dense(spikes))

@@ -1,0 +1,44 @@
+"""The benchmark's stages, on data that need fewer of them than images do."""
+
+import numpy as np
+from tiny_training import LAYERS, LOSS, NumpySimulator
+
+from hm2bp_brian.datasets import ImageDataset, SpikeDataset
+from hm2bp_brian.experiments.benchmark import REPEATS, benchmark
+from hm2bp_brian.experiments.recipe import DATASETS, Recipe
+from hm2bp_brian.training import trainer as trainer_module
+from hm2bp_brian.training.optimizers import Adam
+
+RECIPE = Recipe(
+    name="tiny", layers=LAYERS, duration_ms=20.0, loss=LOSS, optimizer=Adam(0.01), batch_size=6, dtype="float64"
+)
+
+
+def test_spike_trains_are_not_encoded(monkeypatch):
+    steps = np.tile([2, 5, 30], 12)  # the last one after the end of a presentation
+    trains = SpikeDataset(steps, steps % 16, np.arange(0, 37, 3), np.arange(12) % 3, (4, 4, 1), 3, "trains")
+    monkeypatch.setitem(DATASETS, "mnist", lambda data: (trains, trains))
+    monkeypatch.setattr(trainer_module, "make_simulator", NumpySimulator)
+    result = benchmark(RECIPE)
+    assert (result["samples"], result["spikes"][0]) == (12, 2.0)
+    assert result["augment_ms"] == 0 and result["encode_ms"] > 0 and result["train_samples_per_second"] > 0
+
+
+def test_every_repeat_measures_the_same_updates(monkeypatch):
+    images = ImageDataset(np.full((12, 4, 4, 1), 255, np.uint8), np.arange(12) % 3, 3, "images")
+    monkeypatch.setitem(DATASETS, "mnist", lambda data: (images, images))
+    monkeypatch.setattr(trainer_module, "make_simulator", NumpySimulator)
+    seen = []
+    update = Adam.update
+
+    def spy(self, weights, gradients, learning_rate):
+        seen.append([w.copy() for w in weights])
+        update(self, weights, gradients, learning_rate)
+
+    monkeypatch.setattr(Adam, "update", spy)
+    benchmark(RECIPE)
+    warm_up, epoch = seen[:2], seen[2:4]
+    assert len(seen) == 2 + 2 * 2 * REPEATS and not np.array_equal(warm_up[0][0], epoch[0][0])
+    for first in range(2, len(seen), 4):  # each repeat: two batches in training, and two with a clock
+        np.testing.assert_array_equal(seen[first][0], epoch[0][0])
+        np.testing.assert_array_equal(seen[first + 2][0], epoch[0][0])

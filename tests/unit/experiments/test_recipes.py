@@ -1,0 +1,209 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tomli_w
+from tiny_training import tiny_dataset
+
+from hm2bp_brian.encoding import Augmentation, BernoulliEncoder
+from hm2bp_brian.errors import ConfigurationError, UnknownNameError
+from hm2bp_brian.experiments import recipes
+from hm2bp_brian.experiments.recipe import DATASETS, Recipe
+from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.learning.regularizers import WeightLimit
+from hm2bp_brian.model.layers import Dense
+from hm2bp_brian.training.optimizers import SGD, Adam, Cosine
+
+EVERYTHING = Recipe(
+    name="everything",
+    layers=(Dense(3, 1.0), Dense(2, 2.0, lateral_inhibition=0.5)),
+    optimizer=SGD(0.1, schedule=Cosine(4, final=0.1)),
+    regularizer=WeightLimit(beta=0.01),
+    augmentation=Augmentation(shift=2, rotation=12.0),
+    delays=(0, 5, 9),
+    averaging=0.5,
+    boosting=True,
+    train_samples=7,
+    hold_out=2,
+    leave_out=("jackson", "theo"),
+)
+
+
+@pytest.mark.parametrize("recipe", [*recipes.RECIPES, EVERYTHING], ids=lambda recipe: recipe.name)
+def test_toml_round_trip(recipe):
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+    assert Recipe.from_toml(recipe.to_toml() + tomli_w.dumps({"run": {"engine": "fused"}})) == recipe
+
+
+def test_names_and_get():
+    assert recipes.names() == [recipe.name for recipe in recipes.RECIPES]
+    assert len(set(recipes.names())) == len(recipes.names())
+    assert recipes.get("mnist-mlp-paper").name == "mnist-mlp-paper"
+    with pytest.raises(UnknownNameError, match="unknown recipe 'mnist-mpl'. Did you mean 'mnist-mlp'"):
+        recipes.get("mnist-mpl")
+
+
+def test_mnist_mlp_is_the_experiment_that_was_measured():
+    recipe = recipes.get("mnist-mlp")
+    network = recipe.make_network((28, 28, 1))
+    assert [w.shape for w in network.weights] == [(784, 800), (800, 10)]
+    assert network.thresholds == [10.0, 8.0]
+    assert (network.n_steps, network.dt) == (400, 1e-3)
+    assert [layer.lateral_inhibition for layer in network.layers] == [0.0, 1.0]
+    assert 0.49 < np.abs(network.weights[0]).max() <= 0.5
+    neuron = network.neurons[0]
+    assert (neuron.tau_m, neuron.tau_s, neuron.refractory, neuron.method) == pytest.approx(
+        (0.064, 0.008, 0.003, "euler")
+    )
+    assert recipe.loss == SpikeCountLoss(35, 5, 5)
+    assert recipe.optimizer == Adam(0.006, schedule=Cosine(40, final=0.01))
+    assert recipe.encoder == BernoulliEncoder(5.5)
+    assert (recipe.batch_size, recipe.epochs, recipe.averaging) == (50, 40, 0.9995)
+    assert recipe.augmentation == Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0)
+    assert recipe.regularizer is None
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "n_steps"),
+    [
+        ("ti46-800", [(78, 800), (800, 26)], 1000),
+        ("ti46-400-400", [(78, 400), (400, 400), (400, 26)], 1000),
+        ("ti46-800-800", [(78, 800), (800, 800), (800, 26)], 1000),
+        ("fsdd-mlp", [(78, 400), (400, 10)], 500),
+        ("letters-synthetic", [(78, 800), (800, 26)], 500),
+    ],
+)
+def test_networks_for_speech(name, sizes, n_steps):
+    recipe = recipes.get(name)
+    network = recipe.make_network((78,))
+    assert [w.shape for w in network.weights] == sizes
+    assert network.n_steps == n_steps and network.thresholds[-1] == 5.0
+    if name.startswith("ti46"):
+        assert network.thresholds[:-1] == [20.0] * (len(sizes) - 1)
+        assert recipe.loss == SpikeCountLoss(35, 5, 5)
+
+
+def test_nmnist_mlp_keeps_the_papers_time_constants_in_steps():
+    recipe = recipes.get("nmnist-mlp")
+    network = recipe.make_network((34, 34, 2))
+    assert [w.shape for w in network.weights] == [(2312, 800), (800, 10)]
+    assert network.n_steps == 540
+    neuron = network.neurons[0]
+    assert (neuron.tau_m / network.dt, neuron.tau_s / network.dt) == pytest.approx((64, 8))
+    assert neuron.refractory_steps(network.dt) == 2
+
+
+def test_nmnist_simulated_differs_in_the_data_only():
+    recipe = recipes.get("nmnist-simulated")
+    assert dataclasses.replace(recipe, name="nmnist-mlp", dataset="nmnist") == recipes.get("nmnist-mlp")
+
+
+@pytest.mark.parametrize("recipe", recipes.RECIPES, ids=lambda recipe: recipe.name)
+def test_recipes_fit_their_data(recipe):
+    image, ear = (28, 28, 1), (78,)
+    shape, n_classes = {
+        "mnist": (image, 10),
+        "fashion_mnist": (image, 10),
+        "emnist": (image, 47),
+        "nmnist": ((34, 34, 2), 10),
+        "simulated_nmnist": ((34, 34, 2), 10),
+        "fsdd": (ear, 10),
+        "letters_synthetic": (ear, 26),
+        "ti46": (ear, 26),
+    }[recipe.dataset]
+    assert recipe.dataset in DATASETS
+    assert recipe.make_network(shape).n_outputs == n_classes
+
+
+def test_seed_of_a_recipe_reaches_the_weights():
+    recipe = recipes.get("mnist-mlp")
+    one, two = (dataclasses.replace(recipe, seed=seed).make_network((4, 4, 1)).weights[1] for seed in (0, 1))
+    assert (one != two).any()
+
+
+def test_trainer_gets_all_settings():
+    recipe = dataclasses.replace(EVERYTHING, seed=9, dtype="float64", loss=SpikeCountLoss(9, 2, 1))
+    trainer = recipe.make_trainer(recipe.make_network((4, 4, 1)), "brian2")
+    assert trainer.optimizer == recipe.optimizer and trainer.optimizer is not recipe.optimizer
+    assert (trainer.loss, trainer.regularizer, trainer.encoder) == (recipe.loss, recipe.regularizer, recipe.encoder)
+    assert (trainer.augmentation, trainer.delays, trainer.average.decay) == (recipe.augmentation, (0, 5, 9), 0.5)
+    assert trainer.network.input_shape == (4, 4, 1, 3)
+    assert trainer.sample_weights is not None
+    assert (trainer.seed, trainer.dtype, trainer.simulator.name) == (9, "float64", "brian2")
+
+
+@pytest.fixture
+def tiny_data(monkeypatch):
+    asked = []
+    monkeypatch.setitem(
+        DATASETS, "mnist", lambda data: asked.append(data) or (tiny_dataset(20), tiny_dataset(8, seed=1))
+    )
+    return asked
+
+
+def test_data_are_split_as_asked(tiny_data):
+    recipe = dataclasses.replace(EVERYTHING, train_samples=None, hold_out=0, leave_out=())
+    train, holdout, test = recipe.load_data("folder")
+    assert (len(train), holdout, len(test), tiny_data) == (20, None, 8, ["folder"])
+    recipe = dataclasses.replace(recipe, train_samples=5, test_samples=3, hold_out=6)
+    train, holdout, test = recipe.load_data()
+    everything, tests = tiny_dataset(20), tiny_dataset(8, seed=1)
+    np.testing.assert_array_equal(train.images, everything.images[:5])
+    np.testing.assert_array_equal(holdout.images, everything.images[14:])
+    np.testing.assert_array_equal(holdout.labels, everything.labels[14:])
+    np.testing.assert_array_equal(test.images, tests.images[:3])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train_samples": 21}, "20 training samples, found a request for 21"),
+        ({"train_samples": 0}, "found a request for 0"),
+        ({"train_samples": 15, "hold_out": 6}, "14 training samples, found a request for 15"),
+        ({"test_samples": 9}, "8 test samples, found a request for 9"),
+        ({"hold_out": 20}, r"hold_out must leave samples .* 0\.\.19 .* found 20"),
+        ({"hold_out": -1}, "found -1"),
+        ({"leave_out": ("theo",)}, "speakers can be left out of fsdd, .* found leave_out=.'theo',. for mnist"),
+    ],
+)
+def test_too_many_samples(tiny_data, changes, message):
+    recipe = dataclasses.replace(EVERYTHING, **({"train_samples": None, "hold_out": 0, "leave_out": ()} | changes))
+    with pytest.raises(ConfigurationError, match=message):
+        recipe.load_data()
+
+
+def test_unknown_data_set():
+    with pytest.raises(UnknownNameError, match="unknown dataset 'minst'. Did you mean 'mnist'"):
+        dataclasses.replace(EVERYTHING, dataset="minst", leave_out=()).load_data()
+
+
+def test_speakers_are_left_out_by_the_data_set(monkeypatch):
+    asked = {}
+
+    def load(data, **more):
+        asked.update(more, data=data)
+        return tiny_dataset(20), tiny_dataset(8)
+
+    monkeypatch.setitem(DATASETS, "fsdd", load)
+    dataclasses.replace(EVERYTHING, dataset="fsdd").load_data("folder")
+    assert asked == {"data": "folder", "leave_out": ("jackson", "theo")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "message"),
+    [
+        ('name = "everything"', "name = ", ConfigurationError, "is no TOML"),
+        ('name = "everything"', "", ConfigurationError, "does not fit Recipe: .*name"),
+        ('name = "everything"', 'name = "x"\nepoch = 3', ConfigurationError, "does not fit Recipe: .*'epoch'"),
+        ('kind = "SGD"', 'kind = "SDG"', UnknownNameError, "recipe object 'SDG'. Did you mean 'SGD'"),
+        ('kind = "SGD"', "", UnknownNameError, "recipe object 'None'"),
+        ("momentum = 0.9", "momentum = 2.0", ConfigurationError, "SGD.momentum"),
+        ("momentum = 0.9", "inertia = 0.9", ConfigurationError, "does not fit SGD: .*'inertia'"),
+        ("momentum = 0.9", 'momentum = "much"', ConfigurationError, "does not fit SGD"),
+    ],
+)
+def test_wrong_toml(old, new, error, message):
+    text = EVERYTHING.to_toml()
+    assert old in text
+    with pytest.raises(error, match=message):
+        Recipe.from_toml(text.replace(old, new, 1))

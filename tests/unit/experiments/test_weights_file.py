@@ -1,0 +1,62 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from tiny_training import LAYERS, LOSS, make_trainer, tiny_dataset, tiny_network
+
+from hm2bp_brian.errors import CheckpointError
+from hm2bp_brian.experiments.recipe import Recipe
+from hm2bp_brian.experiments.weights_file import read_weights, save_weights
+from hm2bp_brian.training.optimizers import Adam
+
+RECIPE = Recipe(name="tiny", layers=LAYERS, loss=LOSS, optimizer=Adam(0.05), averaging=0.9, seed=4)
+
+
+@pytest.fixture
+def trained(monkeypatch, tmp_path):
+    """A trainer whose average differs from its weights, and the file that it wrote."""
+    trainer = make_trainer(monkeypatch, averaging=0.9, optimizer=Adam(0.05))
+    trainer.fit(tiny_dataset(30), epochs=2, batch_size=10, progress=False)
+    path = tmp_path / "weights.npz"
+    save_weights(path, RECIPE, trainer)
+    return trainer, path
+
+
+def test_what_is_evaluated_comes_back(monkeypatch, trained):
+    trainer, path = trained
+    file = read_weights(path)
+    assert file.recipe == dataclasses.replace(RECIPE, averaging=None)
+    other = make_trainer(monkeypatch, tiny_network(seed=8))
+    file.load_into(other)
+    for found, average, last in zip(
+        other.evaluation_weights, trainer.average.weights(), trainer.network.weights, strict=True
+    ):
+        assert found.dtype == np.float64
+        np.testing.assert_array_equal(found, average)
+        assert not np.array_equal(found, last)
+    assert other.epoch == 2
+    test = tiny_dataset(12, seed=5)
+    assert other.evaluate(test) == trainer.evaluate(test)
+
+
+def test_other_files_are_refused(monkeypatch, trained, tmp_path):
+    trainer, path = trained
+    checkpoint = tmp_path / "checkpoint.npz"
+    trainer.save(checkpoint)
+    with pytest.raises(CheckpointError, match="no weight file: it has no recipe"):
+        read_weights(checkpoint)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(CheckpointError, match="corrupt"):
+        read_weights(path)
+
+
+def test_weights_of_another_network_are_refused(monkeypatch, trained):
+    _, path = trained
+    wider = make_trainer(
+        monkeypatch, tiny_network(layers=(dataclasses.replace(LAYERS[0], units=9), LAYERS[1])), averaging=None
+    )
+    with pytest.raises(CheckpointError, match=r"another network: weights of layer 0 must have shape \(16, 9\)"):
+        read_weights(path).load_into(wider)
+    deeper = make_trainer(monkeypatch, tiny_network(layers=(LAYERS[0], *LAYERS)))
+    with pytest.raises(CheckpointError, match="has no 'weights/2'"):
+        read_weights(path).load_into(deeper)
