@@ -22,13 +22,11 @@ from brian2 import (
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 
 from hm2bp_brian.brian.devices import check_device, is_runtime
-from hm2bp_brian.encoding.poisson import bernoulli_spikes
-from hm2bp_brian.errors import ConfigurationError, ShapeError
-from hm2bp_brian.learning.gradients import NumpyAdjoint
+from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.model.borders import check_batch
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
-from hm2bp_brian.training.updates import NumpyUpdater
 
 # The clock of presentations runs ahead by this fraction. Compiled programs take two clocks as simultaneous if their
 # times differ by less than 1e-14 s, and rounding errors after a minute are larger: a reset might come after the first
@@ -59,7 +57,7 @@ class BrianNetwork:
         self._dt = spiking_network.dt * second
         self._clock = self._step_clock()
         self._presentations = Clock(spiking_network.n_steps * self._dt * (1 - AHEAD), name="presentations*")
-        self._synapses = [connection.synapses() for connection in spiking_network.connections]
+        self._synapses = [projection.connection.synapses() for projection in spiking_network.chain]
         self.objects["input"] = self._input_group(codeobj_class)
         for layer in range(len(spiking_network.layers)):
             self._add_layer(layer, codeobj_class)
@@ -84,7 +82,7 @@ class BrianNetwork:
         )
 
     def _add_layer(self, layer: int, codeobj_class) -> None:
-        model, spec = self.spiking_network.neurons[layer], self.spiking_network.layers[layer]
+        model = self.spiking_network.neurons[layer]
         common = {"dtype": self.dtype, "codeobj_class": codeobj_class, "clock": self._clock}
         group = model.brian_group(
             self.spiking_network.size(layer), self.spiking_network.thresholds[layer], name=f"layer_{layer}", **common
@@ -103,18 +101,20 @@ class BrianNetwork:
         i, j, _ = self._synapses[layer]
         synapses.connect(i=i, j=j)
         self.objects |= {f"layer_{layer}": group, f"synapses_{layer}": synapses}
-        if spec.lateral_inhibition:
+        projection = self.spiking_network.lateral(layer)
+        if projection is not None:
             lateral = Synapses(
                 group,
                 group,
-                on_pre=f"{model.synaptic_variable}_post += -w0",
-                namespace={"w0": Quantity(spec.lateral_inhibition, dim=model.weight_dimension)},
-                name=f"lateral_{layer}",
+                on_pre=f"{model.synaptic_variable}_post += fixed_weight",
+                namespace={"fixed_weight": Quantity(projection.weight, dim=model.weight_dimension)},
+                name=projection.name,
                 **common,
             )
-            lateral.connect(condition="i != j", namespace={})
+            i, j, _ = projection.connection.synapses()
+            lateral.connect(i=i, j=j)
             lateral.pre.order = 1  # after the feed-forward spikes, so that sums are rounded as in the fused engine
-            self.objects[f"lateral_{layer}"] = lateral
+            self.objects[projection.name] = lateral
         self.objects[f"spikes_{layer}"] = SpikeMonitor(group, name=f"spikes_{layer}", codeobj_class=codeobj_class)
 
     def _reset_between_samples(self, group: NeuronGroup, model: NeuronModel, codeobj_class) -> None:
@@ -210,15 +210,6 @@ def no_cast_warning():
         yield
 
 
-def check_batch(network: SpikingNetwork, batch: SpikeBatch) -> None:
-    """Raise ShapeError if a batch does not fit a network."""
-    if batch.shape != network.input_shape or batch.n_steps != network.n_steps:
-        raise ShapeError(
-            f"the network expects input of shape {network.input_shape} in {network.n_steps} steps, found shape "
-            f"{batch.shape} in {batch.n_steps} steps"
-        )
-
-
 def check_finished(done: int, n_steps: int) -> None:
     """Raise KeyboardInterrupt if a run was stopped: Brian2 itself returns early and says nothing."""
     if done != n_steps:
@@ -247,20 +238,18 @@ def build_brian_network(network: SpikingNetwork, dtype="float64") -> BrianNetwor
     return BrianNetwork(network, dtype)
 
 
-class BrianSimulator(NumpyAdjoint):
-    """Engine "brian2" on the runtime device: Brian2 runs the network, numpy computes gradients.
+class RuntimePresenter:
+    """Presents batches to a network on the runtime device: built once, one ``run`` a batch.
 
-    Built once, one ``run`` a batch.
+    Parameters
+    ----------
+    network : SpikingNetwork
+    dtype : numpy dtype
     """
 
-    name = "brian2"
-    threads = 1
     program_seconds = 0.0  # there is no compiled program
-    encode = staticmethod(bernoulli_spikes)
-    updater = NumpyUpdater
 
-    def __init__(self, network: SpikingNetwork, dtype: str):
-        self.dtype = np.dtype(dtype)
+    def __init__(self, network: SpikingNetwork, dtype):
         self._built = BrianNetwork(network, dtype)
         self._built.network.store("untouched")
 

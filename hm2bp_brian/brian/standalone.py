@@ -14,13 +14,10 @@ from scipy.sparse import csr_array
 from hm2bp_brian.brian.build_folder import BuildFolder
 from hm2bp_brian.brian.cuda import cuda_preferences
 from hm2bp_brian.brian.devices import preferences, using_device
-from hm2bp_brian.brian.network import BrianNetwork, check_batch, check_finished, no_cast_warning
-from hm2bp_brian.encoding.poisson import bernoulli_spikes
+from hm2bp_brian.brian.network import BrianNetwork, check_finished, no_cast_warning
 from hm2bp_brian.errors import CompilationError, EngineError
-from hm2bp_brian.learning.gradients import NumpyAdjoint
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
-from hm2bp_brian.training.updates import NumpyUpdater
 
 NEVER = -1  # a step that no clock shows
 SPARE = 1.3  # room for batches with more spikes than the first one
@@ -207,10 +204,10 @@ class Program:
             )
 
 
-class StandaloneSimulator(NumpyAdjoint):
-    """Engine "brian2" on a standalone device: a compiled program runs the network, numpy computes gradients.
+class StandalonePresenter:
+    """Presents batches to a network in a program that Brian2's standalone device compiles.
 
-    The program is compiled at the first batch, and again for a batch with more samples or spikes. The device of the
+    It is compiled at the first batch, and again for a batch with more samples or spikes. The device of the
     user's script is only looked at: what it has been given to build stays as it is.
 
     Parameters
@@ -224,12 +221,7 @@ class StandaloneSimulator(NumpyAdjoint):
         If the ``directory`` that was given to ``set_device`` is in use. Without one, a temporary folder is used.
     """
 
-    name = "brian2"
-    threads = 1
-    encode = staticmethod(bernoulli_spikes)
-    updater = NumpyUpdater
-
-    def __init__(self, network: SpikingNetwork, dtype: str):
+    def __init__(self, network: SpikingNetwork, dtype):
         self.network = network
         self.dtype = np.dtype(dtype)
         self._device_class = type(get_device())
@@ -238,7 +230,6 @@ class StandaloneSimulator(NumpyAdjoint):
 
     def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
         """Present a batch with the given weights; see ``Program.run``."""
-        check_batch(self.network, batch)
         if self._program is None or not self._program.fits(batch):
             self._compile(batch)
         return self._program.run(weights, batch)

@@ -58,6 +58,10 @@ class ImageDataset:
         """Shape of one image, which is that of the network's input."""
         return self.images.shape[1:]
 
+    def batch(self, indices, n_steps: int) -> np.ndarray:
+        """Some of the images; a presentation's length does not matter to them."""
+        return self.images[indices]
+
     def subset(self, selection) -> ImageDataset:
         """Some of the images, in the order given.
 

@@ -73,22 +73,25 @@ class BernoulliEncoder:
             )
         return _thresholds(flat.astype(np.float64) / self.rate_divisor)
 
-    def encode(self, images: np.ndarray, n_steps: int, seed: int = 0) -> SpikeBatch:
-        """Input spikes of a batch of images; the first image gets the random numbers of sample 0, and so on.
+    def encode(self, images: np.ndarray, n_steps: int, seed: int = 0, epoch: int = 0, indices=None) -> SpikeBatch:
+        """Input spikes of a batch of images.
 
         Parameters
         ----------
         images : array ``(batch, *shape)``
             See ``thresholds``.
         n_steps : int
-        seed : int
+        seed, epoch : int
+            Another seed or epoch gives other spikes.
+        indices : int array (batch,), optional
+            Index of each image in its data set, on which its spikes depend; 0, 1, ... if not given.
 
         Returns
         -------
         SpikeBatch
         """
         images = np.asarray(images)
-        keys = sample_keys(seed, 0, np.arange(len(images)))
+        keys = sample_keys(seed, epoch, np.arange(len(images)) if indices is None else indices)
         return bernoulli_spikes(self.thresholds(images), keys, n_steps, images.shape[1:])
 
 

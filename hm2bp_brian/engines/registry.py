@@ -1,42 +1,35 @@
-"""The protocol that both engines follow, and choosing one by name."""
+"""Choosing an engine by name."""
 
 from __future__ import annotations
 
 import os
-from typing import Protocol
 
 import numpy as np
 
-from hm2bp_brian.brian.devices import is_runtime
-from hm2bp_brian.errors import ConfigurationError, ShapeError, UnknownNameError
+from hm2bp_brian.engines.reference import ReferenceEngine
+from hm2bp_brian.errors import ConfigurationError, UnknownNameError
+from hm2bp_brian.model.borders import check_batch
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
-ENGINES = ("brian2", "fused")
+
+def _fused(network: SpikingNetwork, dtype: str, threads: int | None):
+    # imported when asked for: engine "brian2" works without a compiler
+    from hm2bp_brian.engines.fused.engine import FusedEngine
+
+    return FusedEngine(network, dtype, threads or available_cores())
 
 
-class Simulator(Protocol):
-    """An engine for one network: forward, backward, input encoding, all on plain arrays.
+def _reference(network: SpikingNetwork, dtype: str, threads: int | None):
+    if threads not in (None, 1):
+        raise ConfigurationError(
+            f"engine 'brian2' runs on one core, found threads={threads}; leave it out, or on device cpp_standalone set "
+            "prefs.devices.cpp_standalone.openmp_threads instead"
+        )
+    return ReferenceEngine(network, dtype)
 
-    ``backward_layer`` is documented at ``learning.gradients.adjoint_layer``, ``layer_spsp`` at
-    ``learning.spsp.layer_spsp``, ``encode`` at ``encoding.poisson.bernoulli_spikes``, what ``updater`` does at
-    ``training.updates.NumpyUpdater``.
-    """
 
-    name: str
-    dtype: np.dtype
-    threads: int
-    updater: object
-
-    def run(self, weights, batch: SpikeBatch) -> SpikeRecord: ...
-
-    def backward_layer(
-        self, connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre, silent_delta_ratio
-    ): ...
-
-    def layer_spsp(self, pre, post, linear_map) -> np.ndarray: ...
-
-    def encode(self, thresholds, keys, n_steps, shape) -> SpikeBatch: ...
+ENGINES = {"brian2": _reference, "fused": _fused}
 
 
 def available_cores() -> int:
@@ -44,14 +37,15 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def make_simulator(network: SpikingNetwork, engine: str = "fused", dtype="float32", threads: int | None = None):
+def make_engine(network: SpikingNetwork, engine="fused", dtype="float32", threads: int | None = None):
     """Make the engine of a network.
 
     Parameters
     ----------
     network : SpikingNetwork
-    engine : "fused" or "brian2"
-        "brian2" uses the device that has been set in Brian2: runtime, cpp_standalone or cuda_standalone.
+    engine : "fused", "brian2" or an engine
+        "brian2" uses the device that has been set in Brian2: runtime, cpp_standalone or cuda_standalone. An object that
+        follows `hm2bp_brian.engines.protocol.Engine` is returned as it is.
     dtype : "float32" or "float64"
     threads : int, optional
         All available cores if not given; engine "brian2" runs on one.
@@ -60,6 +54,8 @@ def make_simulator(network: SpikingNetwork, engine: str = "fused", dtype="float3
     ------
     UnknownNameError, ConfigurationError
     """
+    if not isinstance(engine, str):
+        return engine
     if engine not in ENGINES:
         raise UnknownNameError("engine", engine, ENGINES)
     dtype = np.dtype(dtype).name
@@ -67,26 +63,11 @@ def make_simulator(network: SpikingNetwork, engine: str = "fused", dtype="float3
         raise ConfigurationError(f"dtype must be 'float32' or 'float64', found '{dtype}'")
     if threads is not None and (not isinstance(threads, int | np.integer) or threads < 1):
         raise ConfigurationError(f"threads must be a positive integer, found {threads!r}")
-    if engine == "fused":
-        from hm2bp_brian.engines.fused.engine import FusedSimulator
-
-        return FusedSimulator(network, dtype, threads or available_cores())
-    if threads not in (None, 1):
-        raise ConfigurationError(
-            f"engine 'brian2' runs on one core, found threads={threads}; leave it out, or on device cpp_standalone set "
-            "prefs.devices.cpp_standalone.openmp_threads instead"
-        )
-    if is_runtime():
-        from hm2bp_brian.brian.network import BrianSimulator
-
-        return BrianSimulator(network, dtype)
-    from hm2bp_brian.brian.standalone import StandaloneSimulator
-
-    return StandaloneSimulator(network, dtype)
+    return ENGINES[engine](network, dtype, threads)
 
 
 def simulate(
-    network: SpikingNetwork, batch: SpikeBatch, engine: str = "fused", dtype="float32", threads: int | None = None
+    network: SpikingNetwork, batch: SpikeBatch, engine="fused", dtype="float32", threads: int | None = None
 ) -> SpikeRecord:
     """Present a batch of spikes to a network.
 
@@ -96,7 +77,7 @@ def simulate(
     batch : SpikeBatch
         Of the network's ``input_shape`` and number of steps.
     engine, dtype, threads
-        See ``make_simulator``.
+        See ``make_engine``.
 
     Returns
     -------
@@ -105,12 +86,8 @@ def simulate(
 
     Raises
     ------
-    ShapeError
-        If the batch does not fit the network.
+    SpikeError, ShapeError
+        If the batch is none, or does not fit the network.
     """
-    if batch.shape != network.input_shape or batch.n_steps != network.n_steps:
-        raise ShapeError(
-            f"the network expects input of shape {network.input_shape} in {network.n_steps} steps, found shape "
-            f"{batch.shape} in {batch.n_steps} steps"
-        )
-    return make_simulator(network, engine, dtype, threads).run(network.weights, batch)
+    check_batch(network, batch)
+    return make_engine(network, engine, dtype, threads).forward(network.weights, batch).record

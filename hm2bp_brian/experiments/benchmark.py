@@ -10,7 +10,7 @@ import time
 import numpy as np
 
 from hm2bp_brian.experiments.recipe import Recipe
-from hm2bp_brian.training.checkpoint import restore, trainer_state
+from hm2bp_brian.training.evaluator import batches
 
 REPEATS = 5
 STAGES = ("augment", "encode", "forward", "backward", "optimizer")
@@ -49,17 +49,17 @@ def benchmark(recipe: Recipe, threads: int | None = None, data=None) -> dict:
         return time.perf_counter() - started
 
     epoch_seconds()
-    warm, epochs, stages = trainer_state(trainer), [], []
+    warm, epochs, stages = trainer.state.arrays(), [], []
     for _ in range(REPEATS):
         epochs.append(epoch_seconds())
-        restore(trainer, warm)
+        trainer.state.restore(warm)
         stages.append(_stages(trainer, train, recipe.batch_size))
-        restore(trainer, warm)
+        trainer.state.restore(warm)
     return {
         "recipe": recipe.name,
-        "engine": trainer.simulator.name,
+        "engine": trainer.engine.name,
         "dtype": recipe.dtype,
-        "threads": trainer.simulator.threads,
+        "threads": trainer.engine.threads,
         "batch_size": recipe.batch_size,
         "steps": trainer.network.n_steps,
         "train_samples_per_second": round(n_samples / statistics.median(epochs), 1),
@@ -75,22 +75,21 @@ def _stages(trainer, train, batch_size: int) -> dict:
     """Milliseconds a sample of each stage of one epoch's updates, and mean spikes a sample of each population."""
     seconds = dict.fromkeys(STAGES, 0.0)
     spikes = np.zeros(1 + len(trainer.network.layers))
-    simulator, network, epoch = trainer.simulator, trainer.network, trainer.epoch + 1
-    for first in range(0, len(train), batch_size):
-        indices = np.arange(first, min(first + batch_size, len(train)))
+    inputs, epoch = trainer.inputs, trainer.epoch + 1
+    for indices in batches(np.arange(len(train)), batch_size):
         clock = _StopWatch(seconds)
-        samples = trainer._samples(train, indices, trainer.seed, epoch, trainer.augmentation)
-        if trainer.augmentation is not None:
+        samples = inputs.samples(train, indices, trainer.seed, epoch)
+        if inputs.augmentation is not None:
             clock.stop("augment")
-        batch = trainer._encoded(samples, indices, trainer.seed, epoch)
+        batch = inputs.encode(samples, indices, trainer.seed, epoch)
         clock.stop("encode")
-        record = simulator.run(network.weights, batch)
+        tape = trainer.engine.forward(trainer.state.weights, batch)
         clock.stop("forward")
-        gradient = trainer._gradient(record, train.labels[indices], indices)
+        gradient = trainer.gradient(tape, train.labels[indices], indices)
         clock.stop("backward")
-        trainer._update(gradient, trainer.optimizer.learning_rate)
+        trainer.update(gradient, trainer.optimizer.learning_rate)
         clock.stop("optimizer")
-        spikes += [population.n_spikes for population in (record.input, *record.layers)]
+        spikes += tape.n_spikes
     per_sample = {stage: 1e3 * total / len(train) for stage, total in seconds.items()}
     return per_sample | {"spikes": (spikes / len(train)).tolist()}
 

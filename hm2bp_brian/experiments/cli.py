@@ -88,20 +88,21 @@ def run_train(args) -> None:
         recipe,
         engine=args.engine,
         **({"device": args.device} if args.device else {}),
-        threads=trainer.simulator.threads,
+        threads=trainer.engine.threads,
         train_samples=len(train),
         holdout_samples=recipe.hold_out,
         test_samples=len(test),
     )
-    callbacks = [CheckpointCallback(folder.checkpoint), HistoryCallback(folder.history), RateWarning()]
+    callbacks = [EvaluationCallback(test, "test_accuracy")]
     if holdout is not None:
-        callbacks.insert(0, EvaluationCallback(holdout, "holdout_accuracy"))
+        callbacks.append(EvaluationCallback(holdout, "holdout_accuracy"))
+    callbacks += [CheckpointCallback(folder.checkpoint), HistoryCallback(folder.history), RateWarning()]
     remaining = recipe.epochs - trainer.epoch
     if remaining > 0:
         progress = sys.stderr.isatty()
-        trainer.fit(train, test, remaining, recipe.batch_size, callbacks=callbacks, progress=progress)
+        trainer.fit(train, None, remaining, recipe.batch_size, callbacks=callbacks, progress=progress)
     save_weights(folder.weights, recipe, trainer)
-    folder.draw(trainer, test)
+    folder.draw(trainer.evaluator, trainer.history, test)
     last = trainer.history[-1]
     print(f"{folder.path}: test accuracy {last['test_accuracy']:.4f} after epoch {last['epoch']}")
 
@@ -119,12 +120,12 @@ def run_evaluate(args) -> None:
     """Print the accuracy on the test samples as JSON."""
     run = load_trained(args.path, args.data, args.test_samples, args.engine, args.threads)
     result = {
-        "accuracy": run.trainer.evaluate(run.test),
+        "accuracy": run.evaluator.accuracy(run.test),
         "samples": len(run.test),
         "dataset": run.recipe.dataset,
         "recipe": run.recipe.name,
         "seed": run.recipe.seed,
-        "epochs": run.trainer.epoch,
+        "epochs": run.epoch,
     }
     print(json.dumps(result))
 
@@ -185,10 +186,9 @@ def add_export_brian(subcommands) -> None:
 def run_export_brian(args) -> None:
     """Write the script, and print what the network answers here, to compare."""
     run = load_trained(args.path, args.data, args.test_samples)
-    script = export_brian(run.trainer.network, args.out, run.trainer.encode(run.test), run.trainer.dtype)
-    print(
-        f"{script}: classes of its samples {run.trainer.predict(run.test).tolist()}, labels {run.test.labels.tolist()}"
-    )
+    script = export_brian(run.network, args.out, run.evaluator.encode(run.test), run.recipe.dtype)
+    classes, labels = run.evaluator.predict(run.test).tolist(), run.test.labels.tolist()
+    print(f"{script}: classes of its samples {classes}, labels {labels}")
 
 
 def _chosen_device(args):

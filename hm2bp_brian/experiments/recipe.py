@@ -10,20 +10,22 @@ import numpy as np
 import tomli_w
 from brian2 import ms
 
+from hm2bp_brian.checks import check_count, check_seed
 from hm2bp_brian.datasets import simulated_nmnist
 from hm2bp_brian.datasets.catalogue import CATALOGUE
 from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
 from hm2bp_brian.encoding.delays import check_delays, delayed_shape
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
-from hm2bp_brian.learning.gradients import SILENT_DELTA_RATIO, check_silent_delta_ratio
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
+from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
-from hm2bp_brian.training.optimizers import SGD, Adam, Constant, Cosine, ExponentialDecay, InverseSqrt
-from hm2bp_brian.training.trainer import Trainer, check_count, check_seed
+from hm2bp_brian.training.optimizers import SGD, Adam
+from hm2bp_brian.training.schedules import Constant, Cosine, ExponentialDecay, InverseSqrt
+from hm2bp_brian.training.trainer import Trainer
 
 DATASETS = {name: entry.load for name, entry in CATALOGUE.items()}
 DATASETS |= {"simulated_nmnist": simulated_nmnist}  # made from two others, so not in the catalogue
@@ -45,6 +47,7 @@ KINDS = {
         InverseSqrt,
         Cosine,
         WeightLimit,
+        Rules,
         BernoulliEncoder,
         Augmentation,
         SpikeJitter,
@@ -72,7 +75,7 @@ class Recipe:
         Of the LIF neurons.
     method : str
         Brian2's integration method.
-    encoder, loss, optimizer, regularizer, augmentation, delays, averaging, silent_delta_ratio, boosting, dtype
+    encoder, loss, optimizer, regularizer, augmentation, delays, averaging, rules, boosting, dtype
         See `hm2bp_brian.training.trainer.Trainer`.
     batch_size, epochs : int
     seed : int
@@ -87,7 +90,7 @@ class Recipe:
     Raises
     ------
     ConfigurationError
-        If ``epochs``, ``batch_size``, ``seed``, ``delays`` or ``silent_delta_ratio`` can't be.
+        If ``epochs``, ``batch_size``, ``seed``, or ``delays`` can't be.
     """
 
     name: str
@@ -106,7 +109,7 @@ class Recipe:
     augmentation: Augmentation | SpikeJitter | None = None
     delays: tuple[int, ...] = ()
     averaging: float | None = None
-    silent_delta_ratio: float = SILENT_DELTA_RATIO
+    rules: Rules = Rules()
     boosting: bool = False
     dtype: str = "float32"
     batch_size: int = 50
@@ -122,7 +125,6 @@ class Recipe:
         check_count("batch_size", self.batch_size)
         check_seed(self.seed)
         check_delays(self.delays)
-        check_silent_delta_ratio(self.silent_delta_ratio)
 
     def load_data(self, data=None) -> tuple:
         """The data sets ``(train, holdout, test)``; ``holdout`` is None if nothing is held out.
@@ -180,7 +182,7 @@ class Recipe:
             augmentation=self.augmentation,
             delays=self.delays,
             averaging=self.averaging,
-            silent_delta_ratio=self.silent_delta_ratio,
+            rules=self.rules,
             boosting=self.boosting,
             dtype=self.dtype,
             threads=threads,
@@ -209,6 +211,8 @@ class Recipe:
         except tomllib.TOMLDecodeError as error:
             raise ConfigurationError(f"the recipe is no TOML: {error}") from error
         table.pop("run", None)
+        if "silent_delta_ratio" in table:  # of 0.1.0, which had no other rule
+            table["rules"] = {"kind": "Rules", "silent_delta_ratio": table.pop("silent_delta_ratio")}
         return _make(cls, table)
 
 

@@ -18,7 +18,6 @@ from hm2bp_brian.spikes import SpikeRecord
 from hm2bp_brian.tables import cell
 
 STATISTICS_SAMPLES = 200  # test samples from which firing statistics are computed
-BATCH_SIZE = 100
 MOST_MISTAKES = 12
 GALLERY_COLUMNS = 6
 
@@ -66,9 +65,9 @@ def write_report(run: TrainedRun, sample: int = 0) -> Path:
     """
     if not 0 <= sample < len(run.test):
         raise ConfigurationError(f"sample must be a test sample in 0..{len(run.test) - 1}, found {sample}")
-    counts = output_counts(run)
+    counts = run.evaluator.counts(run.test)
     record = run.record(min(STATISTICS_SAMPLES, len(run.test)))
-    shown = run.trainer.record(run.test, sample)
+    shown = run.evaluator.record(run.test, sample)
     recipe = run.folder.recipe.read_text(encoding="utf-8") if run.folder.recipe.exists() else run.recipe.to_toml()
     sections = [
         ("Summary", _summary(run, counts)),
@@ -91,13 +90,6 @@ def write_report(run: TrainedRun, sample: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, page.encode())
     return path
-
-
-def output_counts(run: TrainedRun) -> np.ndarray:
-    """Spike counts of the output neurons for every test sample, int64 (n_samples, n_outputs)."""
-    starts = range(0, len(run.test), BATCH_SIZE)
-    batches = [np.arange(start, min(start + BATCH_SIZE, len(run.test))) for start in starts]
-    return np.concatenate([run.trainer.record(run.test, indices).output.counts for indices in batches])
 
 
 def worst_mistakes(counts: np.ndarray, labels: np.ndarray, most: int = MOST_MISTAKES) -> np.ndarray:
@@ -130,11 +122,11 @@ def strongest_chain(network, record: SpikeRecord) -> list[tuple[int, int, int]]:
 
 def _summary(run: TrainedRun, counts: np.ndarray) -> str:
     correct, n = int((counts.argmax(axis=1) == run.test.labels).sum()), len(run.test)
-    history = run.trainer.history
+    history = run.history
     rows = {
         "test accuracy": f"{100 * correct / n:.2f} % ({n - correct:,} of {n:,} samples wrong)",
         "data set": run.recipe.dataset,
-        "epochs": run.trainer.epoch,
+        "epochs": run.epoch,
         "training time": f"{history.column('seconds').sum():,.0f} s" if len(history) else "not known",
         "parameters": f"{sum(w.size for w in run.network.weights):,}",
         "seed": run.recipe.seed,
@@ -144,7 +136,7 @@ def _summary(run: TrainedRun, counts: np.ndarray) -> str:
 
 
 def _history(run: TrainedRun) -> str:
-    history = run.trainer.history
+    history = run.history
     if not len(history):
         return "<p>None is known: no epoch has been finished, or this is a weight file.</p>"
     drawn = plotting.png(lambda ax: plotting.learning_curve(history, ax=ax), (6.4, 3.6), 110)
@@ -223,7 +215,7 @@ def _mistakes(run: TrainedRun, counts: np.ndarray) -> str:
 
 def _input_pictures(run: TrainedRun, samples, titles: list[str]) -> str:
     """Input spike counts of samples as images, summed over channels."""
-    inputs = run.trainer.record(run.test, np.asarray(samples)).input.counts
+    inputs = run.evaluator.record(run.test, samples).input.counts
 
     def draw(axes):
         for ax in axes.flat:

@@ -81,12 +81,12 @@ class RunFolder:
         except ValueError as error:
             raise ConfigurationError(f"{self.recipe}: {error}") from error
 
-    def draw(self, trainer, dataset) -> None:
+    def draw(self, evaluator, history, dataset) -> None:
         """Draw the learning curve, and what the first image of a data set does in the network."""
         self.figures.mkdir(exist_ok=True)
-        network, record = trainer.network, trainer.record(dataset, 0)
+        network, record = evaluator.network, evaluator.record(dataset, 0)
         output, label = len(network.layers) - 1, int(dataset.labels[0])
-        self._draw("learning_curve", lambda ax: plotting.learning_curve(trainer.history, ax=ax))
+        self._draw("learning_curve", lambda ax: plotting.learning_curve(history, ax=ax))
         self._draw("raster", lambda ax: plotting.raster(network, record, ax=ax))
         self._draw("spsp_map", lambda ax: plotting.spsp_map(network, record, output, label, ax=ax))
 

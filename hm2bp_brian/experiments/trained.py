@@ -14,12 +14,11 @@ from hm2bp_brian.experiments.run_folder import RunFolder
 from hm2bp_brian.experiments.weights_file import read_weights
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeRecord
-from hm2bp_brian.training.trainer import Trainer
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedRun:
-    """What a run folder or a weight file holds.
+    """What a run folder or a weight file holds, to look at.
 
     Parameters
     ----------
@@ -27,26 +26,32 @@ class TrainedRun:
         That of the run. For what is made of a weight file, a folder beside it with its name without ``.npz``; it need
         not exist.
     recipe : Recipe
-    trainer : Trainer
-        As after the last epoch, but for ``network.weights``: those that are evaluated. It is to look at, not to train.
+    evaluator : Evaluator
+        The network with the weights that are evaluated.
     test : ImageDataset or SpikeDataset
         Test samples.
+    epoch : int
+        Number of finished epochs.
+    history : History
+        Empty for a weight file.
     """
 
     folder: RunFolder
     recipe: Recipe
-    trainer: Trainer
+    evaluator: Evaluator
     test: object
+    epoch: int
+    history: History
 
     @property
     def network(self) -> SpikingNetwork:
         """The network, with the weights that are evaluated."""
-        return self.trainer.network
+        return self.evaluator.network
 
     def record(self, samples: int) -> SpikeRecord:
         """The spikes of the first so many test samples; ConfigurationError if there are not so many."""
         self.check_samples(samples)
-        return self.trainer.record(self.test, np.arange(samples))
+        return self.evaluator.record(self.test, np.arange(samples))
 
     def check_samples(self, samples: int) -> None:
         """Raise ConfigurationError unless there are so many test samples, at least one."""
@@ -66,7 +71,7 @@ def load_trained(path, data=None, test_samples: int | None = None, engine: str =
     test_samples : int, optional
         Only the first so many; by default as many as the recipe says.
     engine, threads
-        See `hm2bp_brian.engines.registry.make_simulator`.
+        See `hm2bp_brian.engines.registry.make_engine`.
 
     Returns
     -------
@@ -84,10 +89,21 @@ def load_trained(path, data=None, test_samples: int | None = None, engine: str =
     if test_samples is not None:
         recipe = dataclasses.replace(recipe, test_samples=test_samples)
     test = recipe.load_data(data)[-1]
-    trainer = recipe.make_trainer(recipe.make_network(test.shape), engine, threads)
+    network = recipe.make_network(test.shape)
     if file:
-        file.load_into(trainer)
+        file.load_into(network)
+        epoch, history = file.epoch, History()
     else:
-        trainer.load(folder.checkpoint)
-        trainer.network.weights = [np.array(w, dtype=recipe.dtype) for w in trainer.evaluation_weights]
-    return TrainedRun(folder, recipe, trainer, test)
+        state = recipe.initial_state(network)
+        load_state(folder.checkpoint, state, recipe.seed, network)
+        network.weights = recipe.evaluation_weights(state)
+        epoch, history = state.epoch, state.history
+    engine = make_engine(network, engine, recipe.dtype, threads)
+    return TrainedRun(
+        folder,
+        recipe,
+        Evaluator(network, network.weights, recipe.inputs(network, engine), engine),
+        test,
+        epoch,
+        history,
+    )

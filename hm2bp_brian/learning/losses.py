@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError
+from hm2bp_brian.errors import ConfigurationError, LabelError, NumericalError, ShapeError
 
 
 def check_labels(labels, n_samples: int, n_classes: int) -> np.ndarray:
@@ -30,6 +30,72 @@ def check_labels(labels, n_samples: int, n_classes: int) -> np.ndarray:
             f"{sample}"
         )
     return labels.astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class StandIns:
+    """Silent output neurons that are to fire: in the backward pass only, a regular train takes the place of theirs.
+
+    Parameters
+    ----------
+    samples, neurons : int64 arrays (n,)
+        Which neuron in which sample.
+    n_spikes : int
+        Spikes of each train.
+    """
+
+    samples: np.ndarray
+    neurons: np.ndarray
+    n_spikes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """What a loss says of a batch: all that the backward pass needs to know of it.
+
+    Parameters
+    ----------
+    values : float64 array (n_samples,)
+        Loss of each sample.
+    d_counts : float64 array (n_samples, n_outputs)
+        Its derivative with respect to the spike counts of the output neurons.
+    stand_ins : StandIns
+    """
+
+    values: np.ndarray
+    d_counts: np.ndarray
+    stand_ins: StandIns
+
+    def check(self, counts: np.ndarray) -> None:
+        """Raise ShapeError, NumericalError unless these are finite errors of a batch with such output counts."""
+        n_samples, n_outputs = counts.shape
+        found, expected = (self.values.shape, self.d_counts.shape), ((n_samples,), (n_samples, n_outputs))
+        if found != expected:
+            raise ShapeError(f"the errors of this batch must have values and d_counts of {expected}, found {found}")
+        finite = np.isfinite(self.values) & np.isfinite(self.d_counts).all(axis=1)
+        if not finite.all():
+            raise NumericalError(f"the loss of sample {int(np.argmin(finite))} or its derivative is not finite")
+        chosen = self.stand_ins
+        for name, index, size in (("samples", chosen.samples, n_samples), ("neurons", chosen.neurons, n_outputs)):
+            if len(index) and not 0 <= index.min() <= index.max() < size:
+                raise ShapeError(f"{name} of stand-ins must lie in 0..{size - 1}, found {index.min()}..{index.max()}")
+
+    def weighted(self, sample_weights) -> Errors:
+        """The same with a factor for each sample.
+
+        Raises
+        ------
+        ShapeError, ConfigurationError
+            If there is not one weight a sample, or one is negative or not finite.
+        """
+        weights = np.asarray(sample_weights, dtype=np.float64)
+        if weights.shape != self.values.shape:
+            raise ShapeError(f"sample_weights must have shape {self.values.shape}, found {weights.shape}")
+        wrong = ~(np.isfinite(weights) & (weights >= 0))
+        if wrong.any():
+            sample = int(np.argmax(wrong))
+            raise ConfigurationError(f"sample_weights must be finite and >= 0, found {weights[sample]} at {sample}")
+        return Errors(self.values * weights, self.d_counts * weights[:, np.newaxis], self.stand_ins)
 
 
 @dataclass(frozen=True)
@@ -73,14 +139,20 @@ class SpikeCountLoss:
         targets[np.arange(len(labels)), labels] = self.desired
         return targets
 
-    def errors(self, counts, labels) -> np.ndarray:
-        """o - y, float64 (batch, n_outputs), set to 0 where at most ``margin``.
+    def errors(self, counts, labels) -> Errors:
+        """What the counts lack, for the backward pass.
 
         Parameters
         ----------
-        counts : array (batch, n_outputs)
+        counts : array (n_samples, n_outputs)
             Spike counts o of the output neurons.
-        labels : int array (batch,)
+        labels : int array (n_samples,)
+
+        Returns
+        -------
+        Errors
+            ``d_counts`` is o - y, set to 0 where at most ``margin``; ``values`` is E of what it leaves. Silent neurons
+            of the samples' classes get ``desired`` spikes as stand-ins.
 
         Raises
         ------
@@ -90,9 +162,9 @@ class SpikeCountLoss:
         if counts.ndim != 2:
             raise ShapeError(f"counts must be (batch, n_outputs), found shape {counts.shape}")
         n_samples, n_outputs = counts.shape
-        errors = counts - self.targets(check_labels(labels, n_samples, n_outputs), n_outputs)
-        return np.where(np.abs(errors) <= self.margin, 0.0, errors)
-
-    def values(self, counts, labels) -> np.ndarray:
-        """E of each sample, float64 (batch,), of the errors that :meth:`errors` leaves."""
-        return 0.5 * (self.errors(counts, labels) ** 2).sum(axis=1)
+        labels = check_labels(labels, n_samples, n_outputs)
+        differences = counts - self.targets(labels, n_outputs)
+        d_counts = np.where(np.abs(differences) <= self.margin, 0.0, differences)
+        silent = np.flatnonzero(counts[np.arange(n_samples), labels] == 0)
+        stand_ins = StandIns(silent, labels[silent], self.desired)
+        return Errors(0.5 * (d_counts**2).sum(axis=1), d_counts, stand_ins)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
-from hm2bp_brian.errors import ConfigurationError, NoSpspError, ShapeError, UnknownNameError
+from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnknownNameError
+from hm2bp_brian.model.borders import check_record
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 METHODS = ("adjoint", "closed_form", "traces")
@@ -65,17 +66,6 @@ def layer_spsp(pre: SpikeBatch, post: SpikeBatch, linear_map) -> np.ndarray:
     return np.stack(
         [sum_over_trains(pre, adjoint(post, linear_map, sample), sample) for sample in range(pre.n_samples)]
     )
-
-
-def check_record(network, record: SpikeRecord) -> None:
-    """Raise ShapeError unless the record's layers and time axis are the network's."""
-    expected = (network.n_steps, tuple(network.input_shape), *map(tuple, network.shapes))
-    found = (record.n_steps, record.input.shape, *(layer.shape for layer in record.layers))
-    if expected != found:
-        raise ShapeError(
-            "the record is not of this network: expected (steps, input shape, layer shapes ...) = "
-            f"{expected}, found {found}"
-        )
 
 
 def adjoint(post: SpikeBatch, linear_map, sample: int) -> np.ndarray:

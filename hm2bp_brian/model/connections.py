@@ -41,6 +41,24 @@ class AllToAll:
 
 
 @dataclass(frozen=True)
+class AllToOthers:
+    """Every neuron of a population to every other one of it, but not to itself.
+
+    Parameters
+    ----------
+    output_shape : tuple of int
+        Shape of the population.
+    """
+
+    output_shape: tuple[int, ...]
+
+    def synapses(self) -> tuple[np.ndarray, np.ndarray, None]:
+        """One entry a connection, sorted by presynaptic neuron: ``(pre, post, None)``, as all have one weight."""
+        pre, post = np.nonzero(~np.eye(math.prod(self.output_shape), dtype=bool))
+        return pre, post, None
+
+
+@dataclass(frozen=True)
 class Windows:
     """Each neuron of a map to a square window of the map before; maps are ``(height, width, channels)``.
 

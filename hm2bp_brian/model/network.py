@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -10,7 +9,10 @@ from brian2 import second
 
 from hm2bp_brian.brian.probing import LinearMap, linear_map
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError
+from hm2bp_brian.model.connections import AllToAll, AllToOthers, Windows
 from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.model.populations import Population
+from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.model.units import to_float
 
 
@@ -72,8 +74,10 @@ class SpikingNetwork:
         Time step in seconds.
     n_steps : int
         Steps in one presentation.
-    connections : list of AllToAll or Windows
-        What each layer receives from the population before.
+    populations : list of Population
+        The input, then one a layer.
+    projections : list of Projection
+        From each population to the next, and lateral inhibition from a layer to itself.
 
     Raises
     ------
@@ -94,17 +98,48 @@ class SpikingNetwork:
                 raise ConfigurationError(f"neuron must be a NeuronModel such as LIF(...), found {model!r}")
         self.seed = int(seed)
         self.dt, self.n_steps = _time_axis(dt, duration)
-        self.connections = []
-        for number, layer in enumerate(self.layers):
-            self.connections.append(layer.connect(self.shape_before(number)))
-            self.neurons[number].check_size(self.size(number))
-        self.thresholds = [
-            to_float(f"threshold of layer {number}", layer.threshold, model.threshold_dimension)
-            for number, (layer, model) in enumerate(zip(self.layers, self.neurons, strict=True))
-        ]
+        self.populations = [Population("input", self.input_shape)]
+        self.projections = []
+        for number, (layer, model) in enumerate(zip(self.layers, self.neurons, strict=True)):
+            self._add_layer(number, layer, model)
         generator = np.random.default_rng(self.seed)
         self.weights = [self._initial_weights(number, generator) for number in range(len(self.layers))]
         self._linear_maps: dict[int, LinearMap] = {}
+
+    def _add_layer(self, number: int, layer, model: NeuronModel) -> None:
+        """Make the layer's population, its projection from the population before, and its lateral inhibition."""
+        before = self.populations[-1]
+        connection = layer.connect(before.shape)
+        threshold = to_float(f"threshold of layer {number}", layer.threshold, model.threshold_dimension)
+        population = Population(f"layer_{number}", connection.output_shape, model, threshold)
+        model.check_size(population.size)
+        self.populations.append(population)
+        weight = None if 0 not in connection.weight_shape else 1.0
+        self.projections.append(Projection(f"synapses_{number}", before, population, connection, weight))
+        if layer.lateral_inhibition:
+            others = AllToOthers(population.shape)
+            inhibition = -float(layer.lateral_inhibition)
+            self.projections.append(Projection(f"lateral_{number}", population, population, others, inhibition))
+
+    @property
+    def chain(self) -> list[Projection]:
+        """The projections from each population to the next, one a layer."""
+        return [projection for projection in self.projections if not projection.recurrent]
+
+    def lateral(self, layer: int) -> Projection | None:
+        """The lateral inhibition of a layer: its projection to itself, or None."""
+        population = self.populations[layer + 1]
+        return next((p for p in self.projections if p.recurrent and p.source is population), None)
+
+    @property
+    def connections(self) -> list[AllToAll | Windows]:
+        """What each layer receives from the population before."""
+        return [projection.connection for projection in self.chain]
+
+    @property
+    def thresholds(self) -> list[float]:
+        """Threshold of each layer, in SI base units."""
+        return [population.threshold for population in self.populations[1:]]
 
     @property
     def weights(self) -> WeightList:
@@ -129,15 +164,15 @@ class SpikingNetwork:
     @property
     def shapes(self) -> list[tuple[int, ...]]:
         """Shape of each layer's population."""
-        return [connection.output_shape for connection in self.connections]
+        return [population.shape for population in self.populations[1:]]
 
     def shape_before(self, layer: int) -> tuple[int, ...]:
         """Shape of the population that layer ``layer`` receives."""
-        return self.input_shape if layer == 0 else self.shapes[layer - 1]
+        return self.populations[layer].shape
 
     def size(self, layer: int) -> int:
         """Number of neurons in a layer."""
-        return math.prod(self.shapes[layer])
+        return self.populations[layer + 1].size
 
     @property
     def n_outputs(self) -> int:

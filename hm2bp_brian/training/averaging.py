@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from hm2bp_brian.engines.updates import NumpyUpdater
 from hm2bp_brian.errors import ConfigurationError
-from hm2bp_brian.training.updates import NumpyUpdater
 
 
+@dataclass(frozen=True)
 class WeightAverage:
     """Exponential average of weights, corrected for having started at zero.
 
@@ -21,10 +23,6 @@ class WeightAverage:
     ----------
     decay : float
         d, in 0 < decay < 1: 0.998 remembers some 500 updates.
-    weights : list of arrays
-        For their shapes and dtypes; the values are not used.
-    updater : optional
-        What does the arithmetic (see `hm2bp_brian.training.updates`).
 
     Raises
     ------
@@ -32,33 +30,24 @@ class WeightAverage:
         If ``decay`` is out of range.
     """
 
-    def __init__(self, decay: float, weights: Sequence[np.ndarray], updater=NumpyUpdater):
-        if not 0 < decay < 1:
-            raise ConfigurationError(f"averaging must be in 0 < averaging < 1, such as 0.998; found {decay!r}")
-        self.decay = decay
-        self.updates = 0
-        self.updater = updater
-        self._sums = [np.zeros_like(w) for w in weights]
+    decay: float
 
-    def update(self, weights: Sequence[np.ndarray]) -> None:
+    def __post_init__(self):
+        if not 0 < self.decay < 1:
+            raise ConfigurationError(f"averaging must be in 0 < averaging < 1, such as 0.998; found {self.decay!r}")
+
+    def init(self, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """State before the first update, for weights of these shapes and dtypes."""
+        return {"updates": np.array(0)} | {f"sum_{layer}": np.zeros_like(w) for layer, w in enumerate(weights)}
+
+    def update(self, state: dict[str, np.ndarray], weights: Sequence[np.ndarray], updater=NumpyUpdater) -> None:
         """Take in the weights after one more update."""
-        self.updates += 1
-        for w, total in zip(weights, self._sums, strict=True):
-            self.updater.move_towards(total, w, 1 - self.decay)
+        state["updates"] += 1
+        for layer, w in enumerate(weights):
+            updater.move_towards(state[f"sum_{layer}"], w, 1 - self.decay)
 
-    def weights(self) -> list[np.ndarray]:
+    def weights(self, state: dict[str, np.ndarray]) -> list[np.ndarray]:
         """The average, as new arrays; there must have been an update."""
-        correction = 1 - self.decay**self.updates
-        return [total / correction for total in self._sums]
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Copies of the arrays that a checkpoint needs to go on from here."""
-        return {"updates": np.array(self.updates)} | {
-            f"sum_{layer}": total.copy() for layer, total in enumerate(self._sums)
-        }
-
-    def load_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from arrays that ``state()`` returned."""
-        self.updates = int(state["updates"])
-        for layer, total in enumerate(self._sums):
-            total[...] = state[f"sum_{layer}"]
+        updates = int(state["updates"])
+        correction = 1 - self.decay**updates
+        return [state[f"sum_{layer}"] / correction for layer in range(len(state) - 1)]

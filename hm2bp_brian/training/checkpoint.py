@@ -10,7 +10,7 @@ import numpy as np
 
 from hm2bp_brian.errors import CheckpointError
 from hm2bp_brian.files import write_arrays
-from hm2bp_brian.training.history import COLUMNS, History
+from hm2bp_brian.training.history import COLUMNS
 
 VERSION = 1
 # What must be equal in the file and in the trainer, and what may have any length.
@@ -19,8 +19,8 @@ ANY_LENGTH = ("sample_weights", "history/columns", "history/table")
 
 
 def save_checkpoint(path, trainer) -> None:
-    """Write the trainer's state: weights, optimizer, average, sample weights, epoch, seed and history."""
-    write_arrays(path, trainer_state(trainer))
+    """Write the trainer's state, with its seed and what identifies its network."""
+    write_arrays(path, _identity(trainer) | trainer.state.arrays())
 
 
 def load_checkpoint(path, trainer) -> None:
@@ -34,48 +34,19 @@ def load_checkpoint(path, trainer) -> None:
         If the file is corrupt, or belongs to another network or kind of training. The trainer stays as it was.
     """
     arrays = read_arrays(path)
-    _check(path, arrays, trainer_state(trainer))
-    restore(trainer, arrays)
+    _check(path, arrays, _identity(trainer) | trainer.state.arrays())
+    trainer.state.restore(arrays)
 
 
-def trainer_state(trainer) -> dict[str, np.ndarray]:
-    """Copies of all arrays that make up the trainer's state, by their names in the file."""
-    network, history = trainer.network, trainer.history
-    state = {
+def _identity(trainer) -> dict[str, np.ndarray]:
+    network = trainer.network
+    return {
         "version": np.array(VERSION),
         "seed": np.array(trainer.seed),
-        "epoch": np.array(trainer.epoch),
         "network/thresholds": np.array(network.thresholds),
         "network/dt": np.array(network.dt),
         "network/n_steps": np.array(network.n_steps),
-        "history/columns": np.array(history.columns),
-        "history/table": history.table(),
     }
-    state |= {f"weights/{layer}": w.copy() for layer, w in enumerate(network.weights)}
-    state |= {f"optimizer/{name}": array for name, array in trainer.optimizer.state().items()}
-    if trainer.average is not None:
-        state |= {f"average/{name}": array for name, array in trainer.average.state().items()}
-    if trainer.sample_weights is not None:
-        state["sample_weights"] = trainer.sample_weights.copy()
-    return state
-
-
-def restore(trainer, state: dict[str, np.ndarray]) -> None:
-    """Put a trainer into a state that ``trainer_state`` returned; the state must fit."""
-    columns = [str(name) for name in state["history/columns"]]
-    trainer.history.rows[:] = History.from_table(columns, state["history/table"])
-    for layer, w in enumerate(trainer.network.weights):
-        w[...] = state[f"weights/{layer}"]
-    trainer.optimizer.load_state(_below("optimizer/", state))
-    if trainer.average is not None:
-        trainer.average.load_state(_below("average/", state))
-    if trainer.sample_weights is not None:
-        trainer.sample_weights = state["sample_weights"].copy()
-    trainer.epoch = int(state["epoch"])
-
-
-def _below(prefix: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
 
 
 def read_arrays(path) -> dict[str, np.ndarray]:
@@ -103,7 +74,7 @@ def _check(path, arrays: dict[str, np.ndarray], template: dict[str, np.ndarray])
                 f"{path} belongs to another network or training: '{name}' should be {expected}, found {found}"
             )
     columns, table = arrays["history/columns"], arrays["history/table"]
-    if tuple(columns[: len(COLUMNS)]) != COLUMNS or table.shape[1] != len(columns):
+    if not set(COLUMNS) <= set(columns) or table.shape[1] != len(columns):
         raise CheckpointError(f"{path}: the columns of the history don't fit its table: {list(columns)}, {table.shape}")
 
 

@@ -12,15 +12,17 @@ import numpy as np
 from hm2bp_brian.errors import DatasetError
 from hm2bp_brian.files import write_atomically
 
-COLUMNS = ("epoch", "train_loss", "train_accuracy", "test_accuracy", "seconds")
+COLUMNS = ("epoch", "train_loss", "train_accuracy", "seconds")
 
 
 class History(Sequence):
     """One row, a dictionary, for each finished epoch.
 
-    Every row has the columns ``epoch`` (from 1), ``train_loss``, ``train_accuracy``, ``test_accuracy`` and ``seconds``
-    (of training, without evaluation); others may follow, such as ``rate_0`` (mean spike count of a neuron of layer 0 in
-    a presentation). Accuracies are fractions; a value that was not measured is NaN, an empty cell in the file.
+    Every row has the columns ``epoch`` (from 1), ``train_loss``, ``train_accuracy`` and ``seconds`` (of training,
+    without evaluation). They and ``rate_0``, ... (mean spike count of a neuron of layer 0 in a presentation) are
+    measured during the epoch, with the weights as they change. Others, such as ``validation_accuracy``, ``test_accuracy`` and
+    ``holdout_accuracy``, are measured after it, with the averaged weights where training averages them. Accuracies are
+    fractions; a value that was not measured is NaN, an empty cell in the file.
 
     Parameters
     ----------
@@ -79,8 +81,8 @@ class History(Sequence):
         except (UnicodeDecodeError, csv.Error) as error:
             raise DatasetError(f"{path} is no history: {error}") from error
         header = rows[0] if rows else []
-        if tuple(header[: len(COLUMNS)]) != COLUMNS:
-            raise DatasetError(f"{path} is no history: its header must start with {','.join(COLUMNS)}, found {header}")
+        if header[:1] != ["epoch"] or not set(COLUMNS) <= set(header):
+            raise DatasetError(f"{path} is no history: its header must have {','.join(COLUMNS)}, found {header}")
         table = []
         for line, cells in enumerate(rows[1:], start=2):
             if len(cells) != len(header):

@@ -1,80 +1,22 @@
-"""Optimizers and learning-rate schedules: how gradients change weights, in place."""
+"""Optimizers: settings, and how gradients change weights and the optimizer's state, in place.
+
+A state is a dictionary of arrays, which a checkpoint keeps as it is.
+"""
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from hm2bp_brian.engines.updates import NumpyUpdater, chunks
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
-from hm2bp_brian.training.updates import NumpyUpdater, chunks
+from hm2bp_brian.training.schedules import Constant, check_range
 
 
 @dataclass(frozen=True)
-class Constant:
-    """The same learning rate in every epoch."""
-
-    def __call__(self, learning_rate: float, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 1."""
-        return learning_rate
-
-
-@dataclass(frozen=True)
-class ExponentialDecay:
-    """Learning rate times ``rate ** (epoch - 1)``.
-
-    Raises
-    ------
-    ConfigurationError
-        If ``rate`` is not in 0 < rate <= 1.
-    """
-
-    rate: float
-
-    def __post_init__(self):
-        _check_range("ExponentialDecay.rate", self.rate, 0 < self.rate <= 1, "in 0 < rate <= 1")
-
-    def __call__(self, learning_rate: float, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 1."""
-        return learning_rate * self.rate ** (epoch - 1)
-
-
-@dataclass(frozen=True)
-class InverseSqrt:
-    """Learning rate divided by the square root of the epoch, as in the paper's experiments."""
-
-    def __call__(self, learning_rate: float, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 1."""
-        return learning_rate / math.sqrt(epoch)
-
-
-@dataclass(frozen=True)
-class Cosine:
-    """Half a cosine wave from the learning rate in epoch 1 to ``final`` times it in the last epoch, and later.
-
-    Raises
-    ------
-    ConfigurationError
-        If ``epochs`` is less than 1 or ``final`` is negative.
-    """
-
-    epochs: int
-    final: float = 0.0
-
-    def __post_init__(self):
-        _check_range("Cosine.epochs", self.epochs, self.epochs >= 1, "at least 1")
-        _check_range("Cosine.final", self.final, self.final >= 0, ">= 0")
-
-    def __call__(self, learning_rate: float, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 1."""
-        progress = min((epoch - 1) / max(self.epochs - 1, 1), 1.0)
-        return learning_rate * (self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress)))
-
-
-@dataclass
 class Adam:
     """Adam (Kingma & Ba 2015).
 
@@ -92,7 +34,7 @@ class Adam:
         Divide the step of each array by max(1, rms(g/√v)). Where gradients are zero most of the time v shrinks, and
         the next large gradient would make a step that the spike rates may not recover from.
     schedule : callable
-        ``schedule(learning_rate, epoch)`` is the learning rate of an epoch.
+        ``schedule(learning_rate, epoch, epochs)`` is the learning rate of an epoch, counted from 1, of so many.
 
     Raises
     ------
@@ -107,48 +49,45 @@ class Adam:
     clip: bool = False
     schedule: object = field(default_factory=Constant)
 
-    updater = NumpyUpdater
-
     def __post_init__(self):
-        _check_range("Adam.learning_rate", self.learning_rate, self.learning_rate > 0, "> 0")
-        _check_range("Adam.beta_1", self.beta_1, 0 <= self.beta_1 < 1, "in 0 <= beta_1 < 1")
-        _check_range("Adam.beta_2", self.beta_2, 0 <= self.beta_2 < 1, "in 0 <= beta_2 < 1")
-        _check_range("Adam.epsilon", self.epsilon, self.epsilon > 0, "> 0")
+        check_range("Adam.learning_rate", self.learning_rate, self.learning_rate > 0, "> 0")
+        check_range("Adam.beta_1", self.beta_1, 0 <= self.beta_1 < 1, "in 0 <= beta_1 < 1")
+        check_range("Adam.beta_2", self.beta_2, 0 <= self.beta_2 < 1, "in 0 <= beta_2 < 1")
+        check_range("Adam.epsilon", self.epsilon, self.epsilon > 0, "> 0")
 
-    def start(self, weights: Sequence[np.ndarray]) -> None:
-        """Forget the past and prepare for weights of these shapes and dtypes."""
+    def init(self, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """State before the first update, for weights of these shapes and dtypes."""
         _check_contiguous(weights)
-        self._updates = 0
-        self._first = [np.zeros_like(w) for w in weights]
-        self._second = [np.zeros_like(w) for w in weights]
+        state = {"updates": np.array(0)}
+        for layer, w in enumerate(weights):
+            state |= {f"m_{layer}": np.zeros_like(w), f"v_{layer}": np.zeros_like(w)}
+        return state
 
-    def update(self, weights: Sequence[np.ndarray], gradients: Sequence[np.ndarray], learning_rate: float) -> None:
-        """Change the weights in place by one step against the gradients."""
-        self._updates += 1
+    def update(self, state, weights, gradients, learning_rate: float, updater=NumpyUpdater) -> None:
+        """Change weights and state in place by one step against the gradients.
+
+        Parameters
+        ----------
+        state : dict
+            From ``init``.
+        weights, gradients : sequences of arrays
+        learning_rate : float
+        updater : optional
+            What does the arithmetic (see `hm2bp_brian.engines.updates`).
+        """
+        state["updates"] += 1
+        updates = int(state["updates"])
         # the corrections of m and v for having started at zero, moved from the arrays to scalars
-        correction_1 = 1 - self.beta_1**self._updates
-        correction_2 = math.sqrt(1 - self.beta_2**self._updates)
+        correction_1 = 1 - self.beta_1**updates
+        correction_2 = math.sqrt(1 - self.beta_2**updates)
         step_size = learning_rate * correction_2 / correction_1
         epsilon, limit = self.epsilon * correction_2, 1 / correction_2 if self.clip else None
-        for w, g, m, v in zip(weights, gradients, self._first, self._second, strict=True):
-            self.updater.adam(w, g, m, v, self.beta_1, self.beta_2, step_size, epsilon, limit)
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Copies of the arrays that a checkpoint needs to go on from here."""
-        arrays = {"updates": np.array(self._updates)}
-        for layer, (m, v) in enumerate(zip(self._first, self._second, strict=True)):
-            arrays |= {f"m_{layer}": m.copy(), f"v_{layer}": v.copy()}
-        return arrays
-
-    def load_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from arrays that ``state()`` returned."""
-        self._updates = int(state["updates"])
-        for layer, (m, v) in enumerate(zip(self._first, self._second, strict=True)):
-            m[...] = state[f"m_{layer}"]
-            v[...] = state[f"v_{layer}"]
+        for layer, (w, g) in enumerate(zip(weights, gradients, strict=True)):
+            m, v = state[f"m_{layer}"], state[f"v_{layer}"]
+            updater.adam(w, g, m, v, self.beta_1, self.beta_2, step_size, epsilon, limit)
 
 
-@dataclass
+@dataclass(frozen=True)
 class SGD:
     """Gradient descent with momentum: velocity = momentum · velocity + g, w = w - learning_rate · velocity.
 
@@ -158,7 +97,7 @@ class SGD:
     momentum : float
         In 0 <= momentum < 1.
     schedule : callable
-        ``schedule(learning_rate, epoch)`` is the learning rate of an epoch.
+        ``schedule(learning_rate, epoch, epochs)`` is the learning rate of an epoch, counted from 1, of so many.
 
     Raises
     ------
@@ -171,59 +110,40 @@ class SGD:
     schedule: object = field(default_factory=Constant)
 
     def __post_init__(self):
-        _check_range("SGD.learning_rate", self.learning_rate, self.learning_rate > 0, "> 0")
-        _check_range("SGD.momentum", self.momentum, 0 <= self.momentum < 1, "in 0 <= momentum < 1")
+        check_range("SGD.learning_rate", self.learning_rate, self.learning_rate > 0, "> 0")
+        check_range("SGD.momentum", self.momentum, 0 <= self.momentum < 1, "in 0 <= momentum < 1")
 
-    def start(self, weights: Sequence[np.ndarray]) -> None:
-        """Forget the past and prepare for weights of these shapes and dtypes."""
+    def init(self, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """State before the first update, for weights of these shapes and dtypes."""
         _check_contiguous(weights)
-        self._velocities = [np.zeros_like(w) for w in weights]
+        return {f"velocity_{layer}": np.zeros_like(w) for layer, w in enumerate(weights)}
 
-    def update(self, weights: Sequence[np.ndarray], gradients: Sequence[np.ndarray], learning_rate: float) -> None:
-        """Change the weights in place by one step against the gradients."""
-        for w, g, velocity in zip(weights, gradients, self._velocities, strict=True):
-            for w_part, g_part, velocity_part, scratch in chunks(w, g, velocity):
+    def update(self, state, weights, gradients, learning_rate: float, updater=NumpyUpdater) -> None:
+        """Change weights and state in place by one step against the gradients; see ``Adam.update``."""
+        for layer, (w, g) in enumerate(zip(weights, gradients, strict=True)):
+            for w_part, g_part, velocity_part, scratch in chunks(w, g, state[f"velocity_{layer}"]):
                 velocity_part *= self.momentum
                 np.add(velocity_part, g_part, out=velocity_part, casting="same_kind")
                 np.multiply(velocity_part, learning_rate, out=scratch)
                 w_part -= scratch
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Copies of the arrays that a checkpoint needs to go on from here."""
-        return {f"velocity_{layer}": velocity.copy() for layer, velocity in enumerate(self._velocities)}
-
-    def load_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from arrays that ``state()`` returned."""
-        for layer, velocity in enumerate(self._velocities):
-            velocity[...] = state[f"velocity_{layer}"]
-
 
 SHORTHANDS = {"adam": Adam, "sgd": SGD}
 
 
-def make_optimizer(optimizer, updater=NumpyUpdater):
-    """An optimizer of one's own from a name ("adam", "sgd") or from an optimizer, whose settings are copied.
-
-    Parameters
-    ----------
-    optimizer : str or optimizer
-    updater : optional
-        What does an Adam's arithmetic (see `hm2bp_brian.training.updates`).
+def make_optimizer(optimizer):
+    """The optimizer of a name ("adam", "sgd"), or the optimizer that is given.
 
     Raises
     ------
     UnknownNameError
         If there is no optimizer of that name.
     """
-    if isinstance(optimizer, str):
-        if optimizer not in SHORTHANDS:
-            raise UnknownNameError("optimizer", optimizer, SHORTHANDS)
-        optimizer = SHORTHANDS[optimizer]()
-    # two trainers given the same object must not share the averages that start() makes
-    optimizer = copy.copy(optimizer)
-    if isinstance(optimizer, Adam):
-        optimizer.updater = updater
-    return optimizer
+    if not isinstance(optimizer, str):
+        return optimizer
+    if optimizer not in SHORTHANDS:
+        raise UnknownNameError("optimizer", optimizer, SHORTHANDS)
+    return SHORTHANDS[optimizer]()
 
 
 def _check_contiguous(weights: Sequence[np.ndarray]) -> None:
@@ -232,8 +152,3 @@ def _check_contiguous(weights: Sequence[np.ndarray]) -> None:
             raise ConfigurationError(
                 f"weights of layer {layer} are updated in place and must be C-contiguous; use np.ascontiguousarray"
             )
-
-
-def _check_range(name: str, value: float, fits: bool, expected: str) -> None:
-    if not (fits and math.isfinite(value)):
-        raise ConfigurationError(f"{name} must be {expected}, found {value!r}")

@@ -5,11 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 
-def predicted_classes(record) -> np.ndarray:
-    """The output neuron with most spikes, of several the first, for each sample of a SpikeRecord."""
-    return np.argmax(record.output.counts, axis=1)
-
-
 class Tally:
     """Sums over the batches of an epoch."""
 
@@ -20,15 +15,15 @@ class Tally:
         self.n_correct = 0
         self.spikes = [0] * n_layers
 
-    def add(self, indices, record, labels, loss: float) -> None:
+    def add(self, indices, tape, labels, loss: float) -> None:
         """Take in a batch: which samples, what they did, and their mean loss."""
-        correct = predicted_classes(record) == labels
+        correct = np.argmax(tape.counts, axis=1) == labels
         self.correct[indices] = correct
         self.n_correct += int(correct.sum())
         self.seen += len(indices)
         self.loss += float(loss) * len(indices)
-        for layer, spikes in enumerate(record.layers):
-            self.spikes[layer] += spikes.n_spikes
+        for layer, n_spikes in enumerate(tape.n_spikes[1:]):
+            self.spikes[layer] += n_spikes
 
     def progress(self) -> dict:
         """Loss and accuracy so far, for a progress bar."""
@@ -36,10 +31,5 @@ class Tally:
 
     def row(self, network, seconds: float) -> dict:
         """The epoch's row of the history, but for its number."""
-        row = {
-            "train_loss": self.loss / self.seen,
-            "train_accuracy": self.n_correct / self.seen,
-            "test_accuracy": float("nan"),
-            "seconds": seconds,
-        }
+        row = {"train_loss": self.loss / self.seen, "train_accuracy": self.n_correct / self.seen, "seconds": seconds}
         return row | {f"rate_{k}": n / (self.seen * network.size(k)) for k, n in enumerate(self.spikes)}

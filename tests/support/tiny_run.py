@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tiny_training import LAYERS, LOSS, NumpySimulator, tiny_dataset
+from tiny_training import LAYERS, LOSS, NumpyEngine, tiny_dataset
 
 from hm2bp_brian.encoding import BernoulliEncoder
+from hm2bp_brian.engines.registry import ENGINES
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
 from hm2bp_brian.experiments.run_folder import RunFolder
-from hm2bp_brian.training import trainer as trainer_module
 from hm2bp_brian.training.callbacks import CheckpointCallback, HistoryCallback
 from hm2bp_brian.training.optimizers import Adam
 
@@ -29,9 +29,9 @@ RECIPE = Recipe(
 )
 
 
-def use_tiny_data_and_simulator(monkeypatch) -> None:
-    """Let the recipes' "mnist" be the tiny data, and every trainer take the simulator in numpy."""
-    monkeypatch.setattr(trainer_module, "make_simulator", NumpySimulator)
+def use_tiny_data_and_engine(monkeypatch) -> None:
+    """Let the recipes' "mnist" be the tiny data, and "fused" the engine in numpy."""
+    monkeypatch.setitem(ENGINES, "fused", lambda network, dtype, threads: NumpyEngine(network, dtype))
     monkeypatch.setitem(DATASETS, "mnist", lambda data: (tiny_dataset(30), tiny_dataset(18, seed=1)))
 
 

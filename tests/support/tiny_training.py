@@ -1,4 +1,4 @@
-"""A task that takes milliseconds: three classes of 4 x 4 images, a network of 8 and 3 neurons, a simulator in numpy."""
+"""A task that takes milliseconds: three classes of 4 x 4 images, a network of 8 and 3 neurons, an engine in numpy."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import numpy as np
 from brian2 import ms
 
 from hm2bp_brian.datasets import ImageDataset
-from hm2bp_brian.encoding import BernoulliEncoder, bernoulli_spikes
-from hm2bp_brian.learning.gradients import NumpyAdjoint
+from hm2bp_brian.encoding import BernoulliEncoder
+from hm2bp_brian.engines.protocol import HostTape
+from hm2bp_brian.engines.updates import NumpyUpdater
+from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
-from hm2bp_brian.training import trainer as trainer_module
 from hm2bp_brian.training.trainer import Trainer
-from hm2bp_brian.training.updates import NumpyUpdater
 
 LOSS = SpikeCountLoss(desired=8, undesired=1, margin=1)
 LAYERS = (
@@ -38,21 +38,26 @@ def tiny_network(seed: int = 1, layers=LAYERS, shape=(4, 4, 1)) -> SpikingNetwor
     return SpikingNetwork(shape, layers, LIF(16 * ms, 4 * ms, 2 * ms), dt=1 * ms, duration=40 * ms, seed=seed)
 
 
-class NumpySimulator(NumpyAdjoint):
+class NumpyEngine:
     """The Euler steps of LIF neurons written down once more, in Brian2's order, all samples at once."""
 
     name = "numpy"
     threads = 1
     updater = NumpyUpdater
 
-    def __init__(self, network, engine="fused", dtype="float32", threads=None):
+    def __init__(self, network, dtype="float64"):
         self.network = network
         self.dtype = np.dtype(dtype)
-        self.encode = bernoulli_spikes
         self.runs = 0
         self.fail_at = None
 
-    def run(self, weights, batch):
+    def encoder(self, encoder):
+        return encoder
+
+    def backward(self, tape, errors, rules):
+        return backward(self.network, tape.weights, tape.record, errors, rules)
+
+    def forward(self, weights, batch):
         self.runs += 1
         if self.runs == self.fail_at:
             raise KeyboardInterrupt
@@ -60,7 +65,7 @@ class NumpySimulator(NumpyAdjoint):
         for number, w in enumerate(weights):
             spikes = self._layer(number, w, spikes)
             layers.append(SpikeBatch.from_dense(spikes))
-        return SpikeRecord(batch, tuple(layers))
+        return HostTape(weights, SpikeRecord(batch, tuple(layers)))
 
     def _layer(self, number, w, pre):
         neuron, dt = self.network.neurons[number], self.network.dt
@@ -79,15 +84,20 @@ class NumpySimulator(NumpyAdjoint):
         return post
 
 
-def make_trainer(monkeypatch, network=None, **settings) -> Trainer:
-    """A trainer on the simulator above."""
-    monkeypatch.setattr(trainer_module, "make_simulator", NumpySimulator)
-    settings = {"loss": LOSS, "encoder": BernoulliEncoder(2.0), "dtype": "float64"} | settings
-    return Trainer(tiny_network() if network is None else network, **settings)
+def make_trainer(network=None, **settings) -> Trainer:
+    """A trainer on the engine above."""
+    network = tiny_network() if network is None else network
+    settings = {
+        "loss": LOSS,
+        "encoder": BernoulliEncoder(2.0),
+        "dtype": "float64",
+        "engine": NumpyEngine(network),
+    } | settings
+    return Trainer(network, **settings)
 
 
 def assert_same_state(state, other):
-    """Equality of two results of ``trainer_state``, but for the seconds that epochs took."""
+    """Equality of two results of ``TrainingState.arrays``, but for the seconds that epochs took."""
     assert state.keys() == other.keys()
     for name in state:
         if name == "history/table":

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from hm2bp_brian.engines.fused import spike_kernels
+from hm2bp_brian.encoding.poisson import BernoulliEncoder
+from hm2bp_brian.engines.fused.encoder import CompiledBernoulliEncoder
 from hm2bp_brian.engines.fused.layer_kernels import make_kernels
 from hm2bp_brian.engines.fused.update_kernels import CompiledUpdater
+from hm2bp_brian.engines.protocol import HostTape
+from hm2bp_brian.learning.backward import backward
+from hm2bp_brian.learning.gradient_sum import GradientSum
+from hm2bp_brian.learning.losses import Errors
+from hm2bp_brian.learning.rules import Rules
+from hm2bp_brian.model.borders import check_batch, checked_weights
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 
-class FusedSimulator:
+class FusedEngine:
     """Runs a network, and HM2-BP through it, in compiled kernels.
 
     Results are bit-identical for any number of threads; a sample's spikes do not depend on its batch.
@@ -33,43 +40,48 @@ class FusedSimulator:
     name = "fused"
 
     def __init__(self, network: SpikingNetwork, dtype: str, threads: int):
+        self.network = network
         self.dtype = np.dtype(dtype)
         self.threads = threads
         self.updater = CompiledUpdater(self.dtype, threads)
         self._layers = [make_kernels(network, n, self.dtype, threads) for n in range(len(network.layers))]
 
-    def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
+    def forward(self, weights, spikes: SpikeBatch) -> HostTape:
         """Present a batch.
 
         Parameters
         ----------
-        weights : list of arrays
+        weights : sequence of arrays
             One array a layer, as ``network.weights``.
-        batch : SpikeBatch
-
-        Returns
-        -------
-        SpikeRecord
+        spikes : SpikeBatch
 
         Raises
         ------
+        SpikeError, ShapeError
+            If the batch or the weights don't fit the network.
         NumericalError
-            If a state becomes NaN or infinite; layer, sample and step are named.
+            If a weight is not finite, or a state becomes NaN or infinite; layer, sample and step are named.
         """
-        spikes = [batch]
-        for layer, kernels in enumerate(self._layers):
-            spikes.append(kernels.forward(weights[layer], spikes[-1]))
-        return SpikeRecord(batch, spikes[1:])
+        check_batch(self.network, spikes)
+        weights = checked_weights(self.network, weights, self.dtype)
+        populations = [spikes]
+        for kernels, array in zip(self._layers, weights, strict=True):
+            populations.append(kernels.forward(array, populations[-1]))
+        return HostTape(weights, SpikeRecord(spikes, populations[1:]))
 
-    def backward_layer(self, connection, *arguments):
-        """One layer's backward pass: the same as ``learning.gradients.adjoint_layer``, compiled."""
-        kernels = next(kernels for kernels in self._layers if kernels.connection is connection)
-        return kernels.backward(*arguments)
+    def backward(self, tape: HostTape, errors: Errors, rules: Rules) -> GradientSum:
+        """Sum of the samples' gradients in the engine's dtype; see `hm2bp_brian.learning.backward.backward`."""
+        errors.check(tape.counts)
+        return backward(self.network, tape.weights, tape.record, errors, rules, kernels=self)
 
-    def layer_spsp(self, pre: SpikeBatch, post: SpikeBatch, linear_map) -> np.ndarray:
-        """S-PSPs among an output layer's neurons: the same as ``learning.spsp.layer_spsp``, compiled."""
-        return self._layers[-1].spsp(pre, post, linear_map)
+    def backward_layer(self, layer: int, *arguments):
+        """The same as ``learning.backward.NumpyKernels.backward_layer``, compiled."""
+        return self._layers[layer].backward(*arguments)
 
-    def encode(self, thresholds: np.ndarray, keys: np.ndarray, n_steps: int, shape) -> SpikeBatch:
-        """Bernoulli input spikes: the same as ``encoding.poisson.bernoulli_spikes``, compiled."""
-        return spike_kernels.bernoulli_spikes(thresholds, keys, n_steps, shape, self.threads)
+    def output_spsp(self, output: SpikeBatch) -> np.ndarray:
+        """The same as ``learning.backward.NumpyKernels.output_spsp``, compiled."""
+        return self._layers[-1].spsp(output, output)
+
+    def encoder(self, encoder):
+        """A compiled twin of a BernoulliEncoder; other encoders as they are."""
+        return CompiledBernoulliEncoder(encoder, self.threads) if type(encoder) is BernoulliEncoder else encoder

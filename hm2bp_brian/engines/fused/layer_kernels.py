@@ -12,7 +12,7 @@ from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.compiler import load
 from hm2bp_brian.engines.fused.spike_kernels import int64, pointer
 from hm2bp_brian.errors import EngineError, NumericalError
-from hm2bp_brian.learning.gradients import SILENT_KAPPA_RATIO, SILENT_POST_SPSP
+from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.connections import AllToAll, Windows
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch
@@ -36,8 +36,10 @@ class LayerKernels:
     def __init__(self, network: SpikingNetwork, layer: int, dtype: np.dtype, threads: int):
         neuron = network.neurons[layer]
         self.layer = layer
-        self.connection = network.connections[layer]
-        self.lateral_inhibition = network.layers[layer].lateral_inhibition
+        self.network = network
+        self.projection = network.chain[layer]
+        self.connection = self.projection.connection
+        self.lateral = network.lateral(layer)
         self.dt = network.dt
         self.dtype = dtype
         self.threads = threads
@@ -92,8 +94,10 @@ class LayerKernels:
                 "check its weights, and whether the integration method is stable at this dt"
             )
 
-    def backward(self, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre, silent_delta_ratio):
-        """The same as ``learning.gradients.adjoint_layer``."""
+    def backward(self, weights, pre, post, delta, factor, rules: Rules):
+        """The same as ``learning.backward.NumpyKernels.backward_layer``."""
+        linear_map = self.network.linear_map(self.layer)
+        v_th, v_th_pre = self.projection.target.threshold, self.projection.source.threshold
         gradient = np.empty(weights.shape, dtype=self.dtype)
         delta_pre = None if v_th_pre is None else np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
         active, refractory = self._matrices(linear_map)
@@ -111,7 +115,7 @@ class LayerKernels:
             ctypes.c_double(v_th_pre or 1.0),
             pointer(delta),
             pointer(factor),
-            *map(ctypes.c_double, (SILENT_POST_SPSP, silent_delta_ratio, SILENT_KAPPA_RATIO)),
+            *map(ctypes.c_double, (rules.silent_spsp, rules.silent_delta_ratio, rules.silent_kappa_ratio)),
             pointer(gradient),
             pointer(delta_pre),
             self.threads,
@@ -144,7 +148,7 @@ class DenseKernels(LayerKernels):
         n_tiles = -(-n_neurons // 64)
         bits = np.empty((n_tiles, n_samples, n_steps), dtype=np.uint64)
         counts = np.empty((n_tiles, n_samples), dtype=np.int64)
-        lateral = ctypes.c_double(self.lateral_inhibition)
+        lateral = ctypes.c_double(-self.lateral.weight if self.lateral else 0.0)
         self.library.dense_forward(*arguments, lateral, pointer(bits), pointer(counts), pointer(failure), self.threads)
         self._check_state(failure)
         return spike_kernels.lists_from_bits(bits.transpose(1, 2, 0), counts.sum(axis=0), n_neurons, self.threads)
@@ -152,8 +156,9 @@ class DenseKernels(LayerKernels):
     def _backward(self, arguments) -> None:
         self.library.dense_backward(*arguments)
 
-    def spsp(self, pre: SpikeBatch, post: SpikeBatch, linear_map) -> np.ndarray:
+    def spsp(self, pre: SpikeBatch, post: SpikeBatch) -> np.ndarray:
         """The same as ``learning.spsp.layer_spsp``."""
+        linear_map = self.network.linear_map(self.layer)
         spsp = np.empty((pre.n_samples, pre.n_neurons, post.n_neurons), dtype=self.dtype)
         active, refractory = self._matrices(linear_map)
         trains = [*pre.by_neuron, *post.by_neuron]

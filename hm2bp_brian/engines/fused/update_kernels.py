@@ -12,7 +12,7 @@ from hm2bp_brian.engines.fused.spike_kernels import int64, pointer
 
 
 class CompiledUpdater:
-    """Compiled twin of ``training.updates.NumpyUpdater``.
+    """Compiled twin of ``engines.updates.NumpyUpdater``.
 
     Parameters
     ----------

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hm2bp_brian.engines.fused.update_kernels import CompiledUpdater
+from hm2bp_brian.engines.updates import NumpyUpdater
 from hm2bp_brian.training.optimizers import Adam, make_optimizer
-from hm2bp_brian.training.updates import NumpyUpdater
 
 SIZES = (0, 1, 8193, 70000)  # empty, within a block of the kernels, past one, past some and past a chunk of numpy's
 LIMITS = (None, 1e-3, 1e6)  # no limit, one that every step passes, one that none does

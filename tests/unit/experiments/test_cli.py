@@ -9,6 +9,7 @@ from brian2 import get_device
 
 from hm2bp_brian.datasets import ImageDataset
 from hm2bp_brian.encoding import bernoulli_spikes
+from hm2bp_brian.engines.updates import NumpyUpdater
 from hm2bp_brian.errors import DatasetNotFoundError
 from hm2bp_brian.experiments import cli, recipes
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
@@ -20,7 +21,6 @@ from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 from hm2bp_brian.training import trainer as trainer_module
 from hm2bp_brian.training.history import History
 from hm2bp_brian.training.optimizers import Adam
-from hm2bp_brian.training.updates import NumpyUpdater
 
 TINY = Recipe(
     name="tiny",

@@ -12,22 +12,21 @@ from hm2bp_brian.training.callbacks import (
     HistoryCallback,
     RateWarning,
 )
-from hm2bp_brian.training.checkpoint import trainer_state
 from hm2bp_brian.training.history import History
 
 TRAIN, HOLDOUT = tiny_dataset(12), tiny_dataset(9, seed=3)
 
 
-def test_files_hold_the_last_epoch_and_the_added_column(monkeypatch, tmp_path):
-    trainer = make_trainer(monkeypatch)
+def test_files_hold_the_last_epoch_and_the_added_column(tmp_path):
+    trainer = make_trainer()
     seen = []
 
     class Read(Callback):
         def on_epoch_end(self, trainer, row):
             seen.append(History.from_csv(tmp_path / "h.csv").table())
-            other = make_trainer(monkeypatch)
+            other = make_trainer()
             other.load(tmp_path / "c.npz")
-            assert_same_state(trainer_state(other), trainer_state(trainer))
+            assert_same_state(other.state.arrays(), trainer.state.arrays())
 
     trainer.fit(
         TRAIN,
@@ -46,15 +45,15 @@ def test_files_hold_the_last_epoch_and_the_added_column(monkeypatch, tmp_path):
     assert trainer.history[-1]["holdout_accuracy"] == trainer.evaluate(HOLDOUT)
 
 
-def test_an_interrupt_before_the_first_epoch_ends_leaves_a_checkpoint_of_the_start(monkeypatch, tmp_path):
-    trainer = make_trainer(monkeypatch)
-    start = trainer_state(trainer)
-    trainer.simulator.fail_at = 2
+def test_an_interrupt_before_the_first_epoch_ends_leaves_a_checkpoint_of_the_start(tmp_path):
+    trainer = make_trainer()
+    start = trainer.state.arrays()
+    trainer.engine.fail_at = 2
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(TRAIN, batch_size=4, progress=False, callbacks=[CheckpointCallback(tmp_path / "c.npz")])
-    other = make_trainer(monkeypatch)
+    other = make_trainer()
     other.load(tmp_path / "c.npz")
-    assert_same_state(trainer_state(other), start)
+    assert_same_state(other.state.arrays(), start)
 
 
 def warn(rate_0, rate_1):

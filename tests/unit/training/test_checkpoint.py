@@ -8,33 +8,31 @@ from tiny_training import LAYERS, assert_same_state, make_trainer, tiny_dataset,
 
 from hm2bp_brian.errors import CheckpointError
 from hm2bp_brian.model.layers import Dense
-from hm2bp_brian.training.checkpoint import load_checkpoint, restore, save_checkpoint, trainer_state
+from hm2bp_brian.training.checkpoint import load_checkpoint, save_checkpoint
 from hm2bp_brian.training.optimizers import SGD, Adam
 
 TRAIN = tiny_dataset(12)
 SETTINGS = {"averaging": 0.9, "boosting": True}
 
 
+def new(network=None, **changes):
+    return make_trainer(network, **(SETTINGS | changes))
+
+
 @pytest.fixture(scope="module")
-def made():
+def made(tmp_path_factory):
     """A trained trainer, its checkpoint as bytes, and a function for new trainers of the same kind."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-
-        def new(network=None, **changes):
-            return make_trainer(monkeypatch, network, **(SETTINGS | changes))
-
-        trainer = new()
-        trainer.fit(TRAIN, epochs=2, progress=False)
-        content = io.BytesIO()
-        np.savez(content, **trainer_state(trainer))
-        yield trainer, content.getvalue(), new
+    trainer, path = new(), tmp_path_factory.mktemp("made") / "c.npz"
+    trainer.fit(TRAIN, epochs=2, progress=False)
+    save_checkpoint(path, trainer)
+    return trainer, path.read_bytes(), new
 
 
 @pytest.fixture(scope="module")
 def untrained(made):
     """A trainer for many loads, and its state."""
     trainer = made[2]()
-    return trainer, trainer_state(trainer)
+    return trainer, trainer.state.arrays()
 
 
 def test_loading_puts_everything_back(made, tmp_path):
@@ -42,7 +40,7 @@ def test_loading_puts_everything_back(made, tmp_path):
     save_checkpoint(tmp_path / "c.npz", trainer)
     other = new()
     load_checkpoint(tmp_path / "c.npz", other)
-    assert_same_state(trainer_state(other), trainer_state(trainer))
+    assert_same_state(other.state.arrays(), trainer.state.arrays())
     assert isinstance(other.epoch, int) and isinstance(other.history[0]["epoch"], int)
     assert other.history.columns == trainer.history.columns
     assert [p.name for p in tmp_path.iterdir()] == ["c.npz"]
@@ -56,7 +54,7 @@ def test_four_epochs_equal_two_and_two_more(made, tmp_path):
     first.save(tmp_path / "c.npz")
     second.load(tmp_path / "c.npz")
     second.fit(TRAIN, TRAIN, epochs=2, batch_size=5, progress=False)
-    assert_same_state(trainer_state(second), trainer_state(whole))
+    assert_same_state(second.state.arrays(), whole.state.arrays())
 
 
 def test_a_checkpoint_before_the_first_epoch(made, tmp_path):
@@ -71,7 +69,7 @@ def test_a_checkpoint_before_the_first_epoch(made, tmp_path):
 def test_the_state_is_a_copy(made):
     _, _, new = made
     trainer = new()
-    state = trainer_state(trainer)
+    state = trainer.state.arrays()
     before = {name: array.copy() for name, array in state.items()}
     trainer.fit(TRAIN, progress=False)
     assert_same_state(state, before)
@@ -99,11 +97,11 @@ def test_checkpoints_of_others_are_refused(made, tmp_path, case):
     path = tmp_path / "c.npz"
     path.write_bytes(content)
     other = new(**changes)
-    before = trainer_state(other)
+    before = other.state.arrays()
     with pytest.raises(CheckpointError, match=message) as caught:
         load_checkpoint(path, other)
     assert str(path) in str(caught.value)
-    assert_same_state(trainer_state(other), before)
+    assert_same_state(other.state.arrays(), before)
 
 
 def test_settings_of_the_optimizer_may_change(made, tmp_path):
@@ -140,10 +138,10 @@ def test_altered_checkpoints_are_refused(made, tmp_path, arrays, message):
     path = tmp_path / "c.npz"
     path.write_bytes(changed(content, **arrays))
     other = new()
-    before = trainer_state(other)
+    before = other.state.arrays()
     with pytest.raises(CheckpointError, match=message):
         load_checkpoint(path, other)
-    assert_same_state(trainer_state(other), before)
+    assert_same_state(other.state.arrays(), before)
 
 
 def test_a_missing_file(made, tmp_path):
@@ -160,10 +158,10 @@ def check_damaged(made, untrained, folder, damaged: bytes):
         load_checkpoint(path, other)
     except CheckpointError as error:
         assert str(path) in str(error)
-        assert_same_state(trainer_state(other), before)
+        assert_same_state(other.state.arrays(), before)
     else:
-        assert_same_state(trainer_state(other), trainer_state(made[0]))
-        restore(other, before)
+        assert_same_state(other.state.arrays(), made[0].state.arrays())
+        other.state.restore(before)
 
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

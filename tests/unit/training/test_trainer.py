@@ -1,18 +1,19 @@
+import dataclasses
+
 import numpy as np
 import pytest
-from tiny_training import LAYERS, LOSS, NumpySimulator, assert_same_state, make_trainer, tiny_dataset, tiny_network
+from tiny_training import LAYERS, LOSS, NumpyEngine, assert_same_state, make_trainer, tiny_dataset, tiny_network
 
 from hm2bp_brian.datasets import SpikeDataset
 from hm2bp_brian.encoding import BernoulliEncoder, bernoulli_spikes, delay_lines, sample_keys
 from hm2bp_brian.errors import ConfigurationError, LabelError, NumericalError, ShapeError, UnknownNameError
-from hm2bp_brian.learning.gradients import Gradients, gradients
+from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
-from hm2bp_brian.training import trainer as trainer_module
 from hm2bp_brian.training.callbacks import Callback
-from hm2bp_brian.training.checkpoint import trainer_state
-from hm2bp_brian.training.optimizers import SGD, Adam, ExponentialDecay
+from hm2bp_brian.training.optimizers import SGD, Adam
+from hm2bp_brian.training.schedules import ExponentialDecay
 
 TRAIN, TEST = tiny_dataset(30), tiny_dataset(12, seed=5)
 
@@ -28,22 +29,22 @@ def copies(weights):
 class KeepWeights(SGD):
     """Plain descent that also keeps what it was given and what came of it."""
 
-    def start(self, weights):
-        super().start(weights)
-        self.after, self.learning_rates = [], []
+    def init(self, weights):
+        vars(self).update(after=[], learning_rates=[])
+        return super().init(weights)
 
-    def update(self, weights, gradient, learning_rate):
-        super().update(weights, gradient, learning_rate)
+    def update(self, state, weights, gradient, learning_rate, updater):
+        super().update(state, weights, gradient, learning_rate, updater)
         self.after.append(copies(weights))
         self.learning_rates.append(learning_rate)
 
 
-def test_training_learns(monkeypatch):
-    trainer = make_trainer(monkeypatch, optimizer=Adam(0.05))
+def test_training_learns():
+    trainer = make_trainer(optimizer=Adam(0.05))
     before = trainer.evaluate(TEST)
     history = fit(trainer, epochs=12, validation=TEST)
     assert before < 0.7
-    assert history[-1]["test_accuracy"] == trainer.evaluate(TEST) == 1.0
+    assert history[-1]["validation_accuracy"] == trainer.evaluate(TEST) == 1.0
     assert history[-1]["train_loss"] < 0.3 * history[0]["train_loss"]
 
 
@@ -55,15 +56,15 @@ def as_spikes(dataset, epoch):
     return SpikeDataset(batch.steps, batch.neurons, offsets, dataset.labels, dataset.shape, 3, "tiny spikes")
 
 
-def test_spike_trains_are_trained_on_like_the_images_they_came_from(monkeypatch):
-    images, spikes = (make_trainer(monkeypatch, seed=0, encoder=BernoulliEncoder(2.0)) for _ in range(2))
+def test_spike_trains_are_trained_on_like_the_images_they_came_from():
+    images, spikes = (make_trainer(seed=0, encoder=BernoulliEncoder(2.0)) for _ in range(2))
     fit(images)
     fit(spikes, train=as_spikes(TRAIN, epoch=1))
-    assert_same_state(trainer_state(images), trainer_state(spikes))
+    assert_same_state(images.state.arrays(), spikes.state.arrays())
     assert images.evaluate(TEST) == spikes.evaluate(as_spikes(TEST, epoch=0))
 
 
-def test_delayed_input_is_trained_on_like_data_that_come_so(monkeypatch):
+def test_delayed_input_is_trained_on_like_data_that_come_so():
     def delayed(dataset, epoch):
         spikes = as_spikes(dataset, epoch)
         batch = delay_lines(spikes.batch(np.arange(len(spikes)), 40), (0, 3))
@@ -71,36 +72,35 @@ def test_delayed_input_is_trained_on_like_data_that_come_so(monkeypatch):
         return SpikeDataset(batch.steps, batch.neurons, offsets, spikes.labels, batch.shape, 3, "delayed")
 
     def trainer(**settings):
-        return make_trainer(monkeypatch, tiny_network(shape=(4, 4, 1, 2)), encoder=BernoulliEncoder(2.0), **settings)
+        return make_trainer(tiny_network(shape=(4, 4, 1, 2)), encoder=BernoulliEncoder(2.0), **settings)
 
     images, spikes = trainer(seed=0, delays=(0, 3)), trainer(seed=0)
     fit(images)
     fit(spikes, train=delayed(TRAIN, epoch=1))
-    assert_same_state(trainer_state(images), trainer_state(spikes))
+    assert_same_state(images.state.arrays(), spikes.state.arrays())
     assert images.evaluate(TEST) == spikes.evaluate(delayed(TEST, epoch=0))
     with pytest.raises(ShapeError, match=r"shape \(4, 4, 1, 2\) behind delays=\(0, 3\)"):
-        make_trainer(monkeypatch, delays=(0, 3)).evaluate(TEST)
+        make_trainer(delays=(0, 3)).evaluate(TEST)
 
 
-def test_two_batches_are_what_the_algorithm_says(monkeypatch):
+def test_two_batches_are_what_the_algorithm_says():
     network, epoch, seed = tiny_network(), 1, 7
     weights = [w.astype(np.float64) for w in network.weights]
-    trainer = make_trainer(
-        monkeypatch, network, seed=seed, optimizer=SGD(0.01, 0.0, ExponentialDecay(0.5)), encoder=BernoulliEncoder(3.0)
+    trainer = make_trainer(network, seed=seed, optimizer=SGD(0.01, 0.0, ExponentialDecay(0.5)), encoder=BernoulliEncoder(3.0)
     )
     fit(trainer, batch_size=20)
 
     same, losses, correct = tiny_network(), 0.0, 0
-    simulator = NumpySimulator(same)
+    engine = NumpyEngine(same)
     order = np.random.default_rng((seed, epoch)).permutation(30)
     for indices in (order[:20], order[20:]):
         same.weights = weights
         thresholds = BernoulliEncoder(3.0).thresholds(TRAIN.images[indices])
         batch = bernoulli_spikes(thresholds, sample_keys(seed, epoch, indices), 40, (4, 4, 1))
-        record = simulator.run(weights, batch)
+        record = engine.forward(weights, batch).record
         gradient = gradients(same, record, TRAIN.labels[indices], LOSS)
         weights = [w - 0.01 * g for w, g in zip(weights, gradient, strict=True)]
-        losses += LOSS.values(record.counts(1), TRAIN.labels[indices]).sum()
+        losses += LOSS.errors(record.counts(1), TRAIN.labels[indices]).values.sum()
         correct += (record.counts(1).argmax(axis=1) == TRAIN.labels[indices]).sum()
     for found, expected in zip(trainer.network.weights, weights, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
@@ -109,27 +109,27 @@ def test_two_batches_are_what_the_algorithm_says(monkeypatch):
     assert row["train_loss"] == pytest.approx(losses / 30, rel=1e-12)
 
 
-def test_learning_rate_follows_the_schedule(monkeypatch):
-    trainer = make_trainer(monkeypatch, optimizer=KeepWeights(0.01, schedule=ExponentialDecay(0.5)))
+def test_learning_rate_follows_the_schedule():
+    trainer = make_trainer(optimizer=KeepWeights(0.01, schedule=ExponentialDecay(0.5)))
     fit(trainer, epochs=3, batch_size=30)
     assert trainer.optimizer.learning_rates == pytest.approx([0.01, 0.005, 0.0025])
 
 
 def test_rates_are_mean_counts(monkeypatch):
-    trainer = make_trainer(monkeypatch)
-    records, run = [], trainer.simulator.run
-    monkeypatch.setattr(trainer.simulator, "run", lambda *args: records.append(run(*args)) or records[-1])
+    trainer = make_trainer()
+    tapes, forward = [], trainer.engine.forward
+    monkeypatch.setattr(trainer.engine, "forward", lambda *args: tapes.append(forward(*args)) or tapes[-1])
     row = fit(trainer)[0]
     for layer in (0, 1):
-        counts = np.concatenate([record.counts(layer) for record in records])
+        counts = np.concatenate([tape.record.counts(layer) for tape in tapes])
         assert counts.shape[0] == 30
         assert row[f"rate_{layer}"] == pytest.approx(counts.mean(), rel=1e-12)
 
 
-def test_evaluation_does_not_depend_on_batches_or_the_training_seed(monkeypatch):
+def test_evaluation_does_not_depend_on_batches_or_the_training_seed():
     results = []
     for seed, batch_size in ((0, 100), (0, 1), (99, 5)):
-        trainer = make_trainer(monkeypatch, tiny_network(seed=1), seed=seed)
+        trainer = make_trainer(tiny_network(seed=1), seed=seed)
         results.append(trainer.predict(TEST, batch_size))
     assert results[0].dtype == np.int64 and len(set(results[0])) > 1
     np.testing.assert_array_equal(results[0], results[1])
@@ -137,31 +137,36 @@ def test_evaluation_does_not_depend_on_batches_or_the_training_seed(monkeypatch)
     assert trainer.evaluate(TEST) == pytest.approx(np.mean(results[0] == TEST.labels))
 
 
-def test_training_spikes_differ_between_epochs_and_from_evaluation(monkeypatch):
-    trainer = make_trainer(monkeypatch)
+def test_training_spikes_differ_between_epochs_and_from_evaluation():
+    class Spy(BernoulliEncoder):
+        def encode(self, images, n_steps, seed, epoch, indices):
+            keys.append(sample_keys(seed, epoch, indices))
+            return super().encode(images, n_steps, seed, epoch, indices)
+
     keys = []
-    encode = trainer.simulator.encode
-    trainer.simulator.encode = lambda thresholds, k, *rest: keys.append(k) or encode(thresholds, k, *rest)
+    trainer = make_trainer(encoder=Spy(2.0))
     fit(trainer, epochs=2)
     trainer.evaluate(TRAIN)
     assert len(np.unique(np.concatenate(keys), axis=0)) == 90
 
 
-def test_ties_go_to_the_first_output(monkeypatch):
+def test_ties_go_to_the_first_output():
     layers = (Dense(3, threshold=1e6, initializer=Uniform(1.0)),)
-    trainer = make_trainer(monkeypatch, tiny_network(layers=layers))
+    trainer = make_trainer(tiny_network(layers=layers))
     np.testing.assert_array_equal(trainer.predict(TEST), 0)
 
 
 def test_averaged_weights_are_evaluated(monkeypatch):
-    trainer = make_trainer(monkeypatch, averaging=0.6, optimizer=KeepWeights(0.2))
+    trainer = make_trainer(averaging=0.6, optimizer=KeepWeights(0.2))
     assert trainer.evaluation_weights is trainer.network.weights
     fit(trainer, epochs=2)
     after = trainer.optimizer.after
     n = len(after)
     assert n == 6
-    used, run = [], trainer.simulator.run
-    monkeypatch.setattr(trainer.simulator, "run", lambda weights, batch: used.append(weights) or run(weights, batch))
+    used, forward = [], trainer.engine.forward
+    monkeypatch.setattr(
+        trainer.engine, "forward", lambda weights, batch: used.append(weights) or forward(weights, batch)
+    )
     trainer.evaluate(TEST)
     for layer in (0, 1):
         expected = sum(0.6 ** (n - k) * after[k - 1][layer] for k in range(1, n + 1)) * 0.4 / (1 - 0.6**n)
@@ -169,7 +174,7 @@ def test_averaged_weights_are_evaluated(monkeypatch):
         assert np.abs(expected - trainer.network.weights[layer]).max() > 1e-4
 
 
-def test_augmentation_gets_images_and_their_indices(monkeypatch):
+def test_augmentation_gets_images_and_their_indices():
     calls = []
 
     def augmentation(images, seed, epoch, indices):
@@ -177,7 +182,7 @@ def test_augmentation_gets_images_and_their_indices(monkeypatch):
         np.testing.assert_array_equal(images, TRAIN.images[indices])
         return np.zeros_like(images)
 
-    trainer = make_trainer(monkeypatch, augmentation=augmentation, seed=3)
+    trainer = make_trainer(augmentation=augmentation, seed=3)
     history = fit(trainer, epochs=2)
     assert [call[:2] for call in calls] == [(3, 1)] * 3 + [(3, 2)] * 3
     np.testing.assert_array_equal(np.sort(np.concatenate([call[2] for call in calls[:3]])), np.arange(30))
@@ -185,43 +190,48 @@ def test_augmentation_gets_images_and_their_indices(monkeypatch):
 
 
 def test_boosting_raises_the_weight_of_wrong_samples(monkeypatch):
-    passed, real = [], trainer_module.gradients
+    passed = []
+    trainer = make_trainer(boosting=True)
+    backward = trainer.engine.backward
     monkeypatch.setattr(
-        trainer_module,
-        "gradients",
-        lambda *args, **kwds: passed.append((kwds["sample_weights"], args[1], args[2])) or real(*args, **kwds),
+        trainer.engine,
+        "backward",
+        lambda tape, errors, rules: passed.append((tape.counts, errors.values)) or backward(tape, errors, rules),
     )
-    trainer = make_trainer(monkeypatch, boosting=True)
     row = fit(trainer, batch_size=30)[0]
-    wrong = trainer.sample_weights > 1
+    wrong = trainer.state.sample_weights > 1
     assert wrong.mean() == pytest.approx(1 - row["train_accuracy"]) and 0 < wrong.mean() < 1
-    np.testing.assert_array_equal(trainer.sample_weights[~wrong], 1.0)
-    order = np.random.default_rng((trainer.seed, 1)).permutation(30)
-    np.testing.assert_array_equal(wrong[order], passed[0][1].counts(1).argmax(axis=1) != passed[0][2])
-    weights = trainer.sample_weights.copy()
+    np.testing.assert_array_equal(trainer.state.sample_weights[~wrong], 1.0)
+    weights = trainer.state.sample_weights.copy()
     fit(trainer, batch_size=30)
-    np.testing.assert_array_equal(passed[0][0], 1.0)
-    np.testing.assert_array_equal(passed[1][0], weights[np.random.default_rng((trainer.seed, 2)).permutation(30)])
+    for epoch, of_samples in ((1, np.ones(30)), (2, weights)):
+        order = np.random.default_rng((trainer.seed, epoch)).permutation(30)
+        counts, values = passed[epoch - 1]
+        if epoch == 1:
+            np.testing.assert_array_equal(wrong[order], counts.argmax(axis=1) != TRAIN.labels[order])
+        unweighted = LOSS.errors(counts, TRAIN.labels[order]).values
+        assert unweighted.any()
+        np.testing.assert_allclose(values, unweighted * of_samples[order])
     with pytest.raises(ConfigurationError, match="weights of 30, found 12 samples"):
         trainer.fit(TEST, progress=False)
 
 
-def test_regularizer_reaches_the_weights(monkeypatch):
+def test_regularizer_reaches_the_weights():
     norms = []
     for regularizer in (None, WeightLimit(strength=50.0, beta=1.0, limit=1.0)):
-        trainer = make_trainer(monkeypatch, regularizer=regularizer, optimizer=SGD(0.001))
+        trainer = make_trainer(regularizer=regularizer, optimizer=SGD(0.001))
         fit(trainer, epochs=3)
         norms.append(np.abs(trainer.network.weights[0]).mean())
     assert norms[1] < 0.8 * norms[0]
 
 
-def test_fitting_twice_is_fitting_longer(monkeypatch):
+def test_fitting_twice_is_fitting_longer():
     settings = {"averaging": 0.9, "boosting": True, "optimizer": Adam(0.02)}
-    one, two = make_trainer(monkeypatch, **settings), make_trainer(monkeypatch, **settings)
+    one, two = make_trainer(**settings), make_trainer(**settings)
     fit(one, epochs=4, validation=TEST)
     fit(two, epochs=1, validation=TEST)
     fit(two, epochs=3, validation=TEST)
-    assert_same_state(trainer_state(one), trainer_state(two))
+    assert_same_state(one.state.arrays(), two.state.arrays())
     assert [row["epoch"] for row in two.history] == [1, 2, 3, 4]
 
 
@@ -233,16 +243,16 @@ class Log(Callback):
         self.events.append(row["epoch"])
 
     def on_interrupt(self, trainer):
-        self.events.append(("interrupt", trainer.epoch, trainer_state(trainer)))
+        self.events.append(("interrupt", trainer.epoch, trainer.state.arrays()))
 
 
 @pytest.mark.parametrize("run", [5, 9])
-def test_interrupted_training_goes_back_to_the_last_finished_epoch(monkeypatch, run):
+def test_interrupted_training_goes_back_to_the_last_finished_epoch(run):
     # an epoch has 3 runs to train and 1 to evaluate: 5 is in training, 8 + 1 before the second batch of the third epoch
     settings = {"averaging": 0.9, "boosting": True, "optimizer": Adam(0.02)}
-    whole, broken = make_trainer(monkeypatch, **settings), make_trainer(monkeypatch, **settings)
+    whole, broken = make_trainer(**settings), make_trainer(**settings)
     fit(whole, epochs=3, validation=TEST)
-    broken.simulator.fail_at = run
+    broken.engine.fail_at = run
     log = Log()
     with pytest.raises(KeyboardInterrupt):
         fit(broken, epochs=3, validation=TEST, callbacks=[log])
@@ -250,24 +260,25 @@ def test_interrupted_training_goes_back_to_the_last_finished_epoch(monkeypatch, 
     assert broken.epoch == len(broken.history) == finished
     assert log.events[:-1] == list(range(1, finished + 1))
     assert log.events[-1][:2] == ("interrupt", finished)
-    assert_same_state(log.events[-1][2], trainer_state(broken))
+    assert_same_state(log.events[-1][2], broken.state.arrays())
     fit(broken, epochs=3 - finished, validation=TEST)
-    assert_same_state(trainer_state(broken), trainer_state(whole))
+    assert_same_state(broken.state.arrays(), whole.state.arrays())
 
 
 def test_gradient_that_is_not_finite(monkeypatch):
-    trainer, real, calls = make_trainer(monkeypatch), gradients, []
+    trainer, calls = make_trainer(), []
+    backward = trainer.engine.backward
 
-    def spoil(*args, **kwds):
+    def spoil(tape, errors, rules):
         calls.append(1)
-        result = real(*args, **kwds)
+        result = backward(tape, errors, rules)
         if len(calls) < 5:
             return result
-        bad = result[1].copy()
+        bad = result.arrays[1].copy()
         bad[2, 1] = np.nan
-        return Gradients((result[0], bad), result.loss, result.deltas)
+        return dataclasses.replace(result, arrays=(result.arrays[0], bad))
 
-    monkeypatch.setattr(trainer_module, "gradients", spoil)
+    monkeypatch.setattr(trainer.engine, "backward", spoil)
     fit(trainer)
     before = copies(trainer.network.weights)
     with pytest.raises(NumericalError, match="gradient of layer 1 is not finite in batch 1 of epoch 2"):
@@ -275,6 +286,17 @@ def test_gradient_that_is_not_finite(monkeypatch):
     for w, b in zip(trainer.network.weights, before, strict=True):
         np.testing.assert_array_equal(w, b)
     assert trainer.epoch == 1
+
+
+def test_weights_that_the_user_assigns_between_epochs_are_trained_on():
+    trainer, whole = make_trainer(optimizer=SGD(0.01, 0.0)), make_trainer(optimizer=SGD(0.01, 0.0))
+    fit(whole)
+    trainer.network.weights = copies(whole.network.weights)
+    trainer.state.epoch = 1
+    fit(trainer)
+    fit(whole)
+    for found, expected in zip(trainer.network.weights, whole.network.weights, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 class Empty:
@@ -313,17 +335,17 @@ class Flat:
         ({"batch_size": True}, ConfigurationError, "batch_size must be a positive integer, found True"),
     ],
 )
-def test_wrong_arguments_are_told_before_any_work(monkeypatch, arguments, error, message):
-    trainer = make_trainer(monkeypatch)
+def test_wrong_arguments_are_told_before_any_work(arguments, error, message):
+    trainer = make_trainer()
     before = copies(trainer.network.weights)
     with pytest.raises(error, match=message):
         trainer.fit(**({"train": TRAIN, "progress": False} | arguments))
-    assert trainer.simulator.runs == 0 and trainer.epoch == 0
+    assert trainer.engine.runs == 0 and trainer.epoch == 0
     np.testing.assert_array_equal(trainer.network.weights[0], before[0])
 
 
-def test_wrong_arguments_of_evaluation(monkeypatch):
-    trainer = make_trainer(monkeypatch)
+def test_wrong_arguments_of_evaluation():
+    trainer = make_trainer()
     for dataset, error in ((Empty(), ConfigurationError), (Flat(), ShapeError), (WrongLabels(), LabelError)):
         with pytest.raises(error, match="."):
             trainer.evaluate(dataset)
@@ -342,17 +364,17 @@ def test_wrong_arguments_of_evaluation(monkeypatch):
         ({"seed": 0.5}, ConfigurationError, "seed must be an integer"),
     ],
 )
-def test_wrong_settings(monkeypatch, settings, error, message):
+def test_wrong_settings(settings, error, message):
     with pytest.raises(error, match=message):
-        make_trainer(monkeypatch, **settings)
+        make_trainer(**settings)
 
 
-def test_weights_are_cast_once_and_arrays_that_the_user_holds_stay(monkeypatch):
+def test_weights_are_cast_once_and_arrays_that_the_user_holds_stay():
     network = tiny_network()
     mine = [w.astype(np.float32) for w in network.weights]
     network.weights = mine
     before = copies(mine)
-    trainer = make_trainer(monkeypatch, network, dtype="float32")
+    trainer = make_trainer(network, dtype="float32")
     arrays = list(network.weights)
     fit(trainer)
     for m, b, array, w in zip(mine, before, arrays, network.weights, strict=True):
@@ -360,28 +382,32 @@ def test_weights_are_cast_once_and_arrays_that_the_user_holds_stay(monkeypatch):
         assert w is array and w.dtype == np.float32 and (w != b).any()
 
 
-def test_seed_defaults_to_the_network_and_no_global_generator_is_touched(monkeypatch):
-    trainer = make_trainer(monkeypatch, tiny_network(seed=11))
+def test_seed_defaults_to_the_network_and_no_global_generator_is_touched():
+    trainer = make_trainer(tiny_network(seed=11))
     before = np.random.get_state()[1].copy()
     fit(trainer)
     np.testing.assert_array_equal(np.random.get_state()[1], before)
-    other = make_trainer(monkeypatch, tiny_network(seed=11), seed=11)
+    other = make_trainer(tiny_network(seed=11), seed=11)
     fit(other)
     assert trainer.seed == 11
-    assert_same_state(trainer_state(trainer), trainer_state(other))
+    assert_same_state(trainer.state.arrays(), other.state.arrays())
 
 
-def test_progress_bars_only_where_wanted(monkeypatch, capsys):
-    trainer = make_trainer(monkeypatch)
+def test_progress_bars_only_where_wanted(capsys):
+    trainer = make_trainer()
     fit(trainer)
     assert capsys.readouterr() == ("", "")
     fit(trainer, progress=True, validation=TEST)
     shown = capsys.readouterr().err
-    assert "training" in shown and "epoch 2" in shown and f"train={trainer.history[-1]['train_accuracy']:.4f}" in shown
+    assert (
+        "training" in shown
+        and "epoch 2" in shown
+        and f"train_accuracy={trainer.history[-1]['train_accuracy']:.4f}" in shown
+    )
 
 
-def test_record_is_what_evaluation_saw(monkeypatch):
-    trainer = make_trainer(monkeypatch, tiny_network(layers=LAYERS))
+def test_record_is_what_evaluation_saw():
+    trainer = make_trainer(tiny_network(layers=LAYERS))
     predictions = trainer.predict(TEST)
     for index in (0, 5):
         record = trainer.record(TEST, index)

@@ -1,4 +1,4 @@
-// Updates of whole arrays of weights: training/updates.py has the same in numpy, in the same order of operations, so that
+// Updates of whole arrays of weights: engines/updates.py has the same in numpy, in the same order of operations, so that
 // both give the same bits; only the sum of squares that limits a step of Adam is added up in another order.
 #pragma once
 #include <algorithm>

@@ -1,0 +1,59 @@
+"""What fits a network: input spikes, weights, records. Every engine checks them here before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hm2bp_brian.errors import NumericalError, ShapeError, SpikeError
+from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+
+
+def check_batch(network, batch: SpikeBatch) -> None:
+    """Raise SpikeError, ShapeError unless these are input spikes for the network."""
+    if not isinstance(batch, SpikeBatch):
+        raise SpikeError(
+            f"expected input spikes as a SpikeBatch, found {type(batch).__name__}; SpikeBatch.from_dense makes one of "
+            "a boolean array (batch, time, *neurons), the encoders of hm2bp_brian.encoding make one of images"
+        )
+    if batch.shape != network.input_shape or batch.n_steps != network.n_steps:
+        raise ShapeError(
+            f"the network expects input of shape {network.input_shape} in {network.n_steps} steps, found shape "
+            f"{batch.shape} in {batch.n_steps} steps"
+        )
+
+
+def checked_weights(network, weights: Sequence[np.ndarray], dtype: np.dtype) -> tuple[np.ndarray, ...]:
+    """The weights, one C-contiguous array of the dtype a layer; those that are so already are not copied.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one array a layer of the shape of the layer's weights.
+    NumericalError
+        If there is NaN or infinity.
+    """
+    shapes = [projection.connection.weight_shape for projection in network.chain]
+    if len(weights) != len(shapes):
+        raise ShapeError(f"expected weights of {len(shapes)} layers, found {len(weights)} arrays")
+    checked = tuple(np.ascontiguousarray(w, dtype=dtype) for w in weights)
+    for layer, (array, shape) in enumerate(zip(checked, shapes, strict=True)):
+        if array.shape != shape:
+            raise ShapeError(f"weights of layer {layer} must have shape {shape}, found {array.shape}")
+        # the sum first: it is fast, and not finite where a weight is not
+        if not np.isfinite(array.sum()) and not np.isfinite(array).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise NumericalError(f"weights of layer {layer} must be finite, found {array[where]} at index {where}")
+    return checked
+
+
+def check_record(network, record: SpikeRecord) -> None:
+    """Raise ShapeError unless the record's layers and time axis are the network's."""
+    expected = (network.n_steps, tuple(network.input_shape), *map(tuple, network.shapes))
+    found = (record.n_steps, record.input.shape, *(layer.shape for layer in record.layers))
+    if expected != found:
+        raise ShapeError(
+            "the record is not of this network: expected (steps, input shape, layer shapes ...) = "
+            f"{expected}, found {found}"
+        )
