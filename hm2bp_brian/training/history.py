@@ -50,9 +50,17 @@ class History(Sequence):
         return np.stack([self.column(name) for name in self.columns], axis=1)
 
     @classmethod
-    def from_table(cls, columns: Sequence[str], table: Iterable[Sequence[float]]) -> History:
-        """Make a history from what ``columns`` and ``table()`` return."""
-        rows = [dict(zip(columns, map(float, values), strict=True)) for values in table]
+    def from_table(cls, columns: Sequence[str], table: Sequence[Sequence[float]]) -> History:
+        """Make a history from what ``columns`` and ``table()`` return; DatasetError if they are not a history's."""
+        columns = list(columns)
+        if tuple(columns[: len(COLUMNS)]) != COLUMNS or len(set(columns)) < len(columns):
+            raise DatasetError(f"the columns of the history should be {', '.join(COLUMNS)} and others, found {columns}")
+        rows = [dict(zip(columns, map(float, values), strict=False)) for values in table]
+        if any(len(values) != len(columns) for values in table):
+            raise DatasetError(f"the {len(columns)} columns of the history don't fit its table of {np.shape(table)}")
+        epochs = np.array([row["epoch"] for row in rows])
+        if rows and not (epochs[0] >= 1 and np.array_equal(epochs, np.floor(epochs[0]) + np.arange(len(rows)))):
+            raise DatasetError(f"the epochs of the history should be 1, 2, 3 ..., found {epochs.tolist()}")
         return cls(row | {"epoch": int(row["epoch"])} for row in rows)
 
     def to_csv(self, path) -> None:
@@ -90,4 +98,7 @@ class History(Sequence):
                 int(table[-1][0])
             except (ValueError, OverflowError) as error:
                 raise DatasetError(f"{path}, line {line}: {error}") from error
-        return cls.from_table(header, table)
+        try:
+            return cls.from_table(header, table)
+        except DatasetError as error:
+            raise DatasetError(f"{path}: {error}") from error
