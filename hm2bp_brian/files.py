@@ -56,9 +56,9 @@ def naming(path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is not None:
-            error.filename, error.filename2 = str(path), None
-        raise
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # of the class that goes with the number
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading .npz files that may be damaged, or made by anybody: an array is unpacked after a look at what it claims to be."""
+"""Reading .npz files that may be damaged: what an array claims to be is known before it is unpacked."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def _check_values(path, arrays: dict[str, np.ndarray], template: dict[str, np.nd
         raise CheckpointError(f"{path}: {error}") from error
     if history and history[-1]["epoch"] != arrays["epoch"]:
         raise CheckpointError(
-            f"{path} is corrupt: its history ends with epoch {history[-1]['epoch']}, but it is of epoch {arrays['epoch']}"
+            f"{path} is corrupt: it is of epoch {arrays['epoch']}, but its history ends with {history[-1]['epoch']}"
         )
 
 

@@ -59,7 +59,7 @@ class History(Sequence):
         if any(len(values) != len(columns) for values in table):
             raise DatasetError(f"the {len(columns)} columns of the history don't fit its table of {np.shape(table)}")
         epochs = np.array([row["epoch"] for row in rows])
-        if rows and not (epochs[0] >= 1 and np.array_equal(epochs, np.floor(epochs[0]) + np.arange(len(rows)))):
+        if rows and not (1 <= epochs[0] < 2**53 and np.array_equal(epochs, np.floor(epochs[0]) + np.arange(len(rows)))):
             raise DatasetError(f"the epochs of the history should be 1, 2, 3 ..., found {epochs.tolist()}")
         return cls(row | {"epoch": int(row["epoch"])} for row in rows)
 
