@@ -23,10 +23,12 @@ from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
+from hm2bp_brian.training.recipe_fields import LARGEST_COUNT, check_fields
 from hm2bp_brian.training.trainer import Trainer, check_count, check_seed
 
 DATASETS = {name: entry.load for name, entry in CATALOGUE.items()}
 DATASETS |= {"simulated_nmnist": simulated_nmnist}  # made from two others, so not in the catalogue
+DTYPES = ("float32", "float64")
 SPEECH = ("fsdd", "ti46", "letters_synthetic")
 
 # Classes whose objects may be part of a recipe; the file names them by "kind".
@@ -87,12 +89,14 @@ class Recipe:
     Raises
     ------
     ConfigurationError
-        If ``epochs``, ``batch_size``, ``seed``, ``delays`` or ``silent_delta_ratio`` can't be.
+        If a field, or one of an object in it, has another type or an impossible value.
+    UnknownNameError
+        If there is no such ``dtype``.
     """
 
     name: str
     dataset: str = "mnist"
-    layers: tuple
+    layers: tuple[Dense | Conv2D | SumPool2D, ...]
     duration_ms: float = 400.0
     dt_ms: float = 1.0
     tau_m_ms: float = 64.0
@@ -118,6 +122,17 @@ class Recipe:
     leave_out: tuple[str, ...] = ()
 
     def __post_init__(self):
+        check_fields(type(self), vars(self))
+        if not self.layers:
+            raise ConfigurationError("a recipe needs at least one layer, found none")
+        if self.duration_ms / self.dt_ms > LARGEST_COUNT:
+            raise ConfigurationError(
+                f"duration_ms = {self.duration_ms} has more than {LARGEST_COUNT:,} steps of dt_ms = {self.dt_ms}"
+            )
+        if self.averaging is not None and not 0 < self.averaging < 1:
+            raise ConfigurationError(f"averaging must be in 0 < averaging < 1, such as 0.998; found {self.averaging}")
+        if self.dtype not in DTYPES:
+            raise UnknownNameError("dtype", self.dtype, DTYPES)
         check_count("epochs", self.epochs)
         check_count("batch_size", self.batch_size)
         check_seed(self.seed)
@@ -205,16 +220,18 @@ class Recipe:
             If there is no such kind of object.
         """
         try:
-            table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigurationError(f"the recipe is no TOML: {error}") from error
-        table.pop("run", None)
-        return _make(cls, table)
+            table = _parsed(text)
+            table.pop("run", None)
+            return _make(cls, table)
+        except RecursionError as error:
+            raise ConfigurationError("the recipe is nested too deeply") from error
 
 
 def _to_toml(value):
     if isinstance(value, tuple):
         return [_to_toml(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
     if not dataclasses.is_dataclass(value):
         return value
     fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
@@ -227,16 +244,22 @@ def _from_toml(value):
     if not isinstance(value, dict):
         return value
     kind = value.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise UnknownNameError("recipe object", kind, KINDS)
     return _make(KINDS[kind], {k: v for k, v in value.items() if k != "kind"})
 
 
 def _make(kind, table: dict):
+    values = {k: _from_toml(v) for k, v in table.items()}
+    check_fields(kind, values)
+    return kind(**values)
+
+
+def _parsed(text: str) -> dict:
     try:
-        return kind(**{k: _from_toml(v) for k, v in table.items()})
-    except TypeError as error:
-        raise ConfigurationError(f"the recipe does not fit {kind.__name__}: {error}") from error
+        return tomllib.loads(text)
+    except ValueError as error:  # tomllib has no class of its own for some numbers
+        raise ConfigurationError(f"the recipe is no TOML: {error}") from error
 
 
 def _first(count: int | None, available: int, what: str) -> int:
