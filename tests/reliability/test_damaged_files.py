@@ -1,5 +1,6 @@
 """Files damaged at random: each ends in an error of this package that names it, and leaves everything as it was."""
 
+import re
 import tomllib
 from types import SimpleNamespace
 
@@ -40,6 +41,11 @@ RECIPE = Recipe(
     train_samples=7,
 )
 SHAPE = (6, 6, 1)
+# Damage that leaves what another training could have written.
+CHECKPOINTS_THAT_COULD_BE = re.compile(
+    r"bytes|sample_weights (flat and longer|empty)|(weights/|optimizer/m_|average/sum_)\d negative"
+)
+WEIGHT_FILES_THAT_COULD_BE = re.compile(r"bytes|recipe|(recipe|epoch) other end first|epoch as i1|weights/\d negative")
 LARGEST_NETWORK = 10**4  # weights of a network that is really made of a damaged recipe
 
 
@@ -93,11 +99,8 @@ def test_checkpoints(trained, tmp_path, rounds):
             assert str(path) in str(error), done
             assert_same(trainer_state(trainer), before)
         else:
-            # what can't be told from a checkpoint of other training
             assert_same(trainer_state(trainer), arrays)
-            assert done in ("bytes", "sample_weights flat and longer", "sample_weights empty", "history/table empty"), (
-                done
-            )
+            assert CHECKPOINTS_THAT_COULD_BE.fullmatch(done), done
             restore(trainer, before)
     assert refused > 0.9 * rounds
 
@@ -126,11 +129,10 @@ def test_weight_files(trained, tmp_path, rounds):
             assert str(path) in str(error), done
             assert trainer.epoch == 0 and not any(w.any() for w in trainer.network.weights)
         else:
-            # or the same number and text in another type
-            assert done in ("bytes", "recipe", "recipe other end first", "epoch other end first", "epoch as i1"), done
+            assert WEIGHT_FILES_THAT_COULD_BE.fullmatch(done), done
             assert trainer.epoch == 2
-            for found, expected in zip(trainer.network.weights, trained.evaluation_weights, strict=True):
-                np.testing.assert_array_equal(found, expected)
+            for layer, found in enumerate(trainer.network.weights):
+                np.testing.assert_array_equal(found, changed[f"weights/{layer}"])
     assert refused > 0.7 * rounds
 
 
