@@ -1,11 +1,12 @@
 # make demo: install and run the main job.   make test: install and run lint and tests.
 # make docs: documentation with the examples' pictures, in docs/_build/html (minutes).
 # make test-devices: Brian2's compiling devices (minutes).   make test-cuda: compile for a GPU (minutes, needs nvcc).
+# make test-reliability: damage files and kill runs, thousands of times (an hour).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test docs test-devices test-cuda install clean
+.PHONY: demo test docs test-devices test-reliability test-cuda install clean
 
 demo: install
 	@$(BIN)/python examples/demo.py
@@ -21,6 +22,9 @@ docs: $(VENV)/installed-docs
 
 test-devices: install
 	@$(BIN)/python -m pytest -m "cython or standalone"
+
+test-reliability: install
+	@$(BIN)/python -m pytest -m reliability tests/reliability
 
 # brian2cuda needs Python 3.12 or 3.13
 CUDA_VENV := .venv-cuda

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pooch
 
+from hm2bp_brian.cache import cache_folder
+from hm2bp_brian.errors import DatasetError
 from hm2bp_brian.files import write_arrays
+from hm2bp_brian.npz import ArrayFile
+
+# Kind of number and dimensions of the arrays in a file; the types are the smallest that hold the values.
+FORMAT = {"steps": ("u", 1), "neurons": ("u", 1), "offsets": ("i", 1)}
 
 Spikes = tuple[np.ndarray, np.ndarray, np.ndarray]  # steps, neurons, offsets, as in SpikeDataset
 
@@ -29,7 +31,7 @@ def cached_spikes(name: str, encode: Callable[[], Spikes]) -> Spikes:
     encode : function
         Returns the arrays (steps, neurons, offsets).
     """
-    path = Path(pooch.os_cache("hm2bp_brian")) / "spikes" / f"{name}.npz"
+    path = cache_folder() / "spikes" / f"{name}.npz"
     if (spikes := _read(path)) is not None:
         return spikes
     steps, neurons, offsets = encode()
@@ -44,11 +46,16 @@ def cached_spikes(name: str, encode: Callable[[], Spikes]) -> Spikes:
 
 def _read(path: Path) -> Spikes | None:
     try:
-        # through memory: numpy leaves a damaged file open
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            return arrays["steps"].astype(np.int32), arrays["neurons"].astype(np.int32), arrays["offsets"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        file = ArrayFile(path, "file of spikes", DatasetError)
+        if {name: (header.dtype.kind, len(header.shape)) for name, header in file.headers.items()} != FORMAT:
+            return None
+        steps, neurons, offsets = (file.read(name) for name in FORMAT)
+    except (OSError, DatasetError):
         return None
+    whole = len(steps) == len(neurons) and len(offsets) and offsets[0] == 0 and offsets[-1] == len(steps)
+    if not whole or (np.diff(offsets) < 0).any() or max(steps.max(initial=0), neurons.max(initial=0)) >= 2**31:
+        return None
+    return steps.astype(np.int32), neurons.astype(np.int32), offsets
 
 
 def _smallest(array: np.ndarray) -> np.ndarray:

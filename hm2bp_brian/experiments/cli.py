@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import platform
+import shlex
 import sys
+import traceback
 from contextlib import nullcontext
+from importlib.metadata import version
 
 from hm2bp_brian.brian.devices import named_device, using_device
 from hm2bp_brian.brian.export import export_brian
@@ -23,7 +27,7 @@ from hm2bp_brian.training.callbacks import CheckpointCallback, EvaluationCallbac
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C."""
+    """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C, 1 without memory, by a bug."""
     parser = argparse.ArgumentParser(prog="hm2bp", description="Train deep spiking neural networks with HM2-BP.")
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (add_recipes, add_train, add_evaluate, add_inspect, add_bench, add_export_brian, add_data):
@@ -39,7 +43,24 @@ def main(argv: list[str] | None = None) -> int:
         advice = "; finished epochs are kept, go on with --resume" if args.run is run_train else ""
         print(f"hm2bp: interrupted{advice}", file=sys.stderr)
         return 130
+    except MemoryError as error:
+        print(f"hm2bp: error: not enough memory; take a smaller batch or network. {error}", file=sys.stderr)
+        return 1
+    except Exception as error:  # no mistake of a user's may end here
+        _print_internal_error(error, sys.argv[1:] if argv is None else argv)
+        return 1
     return 0
+
+
+def _print_internal_error(error: Exception, arguments: list[str]) -> None:
+    traceback.print_exception(error)
+    print(
+        f"hm2bp: internal error: {type(error).__name__}: {error}\n"
+        "This is a fault of hm2bp_brian, not yours. Please report it with the traceback above and these lines:\n"
+        f"hm2bp_brian {version('hm2bp_brian')}, brian2 {version('brian2')}, numpy {version('numpy')}, "
+        f"Python {platform.python_version()}, {platform.platform()}\n{shlex.join(['hm2bp', *arguments])}",
+        file=sys.stderr,
+    )
 
 
 def add_recipes(subcommands) -> None:
@@ -82,17 +103,29 @@ def run_train(args) -> None:
     folder.check(recipe, args.resume)
     train, holdout, test = recipe.load_data(args.data)
     trainer = recipe.make_trainer(recipe.make_network(train.shape), args.engine, args.threads)
-    if args.resume and folder.checkpoint.exists():
-        trainer.load(folder.checkpoint)
-    folder.write_recipe(
-        recipe,
-        engine=args.engine,
+    facts = {
+        "engine": args.engine,
         **({"device": args.device} if args.device else {}),
-        threads=trainer.engine.threads,
-        train_samples=len(train),
-        holdout_samples=recipe.hold_out,
-        test_samples=len(test),
-    )
+        "threads": trainer.engine.threads,
+        "train_samples": len(train),
+        "holdout_samples": recipe.hold_out,
+        "test_samples": len(test),
+    }
+    with folder.locked():
+        # a run may have come into the folder while the data were read
+        folder.check(recipe, args.resume)
+        if args.resume and folder.checkpoint.exists():
+            trainer.load(folder.checkpoint)
+            # the run may have been killed between checkpoint and history
+            trainer.history.to_csv(folder.history)
+        folder.write_recipe(recipe, **facts)
+        _train_into(folder, recipe, trainer, train, holdout, test)
+    last = trainer.history[-1]
+    print(f"{folder.path}: test accuracy {last['test_accuracy']:.4f} after epoch {last['epoch']}")
+
+
+def _train_into(folder: RunFolder, recipe: Recipe, trainer, train, holdout, test) -> None:
+    """Train for the epochs that the recipe has left, and write what the folder holds."""
     callbacks = [EvaluationCallback(test, "test_accuracy")]
     if holdout is not None:
         callbacks.append(EvaluationCallback(holdout, "holdout_accuracy"))
@@ -103,8 +136,6 @@ def run_train(args) -> None:
         trainer.fit(train, None, remaining, recipe.batch_size, callbacks=callbacks, progress=progress)
     save_weights(folder.weights, recipe, trainer)
     folder.draw(trainer.evaluator, trainer.history, test)
-    last = trainer.history[-1]
-    print(f"{folder.path}: test accuracy {last['test_accuracy']:.4f} after epoch {last['epoch']}")
 
 
 def add_evaluate(subcommands) -> None:

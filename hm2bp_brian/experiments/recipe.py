@@ -15,7 +15,10 @@ from hm2bp_brian.datasets import simulated_nmnist
 from hm2bp_brian.datasets.catalogue import CATALOGUE
 from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
 from hm2bp_brian.encoding.delays import check_delays, delayed_shape
+from hm2bp_brian.encoding.inputs import Inputs
+from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
+from hm2bp_brian.experiments.recipe_fields import LARGEST_COUNT, check_fields
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
@@ -23,12 +26,14 @@ from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
+from hm2bp_brian.training.evaluator import Evaluator
 from hm2bp_brian.training.optimizers import SGD, Adam
 from hm2bp_brian.training.schedules import Constant, Cosine, ExponentialDecay, InverseSqrt
 from hm2bp_brian.training.trainer import Trainer
 
 DATASETS = {name: entry.load for name, entry in CATALOGUE.items()}
 DATASETS |= {"simulated_nmnist": simulated_nmnist}  # made from two others, so not in the catalogue
+DTYPES = ("float32", "float64")
 SPEECH = ("fsdd", "ti46", "letters_synthetic")
 
 # Classes whose objects may be part of a recipe; the file names them by "kind".
@@ -90,12 +95,14 @@ class Recipe:
     Raises
     ------
     ConfigurationError
-        If ``epochs``, ``batch_size``, ``seed``, or ``delays`` can't be.
+        If a field, or one of an object in it, has another type or an impossible value.
+    UnknownNameError
+        If there is no such ``dtype``.
     """
 
     name: str
     dataset: str = "mnist"
-    layers: tuple
+    layers: tuple[Dense | Conv2D | SumPool2D, ...]
     duration_ms: float = 400.0
     dt_ms: float = 1.0
     tau_m_ms: float = 64.0
@@ -121,6 +128,17 @@ class Recipe:
     leave_out: tuple[str, ...] = ()
 
     def __post_init__(self):
+        check_fields(type(self), vars(self))
+        if not self.layers:
+            raise ConfigurationError("a recipe needs at least one layer, found none")
+        if self.duration_ms / self.dt_ms > LARGEST_COUNT:
+            raise ConfigurationError(
+                f"duration_ms = {self.duration_ms} has more than {LARGEST_COUNT:,} steps of dt_ms = {self.dt_ms}"
+            )
+        if self.averaging is not None and not 0 < self.averaging < 1:
+            raise ConfigurationError(f"averaging must be in 0 < averaging < 1, such as 0.998; found {self.averaging}")
+        if self.dtype not in DTYPES:
+            raise UnknownNameError("dtype", self.dtype, DTYPES)
         check_count("epochs", self.epochs)
         check_count("batch_size", self.batch_size)
         check_seed(self.seed)
@@ -189,6 +207,13 @@ class Recipe:
             seed=self.seed,
         )
 
+    def make_evaluator(self, network: SpikingNetwork, engine="fused", threads: int | None = None) -> Evaluator:
+        """What presents data sets to a network, as training evaluates it."""
+        engine = make_engine(network, engine, self.dtype, threads)
+        encoder = engine.encoder(self.encoder)
+        inputs = Inputs(network.input_shape, network.n_steps, encoder, delays=self.delays)
+        return Evaluator(network, network.weights, inputs, engine)
+
     def to_toml(self) -> str:
         """The recipe as TOML; what is None is left out."""
         table = _to_toml(self)
@@ -207,18 +232,20 @@ class Recipe:
             If there is no such kind of object.
         """
         try:
-            table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigurationError(f"the recipe is no TOML: {error}") from error
-        table.pop("run", None)
-        if "silent_delta_ratio" in table:  # of 0.1.0, which had no other rule
-            table["rules"] = {"kind": "Rules", "silent_delta_ratio": table.pop("silent_delta_ratio")}
-        return _make(cls, table)
+            table = _parsed(text)
+            table.pop("run", None)
+            if "silent_delta_ratio" in table:  # of 0.1.0, which had no other rule
+                table["rules"] = {"kind": "Rules", "silent_delta_ratio": table.pop("silent_delta_ratio")}
+            return _make(cls, table)
+        except RecursionError as error:
+            raise ConfigurationError("the recipe is nested too deeply") from error
 
 
 def _to_toml(value):
     if isinstance(value, tuple):
         return [_to_toml(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
     if not dataclasses.is_dataclass(value):
         return value
     fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
@@ -231,16 +258,22 @@ def _from_toml(value):
     if not isinstance(value, dict):
         return value
     kind = value.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise UnknownNameError("recipe object", kind, KINDS)
     return _make(KINDS[kind], {k: v for k, v in value.items() if k != "kind"})
 
 
 def _make(kind, table: dict):
+    values = {k: _from_toml(v) for k, v in table.items()}
+    check_fields(kind, values)
+    return kind(**values)
+
+
+def _parsed(text: str) -> dict:
     try:
-        return kind(**{k: _from_toml(v) for k, v in table.items()})
-    except TypeError as error:
-        raise ConfigurationError(f"the recipe does not fit {kind.__name__}: {error}") from error
+        return tomllib.loads(text)
+    except ValueError as error:  # tomllib has no class of its own for some numbers
+        raise ConfigurationError(f"the recipe is no TOML: {error}") from error
 
 
 def _first(count: int | None, available: int, what: str) -> int:

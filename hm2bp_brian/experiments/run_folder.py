@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
+import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +16,7 @@ import tomli_w
 from hm2bp_brian import plotting
 from hm2bp_brian.errors import ConfigurationError, RunFolderError
 from hm2bp_brian.experiments.recipe import Recipe
-from hm2bp_brian.files import write_atomically
+from hm2bp_brian.files import naming, remove_leftovers, write_atomically
 
 PACKAGES = ("hm2bp_brian", "brian2", "numpy", "scipy")
 
@@ -38,6 +42,30 @@ class RunFolder:
         self.checkpoint = self.path / "checkpoint.npz"
         self.weights = self.path / "weights.npz"
         self.figures = self.path / "figures"
+        self._lock = self.path / ".lock"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and keep other processes from training into it; a process that dies lets go of it.
+
+        Raises
+        ------
+        RunFolderError
+            If another process is training into the folder.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self._lock, "ab") as file:
+            if not _lock(file):
+                raise RunFolderError(
+                    f"another process is training into {self.path}; wait until it has ended, or choose another folder "
+                    "with --out"
+                )
+            remove_leftovers(self.path)
+            remove_leftovers(self.figures)
+            try:
+                yield
+            finally:
+                self._lock.unlink(missing_ok=True)
 
     def check(self, recipe: Recipe, resume: bool) -> None:
         """Refuse to mix two runs in one folder.
@@ -92,3 +120,13 @@ class RunFolder:
 
     def _draw(self, name: str, draw) -> None:
         write_atomically(self.figures / f"{name}.png", plotting.png(draw))
+
+
+def _lock(file) -> bool:
+    """Lock a file if no other process has; a lock on what its last holder has removed since is none."""
+    try:
+        with naming(file.name):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
+    except (BlockingIOError, FileNotFoundError):
+        return False

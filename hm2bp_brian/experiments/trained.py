@@ -14,6 +14,10 @@ from hm2bp_brian.experiments.run_folder import RunFolder
 from hm2bp_brian.experiments.weights_file import read_weights
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.training.averaging import WeightAverage
+from hm2bp_brian.training.checkpoint import load_evaluated
+from hm2bp_brian.training.evaluator import Evaluator
+from hm2bp_brian.training.history import History
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +98,8 @@ def load_trained(path, data=None, test_samples: int | None = None, engine: str =
         file.load_into(network)
         epoch, history = file.epoch, History()
     else:
-        state = recipe.initial_state(network)
-        load_state(folder.checkpoint, state, recipe.seed, network)
-        network.weights = recipe.evaluation_weights(state)
+        average = None if recipe.averaging is None else WeightAverage(recipe.averaging)
+        network.weights = [w.astype(recipe.dtype) for w in network.weights]
+        state = load_evaluated(folder.checkpoint, network, recipe.seed, average)
         epoch, history = state.epoch, state.history
-    engine = make_engine(network, engine, recipe.dtype, threads)
-    return TrainedRun(
-        folder,
-        recipe,
-        Evaluator(network, network.weights, recipe.inputs(network, engine), engine),
-        test,
-        epoch,
-        history,
-    )
+    return TrainedRun(folder, recipe, recipe.make_evaluator(network, engine, threads), test, epoch, history)

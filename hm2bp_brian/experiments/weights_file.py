@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from hm2bp_brian.errors import CheckpointError, ShapeError
+from hm2bp_brian.errors import CheckpointError, Hm2bpError
 from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.files import write_arrays
-from hm2bp_brian.training.checkpoint import read_arrays
+from hm2bp_brian.npz import ArrayFile
+from hm2bp_brian.training.checkpoint import check_values
 
 
 def save_weights(path, recipe: Recipe, trainer) -> None:
@@ -26,27 +26,34 @@ class WeightsFile:
 
     Parameters
     ----------
-    path : path
+    file : ArrayFile
+        Its weights have not been unpacked yet: only a network tells how large they may be.
     recipe : Recipe
         Without averaging: what is in the file has been averaged, and there are no more updates to average.
-    arrays : dict
-        All arrays of the file by name.
+    epoch : int
     """
 
-    path: Path
+    file: ArrayFile
     recipe: Recipe
-    arrays: dict
+    epoch: int
 
-    def load_into(self, trainer) -> None:
-        """Give a trainer, made from the recipe, the weights and the epoch; CheckpointError if they don't fit."""
-        names = [f"weights/{layer}" for layer in range(len(trainer.network.weights))]
-        if missing := [name for name in (*names, "epoch") if name not in self.arrays]:
-            raise CheckpointError(f"{self.path} is no weight file of this network: it has no '{missing[0]}'")
-        try:
-            trainer.network.weights = [self.arrays[name].astype(trainer.dtype) for name in names]
-        except ShapeError as error:
-            raise CheckpointError(f"{self.path} belongs to another network: {error}") from error
-        trainer.epoch = int(self.arrays["epoch"])
+    def load_into(self, network) -> None:
+        """Give a network, made from the recipe, the weights; CheckpointError if they don't fit."""
+        path, headers = self.file.path, self.file.headers
+        shapes = {f"weights/{layer}": w.shape for layer, w in enumerate(network.weights)}
+        for name in sorted(set(headers) ^ {*shapes, "recipe", "epoch"}):
+            has = "has no" if name in shapes else "has a surplus"
+            raise CheckpointError(f"{path} is no weight file of this network: it {has} '{name}'")
+        for layer, (name, shape) in enumerate(shapes.items()):
+            if headers[name].shape != shape or headers[name].dtype not in (np.float32, np.float64):
+                raise CheckpointError(
+                    f"{path} belongs to another network: weights of layer {layer} must have shape {shape} and be "
+                    f"float32 or float64, found {headers[name]}"
+                )
+        weights = [self.file.read(name) for name in shapes]
+        for name, array in zip(shapes, weights, strict=True):
+            check_values(path, name, array)
+        network.weights = [w.astype(self.recipe.dtype) for w in weights]
 
 
 def read_weights(path) -> WeightsFile:
@@ -59,10 +66,25 @@ def read_weights(path) -> WeightsFile:
     CheckpointError
         If it is corrupt or no such file.
     """
-    arrays = read_arrays(path)
-    if "recipe" not in arrays:
+    file = ArrayFile(path, "weight file", CheckpointError)
+    recipe = str(_single(file, "recipe", "U"))
+    epoch = _single(file, "epoch", "i")
+    check_values(path, "epoch", epoch)
+    try:
+        recipe = dataclasses.replace(Recipe.from_toml(recipe), averaging=None)
+    except Hm2bpError as error:
+        raise CheckpointError(f"{path} is corrupt: {error}") from error
+    return WeightsFile(file, recipe, int(epoch))
+
+
+def _single(file: ArrayFile, name: str, kind: str) -> np.ndarray:
+    """An array that holds a single text (kind U) or integer (kind i)."""
+    header = file.headers.get(name)
+    if header is None:
         raise CheckpointError(
-            f"{path} is no weight file: it has no recipe, but {', '.join(sorted(arrays)) or 'nothing'}"
+            f"{file.path} is no weight file: it has no {name}, but {', '.join(sorted(file.headers)) or 'nothing'}"
         )
-    recipe = dataclasses.replace(Recipe.from_toml(str(arrays["recipe"])), averaging=None)
-    return WeightsFile(path, recipe, arrays)
+    if header.shape != () or header.dtype.kind != kind:
+        raise CheckpointError(f"{file.path} is no weight file: its {name} is {header}")
+    file.check_free(name)
+    return file.read(name)

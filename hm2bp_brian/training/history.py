@@ -20,9 +20,9 @@ class History(Sequence):
 
     Every row has the columns ``epoch`` (from 1), ``train_loss``, ``train_accuracy`` and ``seconds`` (of training,
     without evaluation). They and ``rate_0``, ... (mean spike count of a neuron of layer 0 in a presentation) are
-    measured during the epoch, with the weights as they change. Others, such as ``validation_accuracy``, ``test_accuracy`` and
-    ``holdout_accuracy``, are measured after it, with the averaged weights where training averages them. Accuracies are
-    fractions; a value that was not measured is NaN, an empty cell in the file.
+    measured during the epoch, with the weights as they change. Others, such as ``validation_accuracy``,
+    ``test_accuracy`` and ``holdout_accuracy``, are measured after it, with the averaged weights where training averages
+    them. Accuracies are fractions; a value that was not measured is NaN, an empty cell in the file.
 
     Parameters
     ----------
@@ -52,9 +52,19 @@ class History(Sequence):
         return np.stack([self.column(name) for name in self.columns], axis=1)
 
     @classmethod
-    def from_table(cls, columns: Sequence[str], table: Iterable[Sequence[float]]) -> History:
-        """Make a history from what ``columns`` and ``table()`` return."""
-        rows = [dict(zip(columns, map(float, values), strict=True)) for values in table]
+    def from_table(cls, columns: Sequence[str], table: Sequence[Sequence[float]]) -> History:
+        """Make a history from what ``columns`` and ``table()`` return; DatasetError if they are not a history's."""
+        columns = list(columns)
+        if columns[:1] != ["epoch"] or not set(COLUMNS) <= set(columns) or len(set(columns)) < len(columns):
+            raise DatasetError(
+                f"the columns of the history should be epoch, {', '.join(COLUMNS[1:])} and others, found {columns}"
+            )
+        rows = [dict(zip(columns, map(float, values), strict=False)) for values in table]
+        if any(len(values) != len(columns) for values in table):
+            raise DatasetError(f"the {len(columns)} columns of the history don't fit its table of {np.shape(table)}")
+        epochs = np.array([row["epoch"] for row in rows])
+        if rows and not (1 <= epochs[0] < 2**53 and np.array_equal(epochs, np.floor(epochs[0]) + np.arange(len(rows)))):
+            raise DatasetError(f"the epochs of the history should be 1, 2, 3 ..., found {epochs.tolist()}")
         return cls(row | {"epoch": int(row["epoch"])} for row in rows)
 
     def to_csv(self, path) -> None:
@@ -92,4 +102,7 @@ class History(Sequence):
                 int(table[-1][0])
             except (ValueError, OverflowError) as error:
                 raise DatasetError(f"{path}, line {line}: {error}") from error
-        return cls.from_table(header, table)
+        try:
+            return cls.from_table(header, table)
+        except DatasetError as error:
+            raise DatasetError(f"{path}: {error}") from error

@@ -13,6 +13,7 @@ from hm2bp_brian.engines.updates import NumpyUpdater
 from hm2bp_brian.errors import DatasetNotFoundError
 from hm2bp_brian.experiments import cli, recipes
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
+from hm2bp_brian.experiments.run_folder import RunFolder
 from hm2bp_brian.learning.gradients import NumpyAdjoint
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
@@ -295,6 +296,67 @@ def test_a_file_where_the_folder_should_be(tmp_path, capsys):
     (tmp_path / "a").write_text("")
     assert run("train", "tiny", "--out", "a") == 2
     assert "a" in last_error(capsys)
+
+
+def test_a_folder_that_another_run_holds_is_refused(tmp_path, capsys):
+    with RunFolder("a").locked():
+        assert run("train", "tiny", "--out", "a") == 2
+        assert "another process is training into a;" in last_error(capsys)
+        assert not (tmp_path / "a" / "recipe.toml").exists()
+    assert run("train", "tiny", "--out", "a") == 0
+
+
+def test_resuming_a_run_that_goes_on_is_refused(tmp_path, capsys):
+    assert run("train", "tiny", "--out", "a") == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "a").rglob("*.*")}
+    capsys.readouterr()
+    with RunFolder("a").locked():
+        assert run("train", "tiny", "--out", "a", "--resume", "--epochs", 3) == 2
+    assert "another process is training into a;" in last_error(capsys)
+    assert {p: p.read_bytes() for p in (tmp_path / "a").rglob("*.*")} == before
+
+
+def test_a_run_that_came_while_the_data_were_read_is_not_overwritten(monkeypatch, tmp_path, capsys):
+    def load(data):
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a" / "recipe.toml").write_text("another run")
+        return two_classes(20), two_classes(6)
+
+    monkeypatch.setitem(DATASETS, "mnist", load)
+    assert run("train", "tiny", "--out", "a") == 2
+    assert "already holds a run (recipe.toml)" in last_error(capsys)
+    assert (tmp_path / "a" / "recipe.toml").read_text() == "another run"
+
+
+@pytest.mark.parametrize("epochs", [2, 3])
+def test_a_row_that_a_kill_kept_from_the_history_is_written(tmp_path, epochs):
+    assert run("train", "tiny", "--out", "a") == 0
+    history = tmp_path / "a" / "history.csv"
+    whole = history.read_text()
+    history.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    assert run("train", "tiny", "--out", "a", "--epochs", epochs, "--resume") == 0
+    assert history.read_text().startswith(whole)
+    assert len(History.from_csv(history)) == epochs
+
+
+def test_a_fault_of_the_package_says_so(monkeypatch, capsys):
+    def broken(args):
+        raise KeyError("neurons.hpp")
+
+    monkeypatch.setattr(cli, "run_recipes", broken)
+    assert run("recipes") == 1
+    said = capsys.readouterr().err
+    assert "hm2bp: internal error: KeyError: 'neurons.hpp'" in said and "report" in said
+    assert "in broken" in said and said.endswith("\nhm2bp recipes\n") and "hm2bp_brian 0.1.0" in said
+
+
+def test_without_memory(monkeypatch, capsys):
+    def too_large(args):
+        np.empty(2**60, dtype=np.uint8)
+
+    monkeypatch.setattr(cli, "run_recipes", too_large)
+    assert run("recipes") == 1
+    assert "not enough memory; take a smaller batch or network. Unable to allocate 1.00 EiB" in last_error(capsys)
 
 
 def test_as_a_module():

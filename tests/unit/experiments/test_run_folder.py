@@ -1,5 +1,10 @@
 import dataclasses
+import fcntl
+import os
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -10,6 +15,7 @@ from tiny_training import LAYERS, make_trainer, tiny_dataset
 from hm2bp_brian.errors import ConfigurationError, RunFolderError
 from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.experiments.run_folder import RunFolder
+from hm2bp_brian.files import write_atomically
 from hm2bp_brian.training.optimizers import Adam
 
 RECIPE = Recipe(name="tiny", layers=LAYERS, optimizer=Adam(0.1))
@@ -87,3 +93,59 @@ def test_figures_are_drawn_without_leaving_traces(folder, monkeypatch):
         image = plt.imread(path)
         assert image.shape[0] > 100 and image.std() > 0
     assert plt.get_fignums() == [] and dict(matplotlib.rcParams) == settings
+
+
+HOLD = """
+import sys
+from hm2bp_brian.experiments.run_folder import RunFolder
+with RunFolder(sys.argv[1]).locked():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_process_that_dies_lets_go_of_the_folder(tmp_path):
+    folder = RunFolder(tmp_path / "a")
+    command = [sys.executable, "-c", HOLD, str(folder.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with (
+            pytest.raises(RunFolderError, match=r"another process is training into .*a; wait .* --out"),
+            folder.locked(),
+        ):
+            pass
+        holder.kill()
+    with folder.locked():
+        pass
+    assert list(folder.path.iterdir()) == []
+
+
+def test_a_lock_on_a_file_that_its_holder_removes_is_none(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path)
+    flock = fcntl.flock
+
+    def late(file, how):
+        (tmp_path / ".lock").unlink()
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(RunFolderError, match="another process"), folder.locked():
+        pass
+
+
+def test_what_killed_runs_left_half_written_is_removed(tmp_path, monkeypatch):
+    def killed(descriptor):
+        raise SystemExit
+
+    (tmp_path / "figures").mkdir()
+    (tmp_path / ".mine.tmp").write_text("of the user")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda self, missing_ok: None)
+        patch.setattr(os, "fsync", killed)
+        for path in (tmp_path / "checkpoint.npz", tmp_path / "figures" / "raster.png"):
+            with pytest.raises(SystemExit):
+                write_atomically(path, b"half")
+    assert len(list(tmp_path.rglob("*"))) == 4
+    with RunFolder(tmp_path).locked():
+        pass
+    assert sorted(p.name for p in tmp_path.rglob("*")) == [".mine.tmp", "figures"]

@@ -86,7 +86,8 @@ def test_delayed_input_is_trained_on_like_data_that_come_so():
 def test_two_batches_are_what_the_algorithm_says():
     network, epoch, seed = tiny_network(), 1, 7
     weights = [w.astype(np.float64) for w in network.weights]
-    trainer = make_trainer(network, seed=seed, optimizer=SGD(0.01, 0.0, ExponentialDecay(0.5)), encoder=BernoulliEncoder(3.0)
+    trainer = make_trainer(
+        network, seed=seed, optimizer=SGD(0.01, 0.0, ExponentialDecay(0.5)), encoder=BernoulliEncoder(3.0)
     )
     fit(trainer, batch_size=20)
 
