@@ -10,6 +10,7 @@ from typing import Protocol
 
 import pooch
 
+from hm2bp_brian.cache import cache_folder
 from hm2bp_brian.errors import DatasetError, DatasetNotFoundError
 
 ENVIRONMENT_VARIABLE = "HM2BP_DATA"
@@ -42,9 +43,9 @@ class Source(Protocol):
         """Download the files that the folder lacks; DatasetNotFoundError if they can't be had."""
 
 
-def cache_folder(source: Source) -> Path:
+def download_folder(source: Source) -> Path:
     """The folder that downloads go to."""
-    return Path(pooch.os_cache("hm2bp_brian")) / source.name
+    return cache_folder() / source.name
 
 
 def fetch(source: Source, data: str | os.PathLike | None = None) -> dict[str, Path]:
@@ -64,7 +65,7 @@ def fetch(source: Source, data: str | os.PathLike | None = None) -> dict[str, Pa
     DatasetNotFoundError
         If the files are neither there nor to be downloaded.
     """
-    return find(source, data) or source.fill(cache_folder(source))
+    return find(source, data) or source.fill(download_folder(source))
 
 
 def find(source: Source, data: str | os.PathLike | None = None) -> dict[str, Path] | None:
@@ -81,12 +82,12 @@ def find(source: Source, data: str | os.PathLike | None = None) -> dict[str, Pat
             raise _not_below(data, source, f"{source.name}(data=...)")
         return files
     environment = os.environ.get(ENVIRONMENT_VARIABLE)
-    if environment and not Path(environment).expanduser().is_dir():
+    if environment and not os.path.isdir(os.path.expanduser(environment)):
         raise _not_below(environment, source, f"the environment variable {ENVIRONMENT_VARIABLE}")
     return (
         (environment and _find_below(environment, source))
         or (source.bundled and source.look(source.bundled))
-        or source.look(cache_folder(source))
+        or source.look(download_folder(source))
     )
 
 
@@ -129,7 +130,7 @@ def file_in(folder: Path, file: str) -> Path | None:
 
 
 def _folders_below(root: str | os.PathLike, source: Source) -> list[Path]:
-    return [Path(root).expanduser() / folder for folder in source.subfolders]
+    return [Path(os.path.expanduser(root), folder) for folder in source.subfolders]
 
 
 def _find_below(root: str | os.PathLike, source: Source) -> dict[str, Path] | None:

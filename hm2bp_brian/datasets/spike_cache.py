@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pooch
 
+from hm2bp_brian.cache import cache_folder
 from hm2bp_brian.files import write_arrays
 
 Spikes = tuple[np.ndarray, np.ndarray, np.ndarray]  # steps, neurons, offsets, as in SpikeDataset
@@ -29,7 +29,7 @@ def cached_spikes(name: str, encode: Callable[[], Spikes]) -> Spikes:
     encode : function
         Returns the arrays (steps, neurons, offsets).
     """
-    path = Path(pooch.os_cache("hm2bp_brian")) / "spikes" / f"{name}.npz"
+    path = cache_folder() / "spikes" / f"{name}.npz"
     if (spikes := _read(path)) is not None:
         return spikes
     steps, neurons, offsets = encode()

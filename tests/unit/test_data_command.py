@@ -21,7 +21,7 @@ def places(monkeypatch, tmp_path):
         return download
 
     monkeypatch.setattr(fetch_module.pooch, "HTTPDownloader", no_network)
-    monkeypatch.setattr(fetch_module.pooch, "os_cache", lambda project: tmp_path / "cache" / project)
+    monkeypatch.setenv("HM2BP_CACHE", str(tmp_path / "cache" / "hm2bp_brian"))
     (tmp_path / "data").mkdir()
     monkeypatch.setenv("HM2BP_DATA", str(tmp_path / "data"))
 

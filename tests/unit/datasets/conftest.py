@@ -30,6 +30,6 @@ def web(monkeypatch, tmp_path):
                 file.truncate()
 
     monkeypatch.setattr(pooch, "HTTPDownloader", Downloader)
-    monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "cache" / project)
+    monkeypatch.setenv("HM2BP_CACHE", str(tmp_path / "cache" / "hm2bp_brian"))
     monkeypatch.delenv("HM2BP_DATA", raising=False)
     return web

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pooch
 import pytest
 
 from hm2bp_brian.datasets import simulate_recordings, simulated, simulated_nmnist
@@ -18,7 +17,7 @@ RECORDINGS = Path(__file__).parents[2] / "data" / "nmnist"
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch, tmp_path):
-    monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / project)
+    monkeypatch.setenv("HM2BP_CACHE", str(tmp_path / "hm2bp_brian"))
     return tmp_path / "hm2bp_brian" / "spikes"
 
 

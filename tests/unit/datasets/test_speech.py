@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pooch
 import pytest
 import soundfile
 from hypothesis import given, settings
@@ -33,7 +32,7 @@ DATA = Path(os.environ.get("HM2BP_DATA", Path(__file__).parents[4] / "shared" / 
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch, tmp_path):
-    monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / "cache" / project)
+    monkeypatch.setenv("HM2BP_CACHE", str(tmp_path / "cache" / "hm2bp_brian"))
     monkeypatch.delenv("HM2BP_DATA", raising=False)
     return tmp_path / "cache" / "hm2bp_brian" / "spikes"
 

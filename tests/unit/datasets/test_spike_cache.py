@@ -1,7 +1,6 @@
 """The cache of encoded spikes."""
 
 import numpy as np
-import pooch
 import pytest
 
 from hm2bp_brian.datasets.spike_cache import cached_spikes
@@ -11,7 +10,7 @@ SPIKES = (np.array([1, 400, 7]), np.array([5, 0, 77]), np.array([0, 2, 3]))
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch, tmp_path):
-    monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / project)
+    monkeypatch.setenv("HM2BP_CACHE", str(tmp_path / "hm2bp_brian"))
     return tmp_path / "hm2bp_brian" / "spikes"
 
 
