@@ -1,7 +1,7 @@
 """Compile C++ once, keep it in a cache folder, load it.
 
-A library is called ``KEY-SUM.so``: what it was compiled from, and the sum of its bytes. One renaming puts both in place,
-so that any number of processes may compile the same at once, and a damaged file is known before it is loaded.
+A library is called ``KEY-SUM.so``: what it was compiled from, and the sum of its bytes. One renaming puts both in
+place, so that any number of processes may compile the same at once, and a damaged file is known before it is loaded.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ import time
 from functools import cache
 from pathlib import Path
 
-import pooch
-
+from hm2bp_brian.cache import ENVIRONMENT_VARIABLE, cache_folder
 from hm2bp_brian.errors import CompilationError
 from hm2bp_brian.files import write_atomically
 
@@ -30,12 +29,7 @@ KERNELS = Path(__file__).parent / "kernels"
 FLAGS = "-std=c++17 -O3 -march=native -ffp-contract=off -fno-math-errno -fno-trapping-math -fPIC -shared -pthread"
 FULL = {errno.ENOSPC: "No space left on device", errno.EDQUOT: "Disk quota exceeded"}  # as compilers say it
 STALE = 24 * 3600.0  # seconds after which nobody compiles in a temporary folder any more
-OTHER_FOLDER = "name another folder in the environment variable HM2BP_CACHE"
-
-
-def cache_folder() -> Path:
-    """Folder that holds compiled kernels: below ``HM2BP_CACHE`` if set, else the user's cache folder."""
-    return Path(os.environ.get("HM2BP_CACHE", pooch.os_cache("hm2bp_brian"))) / "kernels"
+OTHER_FOLDER = f"name another folder in the environment variable {ENVIRONMENT_VARIABLE}"
 
 
 @cache
@@ -82,14 +76,14 @@ def load(source: str, what: str) -> ctypes.CDLL:
     """
     headers = "".join(path.read_text() for path in sorted(KERNELS.glob("*.hpp")))
     key = _sum("\n".join([source, headers, FLAGS, *_compiler(), _machine()]).encode())
-    folder = cache_folder()
+    folder = cache_folder() / "kernels"
     try:
         if os.environ.get("HM2BP_KEEP_SOURCE") == "1":
             _keep_source(source, folder / f"{key}.cpp", what)
         library = next(filter(_is_whole, folder.glob(f"{key}-*.so")), None) or _compile(source, folder, key, what)
     except OSError as error:
         raise CompilationError(
-            f"{what} can't be compiled in {folder}: {error}. Let the folder be writable and have room, or {OTHER_FOLDER}"
+            f"{what} can't be compiled in {folder}: {error}. Let it be writable and have room, or {OTHER_FOLDER}"
         ) from error
     try:
         return ctypes.CDLL(str(library))
