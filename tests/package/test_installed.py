@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -26,30 +27,25 @@ def tracked_files() -> list[str]:
     return [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
 
 
-def build(kind: str, source: Path, out: Path) -> Path:
-    """An sdist or wheel of a source tree."""
-    code = f"from setuptools import build_meta; print(build_meta.build_{kind}({str(out)!r}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return out / done.stdout.splitlines()[-1]
-
-
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory):
-    tree = tmp_path_factory.mktemp("tree")
+    tree, out = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("sdist")
     for name in tracked_files():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_bytes((ROOT / name).read_bytes())
-    return build("sdist", tree, tmp_path_factory.mktemp("sdist"))
+    build = f"from setuptools import build_meta; build_meta.build_sdist({str(out)!r})"
+    subprocess.run([sys.executable, "-c", build], cwd=tree, check=True)
+    (archive,) = out.iterdir()
+    return archive
 
 
 @pytest.fixture(scope="module")
 def wheel(sdist, tmp_path_factory):
-    unpacked = tmp_path_factory.mktemp("unpacked")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(unpacked, filter="data")
-    (tree,) = unpacked.iterdir()
-    return build("wheel", tree, tmp_path_factory.mktemp("wheel"))
+    out = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--wheel-dir", str(out), str(sdist)], check=True)
+    (archive,) = out.iterdir()
+    return archive
 
 
 class Environment:
@@ -71,9 +67,13 @@ class Environment:
         venv.create(self.folder, symlinks=True)
         pip = [sys.executable, "-m", "pip", "--python", str(self.python), "install", "--quiet", "--no-index"]
         subprocess.run([*pip, "--no-deps", str(wheel)], env=self.variables, check=True)
-        # Python looks there for packages, but not for the .pth files by which an editable installation is found
+        # Python looks there for packages, but not for .pth files, by which an editable installation would be found
         dependencies = [path for path in sys.path if path.endswith("site-packages")]
         (self.site_packages / "dependencies.pth").write_text("\n".join(dependencies))
+        # setuptools' gives Brian2 the module distutils, which Python 3.12 no longer has
+        for path in dependencies:
+            for distutils in Path(path).glob("distutils-precedence.pth"):
+                shutil.copy(distutils, self.site_packages)
 
     @property
     def site_packages(self) -> Path:
