@@ -131,7 +131,7 @@ def _remove_stale(folder: Path) -> None:
 
 def _run_compiler(source: str, folder: Path, what: str) -> Path:
     path, output = folder / "kernels.cpp", folder / "kernels.so"
-    path.write_text(source)
+    path.write_text(source, encoding="utf-8")
     command = [*_compiler(), *FLAGS.split(), *_vector_width(), f"-I{KERNELS}", str(path), "-o", str(output)]
     # its messages are searched, hence in English; its own temporary files go where ours are removed
     environment = os.environ | {"LC_ALL": "C", "TMPDIR": str(folder)}
