@@ -1,4 +1,5 @@
 # make demo: install and run the main job.   make test: install and run lint and tests.
+# make test-pythons: the same in Python 3.11, 3.12 and 3.13, in an environment each (some 10 minutes each).
 # make docs: documentation with the examples' pictures, in docs/_build/html (minutes).
 # make test-devices: Brian2's compiling devices (minutes).   make test-cuda: compile for a GPU (minutes, needs nvcc).
 # make test-reliability: damage files and kill runs, thousands of times (an hour).
@@ -6,7 +7,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test docs test-devices test-reliability test-cuda install clean
+# a Python of a version, such as $(call python,3.12): on the path, the one that was named, or among pyenv's
+python = $(firstword $(shell for python in python$(1) $(PYTHON) $$HOME/.pyenv/versions/$(1).*/bin/python; do \
+	$$python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(1)")' 2>/dev/null && echo $$python; done))
+
+.PHONY: demo test test-pythons docs test-devices test-reliability test-cuda install clean
 
 demo: install
 	@$(BIN)/python examples/demo.py
@@ -15,6 +20,12 @@ test: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-pythons: test-python3.11 test-python3.12 test-python3.13
+
+test-python%:
+	@test -n "$(call python,$*)" || { echo "there is no Python $*: install it (pyenv install $*)"; exit 1; }
+	@$(MAKE) test PYTHON=$(call python,$*) VENV=.venv-$*
 
 docs: $(VENV)/installed-docs
 	@$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
@@ -28,8 +39,7 @@ test-reliability: install
 
 # brian2cuda needs Python 3.12 or 3.13
 CUDA_VENV := .venv-cuda
-CUDA_PYTHON ?= $(firstword $(shell for python in python3.12 python3.13 $(PYTHON) $$HOME/.pyenv/versions/3.1[23].*/bin/python; do \
-	$$python -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$python; done))
+CUDA_PYTHON ?= $(firstword $(call python,3.12) $(call python,3.13))
 
 test-cuda: $(CUDA_VENV)/installed
 	@$(CUDA_VENV)/bin/python -m pytest -m cuda -rs tests/cuda
@@ -61,4 +71,4 @@ $(VENV)/installed-docs: $(VENV)/installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(CUDA_VENV) build *.egg-info docs/_build docs/examples docs/paper docs/api/generated
+	rm -rf $(VENV) .venv-3.* $(CUDA_VENV) build *.egg-info docs/_build docs/examples docs/paper docs/api/generated

@@ -44,7 +44,7 @@ ROWS = {"train_samples_per_second": "training samples/s", "peak_memory_mib": "pe
 
 
 def main(out_dir, quick: bool = False) -> Path:
-    """Measure, write ``benchmark.csv`` and draw ``benchmark.png``.
+    """Measure, write ``benchmark.csv`` and draw ``benchmark.png``; ``benchmark_quick`` if quick.
 
     Parameters
     ----------
@@ -67,15 +67,17 @@ def main(out_dir, quick: bool = False) -> Path:
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for varied, settings in plan(quick, available_cores()):
+    points, rows = plan(quick, available_cores()), []
+    print(f"{len(points)} measurements, each in a process of its own", flush=True)
+    for varied, settings in points:
         result = measure(settings)
-        print(f"{settings}: {result['train_samples_per_second']} samples/s, {result['peak_memory_mib']} MiB")
+        speed, memory = result["train_samples_per_second"], result["peak_memory_mib"]
+        print(f"{settings}: {speed} samples/s, {memory} MiB", flush=True)
         result["spikes"] = " ".join(map(str, result["spikes"]))
         rows.append({"varied": varied} | settings | result | machine())
-    table = out_dir / "benchmark.csv"
+    table = out_dir / f"{'benchmark_quick' if quick else 'benchmark'}.csv"
     write_atomically(table, to_csv(rows))
-    draw(table, out_dir / "benchmark.png")
+    draw(table, table.with_suffix(".png"))
     return table
 
 
@@ -156,7 +158,7 @@ def draw_rows(axes, rows: list[dict]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Measure training speed and memory, and draw them.")
     parser.add_argument("out_dir", metavar="OUT_DIR", help="folder of benchmark.csv and benchmark.png")
-    parser.add_argument("--quick", action="store_true", help="small network, few measurements")
+    parser.add_argument("--quick", action="store_true", help="few of a small network; benchmark_quick.csv and .png")
     arguments = parser.parse_args()
     try:
         print(f"saved {main(arguments.out_dir, arguments.quick)}")

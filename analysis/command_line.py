@@ -21,6 +21,7 @@ def run_script(main: Callable, description: str, samples: int) -> None:
         "--samples", type=int, default=samples, metavar="N", help="first N test samples (default: %(default)s)"
     )
     arguments = parser.parse_args()
+    print(f"simulating {arguments.samples} test samples of {arguments.run_dir} ...", file=sys.stderr)
     try:
         main(arguments.run_dir, data=arguments.data, samples=arguments.samples)
     except (Hm2bpError, OSError) as error:

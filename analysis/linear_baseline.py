@@ -59,6 +59,7 @@ def main(recipe: str, bins: int = 1, leave_out=(), data=None) -> dict:
     n_steps = round(chosen.duration_ms / chosen.dt_ms)
     if not 1 <= bins <= n_steps:
         raise ConfigurationError(f"bins must be in 1..{n_steps}, the steps of the presentation; found {bins}")
+    print(f"fitting {recipe} on {len(train)} samples ...", file=sys.stderr)
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     classifier.fit(counts(train, n_steps, bins), train.labels)
     row = {

@@ -7,10 +7,15 @@ The program is compiled for the GPU in this machine, which takes half a minute o
 CPU. This shows that it works there; engine "fused" trains far faster, on the CPU alone.
 """
 
+import argparse
+
 from brian2 import ms
 
 import hm2bp_brian as hb
 from hm2bp_brian.brian.devices import named_device, using_device
+
+# no options, but --help; a notebook has arguments of its own
+argparse.ArgumentParser(description="Train 784-800-10 on some MNIST digits with Brian2 on a GPU.").parse_known_args()
 
 network = hb.SpikingNetwork(
     input_shape=(28, 28, 1),

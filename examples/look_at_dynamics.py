@@ -10,8 +10,8 @@ brian2tools installed, its raster of the same SpikeMonitor is saved as ``look_at
 No figure of the paper looks like this.
 """
 
+import argparse
 import importlib.util
-import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -24,8 +24,12 @@ from hm2bp_brian.experiments.trained import load_trained
 
 WEIGHTS = Path(__file__).parent / "frompapers" / "Jin_et_al_2018" / "weights" / "mnist-mlp.npz"
 
+parser = argparse.ArgumentParser(description="Look at spikes and membrane potentials of a trained network.")
+parser.add_argument("--quick", action="store_true", help="two digits")
+quick = parser.parse_known_args()[0].quick  # a notebook has arguments of its own
+
 prefs.codegen.target = "numpy"  # a short run; compiling would take longer
-n_digits = 2 if "--quick" in sys.argv else 4
+n_digits = 2 if quick else 4
 run = load_trained(WEIGHTS, test_samples=n_digits)
 network, digits = run.network, run.test
 

@@ -9,7 +9,7 @@ reads your files. It takes about half a minute and saves ``own_data.png`` in the
 fewer samples. No figure of the paper.
 """
 
-import sys
+import argparse
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -56,8 +56,12 @@ def train(dataset, n_train):
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Train on images and camera events of your own (simulated).")
+    parser.add_argument("--quick", action="store_true", help="fewer samples")
+    quick = parser.parse_known_args()[0].quick  # a notebook has arguments of its own
+
     generator = np.random.default_rng(0)
-    n_train, n_test = (200, 100) if "--quick" in sys.argv else (1000, 500)
+    n_train, n_test = (200, 100) if quick else (1000, 500)
     labels = np.arange(n_train + n_test) % len(DIRECTIONS)
 
     pictures = np.stack([simulated_image(generator, label) for label in labels])

@@ -12,7 +12,7 @@ It takes about a minute and saves ``own_neuron.png`` in the current folder; ``--
 epoch. The paper has LIF neurons with exponential synapses only.
 """
 
-import sys
+import argparse
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -69,9 +69,13 @@ def train(neuron, quick):
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Train neurons of your own, and draw their post-synaptic potentials.")
+    parser.add_argument("--quick", action="store_true", help="200 digits, one epoch")
+    quick = parser.parse_known_args()[0].quick  # a notebook has arguments of its own
+
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for (name, neuron), colour in zip(NEURONS.items(), hb.plotting.COLOURS, strict=False):
-        accuracy = train(neuron, "--quick" in sys.argv)
+        accuracy = train(neuron, quick)
         print(f"{name}: test accuracy on 500 digits {100 * accuracy[-1]:.1f} %")
         left.plot(np.arange(1, 200), psp(neuron), color=colour, label=name)
         right.plot(np.arange(1, len(accuracy) + 1), 100 * accuracy, "o-", color=colour)

@@ -6,13 +6,17 @@ Train 784-800-10 on 3,000 MNIST digits for one epoch, test it, and draw its spik
 It takes less than a minute and saves ``quickstart.png`` in the current folder. ``--quick`` takes 200 digits.
 """
 
-import sys
+import argparse
 
 from brian2 import ms
 
 import hm2bp_brian as hb
 
-n_train = 200 if "--quick" in sys.argv else 3000
+parser = argparse.ArgumentParser(description="Train 784-800-10 on MNIST digits for one epoch, and draw its spikes.")
+parser.add_argument("--quick", action="store_true", help="200 digits")
+quick = parser.parse_known_args()[0].quick  # a notebook has arguments of its own
+
+n_train = 200 if quick else 3000
 train, test = hb.datasets.mnist()
 
 network = hb.SpikingNetwork(

@@ -12,6 +12,7 @@ It takes about half a minute and saves ``resume.png`` in the current folder; ``-
 ``hm2bp train ... --resume`` there is nothing to write. No figure of the paper.
 """
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -24,8 +25,12 @@ import hm2bp_brian as hb
 from hm2bp_brian.encoding import Augmentation
 from hm2bp_brian.training.callbacks import CheckpointCallback
 
+parser = argparse.ArgumentParser(description="Interrupt training, go on, and compare with training at a stretch.")
+parser.add_argument("--quick", action="store_true", help="fewer digits")
+quick = parser.parse_known_args()[0].quick  # a notebook has arguments of its own
+
 EPOCHS = 4
-n_train, n_test = (200, 200) if "--quick" in sys.argv else (2000, 1000)
+n_train, n_test = (200, 200) if quick else (2000, 1000)
 train, test = hb.datasets.mnist()
 train, test = train.subset(n_train), test.subset(n_test)
 shift = Augmentation(shift=1)

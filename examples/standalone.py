@@ -6,7 +6,7 @@ Present MNIST digits to a network on Brian2's cpp_standalone device, batch after
 Compiling takes half a minute. ``--quick`` takes a small network and few digits.
 """
 
-import sys
+import argparse
 import time
 
 from brian2 import ms, set_device
@@ -14,7 +14,9 @@ from brian2 import ms, set_device
 import hm2bp_brian as hb
 from hm2bp_brian.engines.registry import make_simulator
 
-quick = "--quick" in sys.argv
+parser = argparse.ArgumentParser(description="Present MNIST digits to a network on Brian2's device cpp_standalone.")
+parser.add_argument("--quick", action="store_true", help="a small network and few digits")
+quick = parser.parse_known_args()[0].quick  # a notebook has arguments of its own
 n_hidden, n_samples, n_batches = (20, 5, 2) if quick else (800, 100, 5)
 
 # before the simulator is made; engine "brian2" builds the program itself, so Brian2 must not build at each run

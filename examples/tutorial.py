@@ -15,7 +15,7 @@ and saves its pictures, ``tutorial_1_learning.png`` and so on, in the current fo
 # leaky integrate-and-fire neuron of the paper, with an exponential synapse. A digit is presented for 200 ms; each pixel
 # is a neuron that fires at random, the more often the brighter it is.
 
-import sys
+import argparse
 
 import matplotlib.pyplot as plt
 from brian2 import ms
@@ -23,7 +23,9 @@ from brian2 import ms
 import hm2bp_brian as hb
 from hm2bp_brian.brian.state_traces import record_state_traces
 
-quick = "--quick" in sys.argv
+parser = argparse.ArgumentParser(description="Train a small network, look at it, change its equations, train again.")
+parser.add_argument("--quick", action="store_true", help="fewer digits")
+quick = parser.parse_known_args()[0].quick  # a notebook has arguments of its own
 
 
 def make_network(neuron):

@@ -125,7 +125,14 @@ def test_benchmark_keeps_a_table_and_draws_it(speed, figures, tmp_path, monkeypa
 
 def test_benchmark_draws_nothing_but_the_table(speed, figures, tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "measure", fake_result)
+    committed = tmp_path / "benchmark.csv", tmp_path / "benchmark.png"
+    for file in committed:
+        file.write_text("measured for days")
     path = speed.main(tmp_path, quick=True)
+    assert [file.read_text() for file in committed] == ["measured for days"] * 2
+    assert {file.name for file in tmp_path.iterdir()} == {"benchmark_quick.csv", "benchmark_quick.png"} | {
+        file.name for file in committed
+    }
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
     (other,) = (row for row in rows if row["varied"] == "width")

@@ -189,6 +189,19 @@ def test_scripts_of_the_paper_run_from_any_folder(histories, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_quick_learning_curves_leave_the_committed_picture_alone(histories, tmp_path):
+    scripts = tmp_path / "scripts"
+    shutil.copytree(PAPER, scripts, ignore=shutil.ignore_patterns("histories", "weights"))
+    shutil.move(histories, scripts)
+    before = (scripts / "learning_curves.png").read_bytes()
+    done = run_script(
+        "-W", "ignore::DeprecationWarning", scripts / "figure_learning_curves.py", "--quick", folder=scripts
+    )
+    assert done.returncode == 0, done.stderr
+    assert (scripts / "learning_curves.png").read_bytes() == before
+    assert plt.imread(scripts / "learning_curves_quick.png").min() < 0.5
+
+
 def test_readme_of_the_paper_lists_every_script():
     readme = (PAPER / "README.md").read_text(encoding="utf-8")
     for script in PAPER.glob("*.py"):

@@ -34,9 +34,10 @@ def main(quick: bool = False, out=None, histories=HISTORIES) -> Path:
     Parameters
     ----------
     quick : bool
-        Draw one seed a recipe only.
+        Draw one seed a recipe only, to try the script.
     out : path, optional
-        The picture, by default ``learning_curves.png`` beside this file.
+        The picture, by default ``learning_curves.png`` beside this file, or, if quick, ``learning_curves_quick.png``
+        in the current folder.
     histories : path
         Folder of the histories.
 
@@ -56,7 +57,7 @@ def main(quick: bool = False, out=None, histories=HISTORIES) -> Path:
         for ax, network in zip(np.ravel(axes), networks, strict=True):
             draw_network(ax, network, found)
 
-    out = Path(out or HERE / "learning_curves.png")
+    out = Path(out or ("learning_curves_quick.png" if quick else HERE / "learning_curves.png"))
     write_atomically(out, png(draw, (5.2 * len(networks), 4.2), columns=len(networks)))
     return out
 
@@ -124,7 +125,7 @@ def draw_authors(ax, network: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Draw test accuracy against epochs.")
-    parser.add_argument("--quick", action="store_true", help="one seed a recipe only")
+    parser.add_argument("--quick", action="store_true", help="one seed a recipe; learning_curves_quick.png here")
     parser.add_argument("--out", metavar="PNG", help="the picture, default learning_curves.png beside this script")
     arguments = parser.parse_args()
     try:

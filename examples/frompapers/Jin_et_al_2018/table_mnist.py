@@ -10,6 +10,7 @@ The three ways differ in who chooses the epoch; the README beside this file expl
 histories that are read.
 """
 
+import argparse
 import sys
 
 import numpy as np
@@ -78,6 +79,7 @@ def authors_cells(network: str) -> list[str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description="Print the results on MNIST beside the paper's.").parse_args()
     try:
         main()
     except Hm2bpError as error:

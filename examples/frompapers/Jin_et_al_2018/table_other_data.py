@@ -10,6 +10,7 @@ The rows are those of ``other_data.csv``; the README beside this file says where
 the histories.
 """
 
+import argparse
 import csv
 import sys
 from pathlib import Path
@@ -65,6 +66,7 @@ def row_cells(row: dict, folder: Path) -> dict:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description="Print the results on other data beside the paper's.").parse_args()
     try:
         main()
     except Hm2bpError as error:
