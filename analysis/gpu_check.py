@@ -14,7 +14,7 @@ from brian2 import ms
 
 import hm2bp_brian as hb
 from hm2bp_brian.brian.devices import named_device, using_device
-from hm2bp_brian.engines.registry import make_simulator
+from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import Hm2bpError
 from hm2bp_brian.files import write_atomically
 from hm2bp_brian.tables import to_csv
@@ -70,9 +70,9 @@ def main(out_dir, device: str = "cuda_standalone", batch_sizes=BATCH_SIZES, n_hi
 
 def _measure(network, spikes, device: str) -> dict:
     with using_device(named_device(device)):
-        simulator = make_simulator(network, "brian2", "float64")
-        first, _, record = _run(simulator, network, spikes)
-        seconds, inside, _ = min((_run(simulator, network, spikes) for _ in range(REPEATS)), key=lambda run: run[0])
+        engine = make_engine(network, "brian2", "float64")
+        first, _, record = _run(engine, network, spikes)
+        seconds, inside, _ = min((_run(engine, network, spikes) for _ in range(REPEATS)), key=lambda run: run[0])
     expected = hb.simulate(network, spikes, engine="fused", dtype="float64")
     layers = range(len(network.layers))
     return {
@@ -84,11 +84,11 @@ def _measure(network, spikes, device: str) -> dict:
     }
 
 
-def _run(simulator, network, spikes):
+def _run(engine, network, spikes):
     """Seconds that a batch takes, how many of them the compiled program runs, and the spikes."""
     started = time.perf_counter()
-    record = simulator.run(network.weights, spikes)
-    return time.perf_counter() - started, simulator.program_seconds, record
+    record = engine.forward(network.weights, spikes).record
+    return time.perf_counter() - started, engine.program_seconds, record
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from command_line import keep, run_script
 
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.experiments.trained import load_trained
-from hm2bp_brian.learning.gradients import gradients
+from hm2bp_brian.learning.backward import backward
 
 SAMPLES = 200
 DIRECTIONS = 24
@@ -57,16 +57,17 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
     run = load_trained(run_dir, data)
     record, labels = run.record(samples), run.test.labels[:samples]
     loss = dataclasses.replace(run.recipe.loss, margin=0)
-    simulator, ratio = run.trainer.simulator, run.recipe.silent_delta_ratio
+    network, engine = run.network, run.evaluator.engine
+    errors = loss.errors(record.output.counts, labels)
     by_neurons = {
-        "all": gradients(run.network, record, labels, loss, silent_delta_ratio=ratio, engine=simulator),
-        "fired": gradients(run.network, record, labels, loss, silent_delta_ratio=ratio, engine=FiredOnly(simulator)),
+        neurons: backward(network, network.weights, record, errors, run.recipe.rules, kernels).mean()
+        for neurons, kernels in (("all", engine), ("fired", FiredOnly(engine)))
     }
     if by_neurons["all"].loss == 0:
         raise ConfigurationError(f"the first {samples} test samples of {run_dir} have no error, and so no gradient")
 
     def simulated_loss(weights) -> float:
-        return float(loss.values(simulator.run(weights, record.input).output.counts, labels).mean())
+        return float(loss.errors(engine.forward(weights, record.input).counts, labels).values.mean())
 
     rows = []
     for layer, weights in enumerate(run.network.weights):
@@ -78,21 +79,22 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
 
 
 class FiredOnly:
-    """A simulator's backward pass in which silent neurons have no delta.
+    """The backward pass of an engine's layers in which silent neurons have no delta.
 
     Parameters
     ----------
-    simulator : Simulator
+    engine : FusedEngine
     """
 
-    def __init__(self, simulator):
-        self.simulator = simulator
-        self.layer_spsp = simulator.layer_spsp
+    def __init__(self, engine):
+        self.engine = engine
+        self.output_spsp = engine.output_spsp
 
-    def backward_layer(self, connection, pre, post, weights, linear_map, v_th, delta, *others):
-        """See `hm2bp_brian.learning.gradients.adjoint_layer`."""
-        delta = np.where(post.counts > 0, delta, 0.0)
-        return self.simulator.backward_layer(connection, pre, post, weights, linear_map, v_th, delta, *others)
+    def backward_layer(self, layer, weights, pre, post, delta, factor, rules):
+        """See `hm2bp_brian.learning.backward.NumpyKernels`."""
+        return self.engine.backward_layer(
+            layer, weights, pre, post, np.where(post.counts > 0, delta, 0.0), factor, rules
+        )
 
 
 def compare(simulated_loss, run, layer: int, gradient: np.ndarray) -> dict:

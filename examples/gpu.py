@@ -32,4 +32,4 @@ with using_device(named_device("cuda_standalone")):
     trainer = hb.Trainer(network, hb.SpikeCountLoss(), hb.Adam(learning_rate=0.01), engine="brian2")
     history = trainer.fit(train.subset(500), test.subset(100), epochs=1, batch_size=100)
 
-print(f"test accuracy on 100 digits: {100 * history[-1]['test_accuracy']:.1f} %")
+print(f"test accuracy on 100 digits: {100 * history[-1]['validation_accuracy']:.1f} %")

@@ -37,7 +37,7 @@ network, digits = run.network, run.test
 built = hb.build_brian_network(network, "float32")
 monitor = StateMonitor(built["layer_1"], "u", record=True, when="after_thresholds")
 built.network.add(monitor)
-batch = run.trainer.encode(digits)
+batch = run.evaluator.encode(digits)
 record = built.run(batch)
 print(f"Brian2 objects: {', '.join(built.objects)}")
 for sample, counts in enumerate(record.output.counts):

@@ -65,7 +65,7 @@ def train(neuron, quick):
     trainer = hb.Trainer(network, hb.SpikeCountLoss(20, 3, 3), hb.Adam(0.01))
     digits, test = hb.datasets.mnist()
     trainer.fit(digits.subset(200 if quick else 2000), test.subset(500), epochs=1 if quick else 3, batch_size=20)
-    return trainer.history.column("test_accuracy")
+    return trainer.history.column("validation_accuracy")
 
 
 if __name__ == "__main__":

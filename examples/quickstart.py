@@ -34,7 +34,7 @@ network.summary()
 
 trainer = hb.Trainer(network, hb.SpikeCountLoss(), hb.Adam(learning_rate=0.01), engine="fused")
 history = trainer.fit(train.subset(n_train), test.subset(1000), epochs=1, batch_size=10)
-print(f"test accuracy on 1,000 digits: {100 * history[-1]['test_accuracy']:.1f} %")
+print(f"test accuracy on 1,000 digits: {100 * history[-1]['validation_accuracy']:.1f} %")
 
 spikes = trainer.record(test, index=0)
 artists = hb.plotting.raster(network, spikes)

@@ -74,7 +74,7 @@ print(f"weights after epoch {EPOCHS}: {'the same, bit for bit' if same else 'NOT
 
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 for trainer, style, name in ((straight, "-", "at a stretch"), (resumed, "o", "interrupted and resumed")):
-    epochs, accuracy = trainer.history.column("epoch"), trainer.history.column("test_accuracy")
+    epochs, accuracy = trainer.history.column("epoch"), trainer.history.column("validation_accuracy")
     ax.plot(epochs, 100 * accuracy, style, label=name, fillstyle="none", markersize=9)
 ax.axvline(2.5, color="0.5", linestyle="--", label="the interruption")
 ax.set(xlabel="epoch", ylabel="test accuracy (%)", xticks=range(1, EPOCHS + 1))

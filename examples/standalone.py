@@ -12,14 +12,14 @@ import time
 from brian2 import ms, set_device
 
 import hm2bp_brian as hb
-from hm2bp_brian.engines.registry import make_simulator
+from hm2bp_brian.engines.registry import make_engine
 
 parser = argparse.ArgumentParser(description="Present MNIST digits to a network on Brian2's device cpp_standalone.")
 parser.add_argument("--quick", action="store_true", help="a small network and few digits")
 quick = parser.parse_known_args()[0].quick  # a notebook has arguments of its own
 n_hidden, n_samples, n_batches = (20, 5, 2) if quick else (800, 100, 5)
 
-# before the simulator is made; engine "brian2" builds the program itself, so Brian2 must not build at each run
+# before the engine is made; engine "brian2" builds the program itself, so Brian2 must not build at each run
 set_device("cpp_standalone", build_on_run=False)
 
 network = hb.SpikingNetwork(
@@ -31,13 +31,13 @@ network = hb.SpikingNetwork(
     seed=1,
 )
 _, test = hb.datasets.mnist()
-simulator = make_simulator(network, engine="brian2", dtype="float64")
+engine = make_engine(network, engine="brian2", dtype="float64")
 
 for batch in range(n_batches):
     images = test.images[batch * n_samples : (batch + 1) * n_samples]
     spikes = hb.encoding.BernoulliEncoder().encode(images, network.n_steps, seed=batch)
     started = time.perf_counter()
-    record = simulator.run(network.weights, spikes)
+    record = engine.forward(network.weights, spikes).record
     seconds = time.perf_counter() - started
     print(f"batch {batch}: {record.counts(0).sum()} hidden spikes, {n_samples / seconds:.0f} samples/s")
 

@@ -55,7 +55,7 @@ loss = hb.SpikeCountLoss(desired=20, undesired=3, margin=3)
 
 trainer = hb.Trainer(network, loss, hb.Adam(learning_rate=0.01))
 history = trainer.fit(train, test, epochs=1 if quick else 3, batch_size=20)
-print(f"test accuracy: {100 * history[-1]['test_accuracy']:.1f} %")
+print(f"test accuracy: {100 * history[-1]['validation_accuracy']:.1f} %")
 
 hb.plotting.learning_curve(history)
 plt.savefig("tutorial_1_learning.png", dpi=120)
@@ -138,7 +138,7 @@ adaptive = hb.NeuronModel(
 network_2 = make_network(adaptive)
 trainer_2 = hb.Trainer(network_2, loss, hb.Adam(learning_rate=0.01))
 history_2 = trainer_2.fit(train, test, epochs=1 if quick else 3, batch_size=20)
-print(f"test accuracy: {100 * history_2[-1]['test_accuracy']:.1f} %")
+print(f"test accuracy: {100 * history_2[-1]['validation_accuracy']:.1f} %")
 
 hb.plotting.learning_curves({"LIF": [history], "adaptive LIF": [history_2]})
 plt.savefig("tutorial_6_learning_again.png", dpi=120)

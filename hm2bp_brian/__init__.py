@@ -6,9 +6,11 @@ from hm2bp_brian.brian.network import BrianNetwork, build_brian_network
 from hm2bp_brian.citation import citation
 from hm2bp_brian.engines.registry import simulate
 from hm2bp_brian.learning.attribution import spike_attribution
-from hm2bp_brian.learning.gradients import Gradients, gradients
+from hm2bp_brian.learning.gradient_sum import Gradients
+from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
+from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
@@ -29,6 +31,7 @@ __all__ = [
     "Dense",
     "Gradients",
     "NeuronModel",
+    "Rules",
     "SpikeBatch",
     "SpikeCountLoss",
     "SpikeRecord",

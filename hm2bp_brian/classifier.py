@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from brian2 import ms
 
 from hm2bp_brian.datasets.labelled import ImageDataset
+from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
-from hm2bp_brian.engines.registry import make_simulator
+from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import MissingPackageError
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
@@ -15,6 +18,7 @@ from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch
+from hm2bp_brian.training.evaluator import Evaluator
 from hm2bp_brian.training.optimizers import Adam
 from hm2bp_brian.training.trainer import Trainer
 
@@ -30,7 +34,6 @@ except ImportError as error:
 DT = 1 * ms
 DEFAULT_DURATION = 100 * ms
 RATE_DIVISOR = 2.0
-PREDICTION_BATCH = 100
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 
 
@@ -140,13 +143,11 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         """Spikes of the output neurons, (n, n_classes)."""
         check_is_fitted(self)
         pixels = self._pixels(validate_data(self, X, dtype=np.float64, reset=False))
-        network, simulator = self.network_, make_simulator(self.network_)
-        counts = []
-        for start in range(0, len(pixels), PREDICTION_BATCH):
-            probabilities = pixels[start : start + PREDICTION_BATCH] / (255 * RATE_DIVISOR)
-            spikes = SpikeBatch.from_dense(_regular_spikes(probabilities, network.n_steps))
-            counts.append(simulator.run(network.weights, spikes).output.counts)
-        return np.concatenate(counts)
+        network = self.network_
+        inputs = Inputs(network.input_shape, network.n_steps, RegularEncoder(RATE_DIVISOR))
+        labels = np.zeros(len(pixels), dtype=int)  # not looked at
+        dataset = ImageDataset(pixels, labels, len(self.classes_), "SpikingClassifier")
+        return Evaluator(network, network.weights, inputs, make_engine(network)).counts(dataset)
 
     def _pixels(self, X: np.ndarray) -> np.ndarray:
         """The features and their complements as images, uint8 (n, n_features, 2, 1)."""
@@ -166,8 +167,19 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         return SpikingNetwork(input_shape, layers, neuron, dt=DT, duration=duration, seed=self.seed)
 
 
+@dataclass(frozen=True)
+class RegularEncoder:
+    """Spikes at even distances, as many as BernoulliEncoder makes on average; neurons begin with different phases."""
+
+    rate_divisor: float
+
+    def encode(self, images: np.ndarray, n_steps: int, seed: int, epoch: int, indices) -> SpikeBatch:
+        """Input spikes of a batch of images; nothing is drawn at random."""
+        return SpikeBatch.from_dense(_regular_spikes(images / (255 * self.rate_divisor), n_steps))
+
+
 def _regular_spikes(probabilities: np.ndarray, n_steps: int) -> np.ndarray:
-    """Spikes (n, n_steps, *shape) at even distances of 1 / probability; neurons begin with different phases."""
+    """Spikes (n, n_steps, *shape) at even distances of 1 / probability."""
     shape = probabilities.shape[1:]
     phases = (GOLDEN_RATIO * np.arange(np.prod(shape)) % 1).reshape(shape)
     steps = np.arange(n_steps + 1).reshape(-1, *[1] * len(shape))

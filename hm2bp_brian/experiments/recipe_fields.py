@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
-from hm2bp_brian.training.optimizers import Constant, Cosine, ExponentialDecay, InverseSqrt
+from hm2bp_brian.training.schedules import Constant, Cosine, ExponentialDecay, InverseSqrt
 
 # Beyond these no array fits into a machine's memory, and no number into float32 with what is computed from it.
 LARGEST_COUNT = 10**8

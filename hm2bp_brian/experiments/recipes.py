@@ -7,12 +7,13 @@ import dataclasses
 from hm2bp_brian.encoding import Augmentation, SpikeJitter
 from hm2bp_brian.errors import UnknownNameError
 from hm2bp_brian.experiments.recipe import Recipe
-from hm2bp_brian.learning.gradients import SILENT_DELTA_RATIO
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
+from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
-from hm2bp_brian.training.optimizers import Adam, Cosine, ExponentialDecay
+from hm2bp_brian.training.optimizers import Adam
+from hm2bp_brian.training.schedules import Cosine, ExponentialDecay
 
 
 def _dense_layers(*hidden: int, n_classes: int, thresholds: tuple[float, float], limit: float) -> tuple[Dense, ...]:
@@ -37,10 +38,10 @@ CNN = Recipe(
         Dense(300, threshold=10.0, initializer=Uniform(1.5)),
         Dense(10, threshold=10.0, lateral_inhibition=1.0, initializer=Uniform(1.0)),
     ),
-    optimizer=Adam(0.008, clip=True, schedule=Cosine(16, final=0.01)),
+    optimizer=Adam(0.008, clip=True, schedule=Cosine(final=0.01)),
     augmentation=Augmentation(shift=1, scale=0.12, rotation=12.0, elastic=3.4),
     averaging=0.9995,
-    silent_delta_ratio=0.1,
+    rules=Rules(silent_delta_ratio=0.1),
     epochs=16,
 )
 
@@ -54,7 +55,7 @@ NMNIST = Recipe(
     tau_m_ms=38.4,
     tau_s_ms=4.8,
     refractory_ms=1.8,
-    optimizer=Adam(0.005, schedule=Cosine(10, final=0.01)),
+    optimizer=Adam(0.005, schedule=Cosine(final=0.01)),
     augmentation=SpikeJitter(place_shift=1, drop=0.1),
     averaging=0.9995,
     epochs=10,
@@ -66,7 +67,7 @@ LETTERS = Recipe(
     layers=_dense_layers(800, n_classes=26, thresholds=(8.0, 5.0), limit=1.0),
     duration_ms=500.0,
     loss=SPEECH_LOSS,
-    optimizer=Adam(0.01, schedule=Cosine(80, final=0.01)),
+    optimizer=Adam(0.01, schedule=Cosine(final=0.01)),
     augmentation=SpikeJitter(time_shift=10, time_scale=0.15, place_shift=1, drop=0.1),
     averaging=0.998,
     epochs=80,
@@ -76,7 +77,7 @@ RECIPES = [
     Recipe(
         name="mnist-mlp",
         layers=_dense_layers(800, n_classes=10, thresholds=(10.0, 8.0), limit=0.5),
-        optimizer=Adam(0.006, schedule=Cosine(40, final=0.01)),
+        optimizer=Adam(0.006, schedule=Cosine(final=0.01)),
         augmentation=Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0),
         averaging=0.9995,
         epochs=40,
@@ -88,12 +89,12 @@ RECIPES = [
         regularizer=WeightLimit(strength=0.02, beta=0.04),
     ),
     CNN,
-    dataclasses.replace(CNN, name="mnist-cnn-paper", silent_delta_ratio=SILENT_DELTA_RATIO),
+    dataclasses.replace(CNN, name="mnist-cnn-paper", rules=Rules()),
     Recipe(
         name="fashion-mlp",
         dataset="fashion_mnist",
         layers=_dense_layers(400, 400, n_classes=10, thresholds=(10.0, 8.0), limit=1.0),
-        optimizer=Adam(0.0025, schedule=Cosine(25, final=0.01)),
+        optimizer=Adam(0.0025, schedule=Cosine(final=0.01)),
         averaging=0.9995,
         epochs=25,
     ),
@@ -101,7 +102,7 @@ RECIPES = [
         name="emnist-mlp",
         dataset="emnist",
         layers=_dense_layers(800, n_classes=47, thresholds=(10.0, 8.0), limit=0.5),
-        optimizer=Adam(0.005, schedule=Cosine(20, final=0.01)),
+        optimizer=Adam(0.005, schedule=Cosine(final=0.01)),
         averaging=0.9995,
         epochs=20,
     ),
@@ -109,7 +110,7 @@ RECIPES = [
         name="emnist-mlp-deep",
         dataset="emnist",
         layers=_dense_layers(400, 400, n_classes=47, thresholds=(10.0, 8.0), limit=0.5),
-        optimizer=Adam(0.005, schedule=Cosine(20, final=0.01)),
+        optimizer=Adam(0.005, schedule=Cosine(final=0.01)),
         averaging=0.9995,
         epochs=20,
     ),
@@ -118,7 +119,7 @@ RECIPES = [
     dataclasses.replace(
         NMNIST,
         name="nmnist-1k",
-        optimizer=Adam(0.005, schedule=Cosine(60, final=0.01)),
+        optimizer=Adam(0.005, schedule=Cosine(final=0.01)),
         augmentation=SpikeJitter(place_shift=2, drop=0.1),
         averaging=0.99,
         epochs=60,
@@ -133,7 +134,7 @@ RECIPES = [
         layers=_dense_layers(400, n_classes=10, thresholds=(8.0, 5.0), limit=1.0),
         duration_ms=500.0,
         loss=SPEECH_LOSS,
-        optimizer=Adam(0.02, schedule=Cosine(120, final=0.01)),
+        optimizer=Adam(0.02, schedule=Cosine(final=0.01)),
         augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=1, drop=0.2),
         averaging=0.998,
         epochs=120,
@@ -143,7 +144,7 @@ RECIPES = [
     dataclasses.replace(
         LETTERS,
         name="letters-synthetic-delays",
-        optimizer=Adam(0.02, schedule=Cosine(60, final=0.01)),
+        optimizer=Adam(0.02, schedule=Cosine(final=0.01)),
         augmentation=SpikeJitter(time_shift=10, time_scale=0.2, place_shift=2, drop=0.3),
         delays=(0, 40, 80, 120, 160, 200),
         epochs=60,
@@ -154,7 +155,7 @@ RECIPES = [
             dataset="ti46",
             layers=_dense_layers(*hidden, n_classes=26, thresholds=(20.0, 5.0), limit=1.0),
             duration_ms=1000.0,
-            optimizer=Adam(0.005, schedule=Cosine(40, final=0.01)),
+            optimizer=Adam(0.005, schedule=Cosine(final=0.01)),
             averaging=0.998,
             epochs=40,
         )

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, SpikeError
-from hm2bp_brian.learning.spsp import check_record, layer_spsp
+from hm2bp_brian.learning.spsp import layer_spsp
+from hm2bp_brian.model.borders import check_record
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 

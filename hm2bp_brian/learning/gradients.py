@@ -6,7 +6,7 @@ from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.gradient_sum import Gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.learning.spsp import check_record
+from hm2bp_brian.model.borders import check_record
 from hm2bp_brian.spikes import SpikeRecord
 
 

@@ -48,6 +48,12 @@ class StandIns:
     neurons: np.ndarray
     n_spikes: int
 
+    @classmethod
+    def of_silent_targets(cls, counts: np.ndarray, labels: np.ndarray, n_spikes: int) -> StandIns:
+        """For each sample in which the output neuron of its class is silent."""
+        silent = np.flatnonzero(counts[np.arange(len(labels)), labels] == 0)
+        return cls(silent, labels[silent], n_spikes)
+
 
 @dataclass(frozen=True, eq=False)
 class Errors:
@@ -165,6 +171,5 @@ class SpikeCountLoss:
         labels = check_labels(labels, n_samples, n_outputs)
         differences = counts - self.targets(labels, n_outputs)
         d_counts = np.where(np.abs(differences) <= self.margin, 0.0, differences)
-        silent = np.flatnonzero(counts[np.arange(n_samples), labels] == 0)
-        stand_ins = StandIns(silent, labels[silent], self.desired)
+        stand_ins = StandIns.of_silent_targets(counts, labels, self.desired)
         return Errors(0.5 * (d_counts**2).sum(axis=1), d_counts, stand_ins)

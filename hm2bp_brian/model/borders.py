@@ -41,8 +41,10 @@ def checked_weights(network, weights: Sequence[np.ndarray], dtype: np.dtype) -> 
     for layer, (array, shape) in enumerate(zip(checked, shapes, strict=True)):
         if array.shape != shape:
             raise ShapeError(f"weights of layer {layer} must have shape {shape}, found {array.shape}")
-        # the sum first: it is fast, and not finite where a weight is not
-        if not np.isfinite(array.sum()) and not np.isfinite(array).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            # the sum first: it is fast, and not finite where a weight is not
+            suspicious = not np.isfinite(array.sum())
+        if suspicious and not np.isfinite(array).all():
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
             raise NumericalError(f"weights of layer {layer} must be finite, found {array[where]} at index {where}")
     return checked

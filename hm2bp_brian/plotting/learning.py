@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
-from hm2bp_brian.learning.gradients import Gradients
+from hm2bp_brian.learning.gradient_sum import Gradients
 from hm2bp_brian.plotting.axes import COLOURS, make_axes, whole_numbers
 
 # column of the histories: name and number of its colour
@@ -15,6 +15,7 @@ ACCURACIES = {
     "train_accuracy": ("training, during the epoch", 0),
     "holdout_accuracy": ("held-out samples", 2),
     "test_accuracy": ("test", 1),
+    "validation_accuracy": ("validation", 3),
 }
 NORMS = {
     "delta": r"rms $\delta$ (loss per spike)",

@@ -68,8 +68,8 @@ def test_errors_of_the_added_loss_are_its_derivative(extending):
     loss = extending["CrossEntropy"](scale=0.3)
     counts, labels = np.array([[3.0, 7.0, 0.0], [5.0, 4.0, 9.0]]), np.array([1, 0])
     step = 1e-6 * np.eye(3)
-    slope = [(loss.values(counts + s, labels) - loss.values(counts - s, labels)) / 2e-6 for s in step]
-    np.testing.assert_allclose(loss.errors(counts, labels), np.transpose(slope), rtol=1e-6, atol=1e-9)
+    slope = [(loss.errors(counts + s, labels).values - loss.errors(counts - s, labels).values) / 2e-6 for s in step]
+    np.testing.assert_allclose(loss.errors(counts, labels).d_counts, np.transpose(slope), rtol=1e-6, atol=1e-9)
 
 
 def test_added_data_set_says_what_is_missing(extending, tmp_path):

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "unit" / "training"))
 
 from oracle import _pair  # noqa: E402
-from tiny_run import RECIPE, make_run, use_tiny_data_and_simulator  # noqa: E402
+from tiny_run import RECIPE, make_run, use_tiny_data_and_engine  # noqa: E402
 
 from hm2bp_brian.errors import ConfigurationError  # noqa: E402
 from hm2bp_brian.experiments import cli, report  # noqa: E402
@@ -35,7 +35,7 @@ VOID = {"meta", "img", "br", "link", "input", "hr"}
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    use_tiny_data_and_simulator(monkeypatch)
+    use_tiny_data_and_engine(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def trained(tmp_path_factory):
     """A trained run folder, made once."""
     path = tmp_path_factory.mktemp("trained") / "run"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        use_tiny_data_and_simulator(monkeypatch)
+        use_tiny_data_and_engine(monkeypatch)
         make_run(path)
     return path
 
@@ -272,13 +272,13 @@ def test_silent_neurons_have_no_delta_in_the_fired_gradient(run_dir, script):
     passed = []
 
     class Spy:
-        layer_spsp = None
+        output_spsp = None
 
-        def backward_layer(self, connection, pre, post, weights, linear_map, v_th, delta, *others):
+        def backward_layer(self, layer, weights, pre, post, delta, factor, rules):
             passed.append(delta)
 
     delta = np.ones((18, 8))
-    quality.FiredOnly(Spy()).backward_layer(None, record.input, record.layers[0], None, None, 1, delta, None, None)
+    quality.FiredOnly(Spy()).backward_layer(0, None, record.input, record.layers[0], delta, None, None)
     np.testing.assert_array_equal(passed[0], record.layers[0].counts > 0)
     assert (delta == 1).all()
 

@@ -10,7 +10,7 @@ from brian2 import ms
 from hm2bp_brian import LIF, Adam, Dense, SpikeCountLoss, SpikingNetwork, Trainer, Uniform, datasets
 from hm2bp_brian.encoding import Augmentation
 from hm2bp_brian.experiments import cli, recipes
-from hm2bp_brian.training.optimizers import ExponentialDecay
+from hm2bp_brian.training.schedules import ExponentialDecay
 
 SMALL = dataclasses.replace(
     recipes.get("mnist-mlp"),

@@ -22,7 +22,8 @@ from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.training import trainer as trainer_module
 from hm2bp_brian.training.checkpoint import restore, trainer_state
 from hm2bp_brian.training.history import COLUMNS
-from hm2bp_brian.training.optimizers import Adam, Cosine
+from hm2bp_brian.training.optimizers import Adam
+from hm2bp_brian.training.schedules import Cosine
 
 RECIPE = Recipe(
     name="small",

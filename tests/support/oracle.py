@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from hm2bp_brian.learning.gradients import Gradients
+from hm2bp_brian.learning.gradient_sum import Gradients
 
 
 def oracle_spsp(network, record, layer: int) -> np.ndarray:

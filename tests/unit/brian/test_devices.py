@@ -9,7 +9,7 @@ from networks import make_input, make_network
 from hm2bp_brian.brian.devices import is_runtime, named_device, preferences, runtime_device, using_device
 from hm2bp_brian.brian.network import build_brian_network
 from hm2bp_brian.brian.state_traces import record_state_traces
-from hm2bp_brian.engines.registry import make_simulator, simulate
+from hm2bp_brian.engines.registry import make_engine, simulate
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.neurons import LIF
@@ -38,7 +38,7 @@ def test_probes_of_a_model_leave_no_trace(users_device):
     traces = spsp(network, record, layer=0, method="traces")
     np.testing.assert_allclose(traces, spsp(network, record, layer=0, method="adjoint"), atol=1e-9)
     record_state_traces(network, record.input, layer=0, neurons=[1])
-    make_simulator(network, "brian2")
+    make_engine(network, "brian2")
     assert get_device() is users_device
     assert contents(users_device) == before
 
@@ -46,13 +46,13 @@ def test_probes_of_a_model_leave_no_trace(users_device):
 def test_a_device_set_after_the_objects_were_made():
     network = make_network(sizes=(3,), n_inputs=2, n_steps=10)
     batch = make_input(network, 1)
-    simulator, built = make_simulator(network, "brian2"), build_brian_network(network)
+    engine, built = make_engine(network, "brian2"), build_brian_network(network)
     with using_device(CPPStandaloneDevice()):
         with pytest.raises(ConfigurationError, match="made for RuntimeDevice, but the device is now CPPStandalone"):
-            simulator.run(network.weights, batch)
+            engine.forward(network.weights, batch)
         with pytest.raises(ConfigurationError, match="call set_device before making"):
             built.run(batch)
-    assert simulator.run(network.weights, batch).n_samples == 1
+    assert engine.forward(network.weights, batch).record.n_samples == 1
 
 
 def test_objects_made_on_a_standalone_device_are_the_users_to_run(users_device):

@@ -7,7 +7,7 @@ from brian2 import stop as stop_brian
 from networks import make_input, make_network
 
 from hm2bp_brian.brian.network import build_brian_network
-from hm2bp_brian.engines.registry import make_simulator, simulate
+from hm2bp_brian.engines.registry import make_engine, simulate
 from hm2bp_brian.errors import ConfigurationError, ShapeError, UnknownNameError
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -67,11 +67,11 @@ def test_samples_do_not_feel_the_ones_before():
 
 def test_a_simulator_runs_batch_after_batch_with_new_weights():
     network = make_network()
-    simulator = make_simulator(network, "brian2", "float64")
+    engine = make_engine(network, "brian2", "float64")
     batch, other = make_input(network, 3, seed=1), make_input(network, 2, seed=2)
-    first = simulator.run(network.weights, batch)
+    first = engine.forward(network.weights, batch).record
     stronger = [2 * w for w in network.weights]
-    second = simulator.run(stronger, other)
+    second = engine.forward(stronger, other).record
     assert second.counts(0).sum() > 0
     network.weights = stronger
     fresh = simulate(network, other, engine="brian2", dtype="float64")
@@ -115,10 +115,10 @@ def test_input_of_the_wrong_shape_or_length():
 def test_engine_names_dtype_and_threads():
     network = make_network()
     with pytest.raises(UnknownNameError, match="unknown engine 'brain2'. Did you mean 'brian2'"):
-        make_simulator(network, "brain2")
+        make_engine(network, "brain2")
     with pytest.raises(ConfigurationError, match="dtype must be"):
-        make_simulator(network, "fused", "float16")
+        make_engine(network, "fused", "float16")
     with pytest.raises(ConfigurationError, match="threads must be a positive integer"):
-        make_simulator(network, "fused", threads=0)
+        make_engine(network, "fused", threads=0)
     with pytest.raises(ConfigurationError, match="runs on one core, found threads=2; .* set prefs.*openmp_threads"):
-        make_simulator(network, "brian2", threads=2)
+        make_engine(network, "brian2", threads=2)

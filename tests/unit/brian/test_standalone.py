@@ -15,7 +15,7 @@ from networks import NEURONS, make_input, make_network
 from hm2bp_brian.brian import standalone
 from hm2bp_brian.brian.devices import preferences, using_device
 from hm2bp_brian.datasets.labelled import SpikeDataset
-from hm2bp_brian.engines.registry import make_simulator, simulate
+from hm2bp_brian.engines.registry import make_engine, simulate
 from hm2bp_brian.errors import CompilationError, EngineError, ShapeError
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
@@ -45,23 +45,23 @@ def mixed_network():
 
 
 def fused(network, weights, batch):
-    return make_simulator(network, "fused", "float64").run(weights, batch)
+    return make_engine(network, "fused", "float64").forward(weights, batch)
 
 
 @pytest.fixture(scope="module")
 def compiled():
-    """A simulator that has run one large batch, that batch and its record."""
+    """A engine that has run one large batch, that batch and its record."""
     network = mixed_network()
     batch = make_input(network, N_SAMPLES)
     device = CPPStandaloneDevice()
     with using_device(device), preferences({FLAGS: ["-w", "-O0", "-std=c++11"]}):
         device.activate(build_on_run=False)
-        simulator = make_simulator(network, "brian2", "float64")
+        engine = make_engine(network, "brian2", "float64")
         queue = list(device.main_queue)
-        record = simulator.run(network.weights, batch)
+        record = engine.forward(network.weights, batch).record
         assert device.main_queue == queue
         assert get_device() is device
-    return simulator, batch, record
+    return engine, batch, record
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
-def files(simulator):
-    return sorted(path for path in simulator._folder.path.rglob("*"))
+def files(engine):
+    return sorted(path for path in engine._presenter._folder.path.rglob("*"))
 
 
 @pytest.mark.cython
@@ -103,8 +103,8 @@ def test_numpy_and_cython_targets_give_the_same_spikes(neuron):
 
 @pytest.mark.standalone
 def test_program_gives_the_spikes_of_the_other_engines(compiled):
-    simulator, batch, record = compiled
-    network = simulator.network
+    engine, batch, record = compiled
+    network = engine.network
     assert min(layer.n_spikes for layer in record.layers) > N_SAMPLES
     assert all(same(record, fused(network, network.weights, batch)))
     few = SpikeBatch.from_dense(batch.dense()[:3])
@@ -116,54 +116,54 @@ def test_program_gives_the_spikes_of_the_other_engines(compiled):
 
 @pytest.mark.standalone
 def test_new_weights_and_other_batches_leave_no_file_behind(compiled):
-    simulator, _, _ = compiled
-    network, program, before = simulator.network, simulator._program, files(simulator)
+    engine, _, _ = compiled
+    network, program, before = engine.network, engine._presenter._program, files(engine)
     for seed, n_samples, rate in ((1, 2, 0.3), (2, 700, 0.1), (3, 1, 0.0)):
         weights = [w * (1 + 0.1 * seed) for w in network.weights]
         batch = make_input(network, n_samples, rate=rate, seed=seed)
-        assert all(same(simulator.run(weights, batch), fused(network, weights, batch)))
-    assert files(simulator) == before
-    assert simulator._program is program
+        assert all(same(engine.forward(weights, batch).record, fused(network, weights, batch)))
+    assert files(engine) == before
+    assert engine._presenter._program is program
 
 
 @pytest.mark.standalone
 def test_failing_program(compiled, command):
-    simulator, batch, _ = compiled
-    before = files(simulator)
+    engine, batch, _ = compiled
+    before = files(engine)
     command("echo out of memory >&2; exit 3")
     with pytest.raises(EngineError, match="failed .*its output:\nout of memory"):
-        simulator.run(simulator.network.weights, batch)
+        engine.forward(engine.network.weights, batch)
     command("echo bye")
     with pytest.raises(EngineError, match="ended before its results; its output:\nbye"):
-        simulator.run(simulator.network.weights, batch)
+        engine.forward(engine.network.weights, batch)
     command('echo 0.1 0.25 > "$2/last_run_info.txt"')
     with pytest.raises(KeyboardInterrupt, match="stopped after 17500 of 70000 steps"):
-        simulator.run(simulator.network.weights, batch)
-    assert set(files(simulator)) <= set(before)
+        engine.forward(engine.network.weights, batch)
+    assert set(files(engine)) <= set(before)
 
 
 @pytest.mark.standalone
 @pytest.mark.parametrize("program", ["exit 130", 'echo 0.1 1.0 > "$2/last_run_info.txt"'])
 def test_ctrl_c_while_the_program_runs(compiled, command, ctrl_c, program):
     """Also where it kills the program, or comes after its last step."""
-    simulator, _, _ = compiled
-    batch = make_input(simulator.network, 3, seed=5)
+    engine, _, _ = compiled
+    batch = make_input(engine.network, 3, seed=5)
     command(f"kill -INT $PPID; {program}")
     with pytest.raises(KeyboardInterrupt):
-        simulator.run(simulator.network.weights, batch)
+        engine.forward(engine.network.weights, batch)
     command('exec ./main "$@"')
-    weights = simulator.network.weights
-    assert all(same(simulator.run(weights, batch), fused(simulator.network, weights, batch)))
+    weights = engine.network.weights
+    assert all(same(engine.forward(weights, batch).record, fused(engine.network, weights, batch)))
 
 
 @pytest.mark.standalone
 @pytest.mark.parametrize("ignored", ["synapses_1", "place"])
 def test_program_that_ignores_what_it_was_sent(compiled, command, ignored):
-    simulator, _, _ = compiled
-    weights = [1.5 * w for w in simulator.network.weights]
+    engine, _, _ = compiled
+    weights = [1.5 * w for w in engine.network.weights]
     command(f'for a; do shift; case "$a" in *{ignored}*) ;; *) set -- "$@" "$a" ;; esac; done; exec ./main "$@"')
     with pytest.raises(EngineError, match="did not take over all weights and input spikes"):
-        simulator.run(weights, make_input(simulator.network, 3, seed=5))
+        engine.forward(weights, make_input(engine.network, 3, seed=5))
 
 
 @pytest.mark.standalone
@@ -172,7 +172,7 @@ def test_training_with_openmp_threads_equals_training_on_the_runtime_device():
     with using_device(device), preferences({FLAGS: ["-w", "-O0", "-std=c++11"], THREADS: 2}):
         device.activate(build_on_run=False)
         standalone_trainer = trained()
-        assert "omp_set_num_threads(2)" in (standalone_trainer.simulator._folder.path / "main.cpp").read_text()
+        assert "omp_set_num_threads(2)" in (standalone_trainer.engine._presenter._folder.path / "main.cpp").read_text()
     runtime_trainer = trained()
     rows = [{**trainer.history[-1], "seconds": 0.0} for trainer in (standalone_trainer, runtime_trainer)]
     np.testing.assert_equal(*rows)
@@ -232,18 +232,18 @@ def test_larger_batches_are_compiled_for(monkeypatch):
     device = CPPStandaloneDevice()
     with using_device(device):
         device.activate(build_on_run=False)
-        simulator = make_simulator(network, "brian2")
+        engine = make_engine(network, "brian2")
     dense = np.zeros((6, network.n_steps, 12), dtype=bool)
     dense[:, :10, :10] = True  # 100 spikes a sample
     several = [SpikeBatch.from_dense(dense[:n]) for n in range(1, 7)]
     for n in (2, 1, 2, 4, 5, 3):
-        simulator.run(network.weights, several[n - 1])
+        engine.forward(network.weights, several[n - 1])
     more_spikes = dense[:2].copy()
     more_spikes[:, :40] = True
-    simulator.run(network.weights, SpikeBatch.from_dense(more_spikes))
+    engine.forward(network.weights, SpikeBatch.from_dense(more_spikes))
     assert made == [(2, 261), (4, 521), (5, 651), (5, 1249)]
     with pytest.raises(ShapeError, match="expects input of shape"):
-        simulator.run(network.weights, SpikeBatch.from_dense(dense[:, :5]))
+        engine.forward(network.weights, SpikeBatch.from_dense(dense[:, :5]))
 
 
 def test_options_that_change_spikes_are_left_out(tmp_path):

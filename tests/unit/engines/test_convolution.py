@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from brian2 import ms
-from networks import NEURONS, make_input
+from networks import NEURONS, engine_gradients, make_input
 from oracle import oracle_gradients
 
-from hm2bp_brian.engines.registry import make_simulator, simulate
+from hm2bp_brian.engines.registry import make_engine, simulate
 from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
@@ -87,10 +88,12 @@ def test_gradients_equal_the_unrolled_network(architecture, silence, ratio):
     record = simulate(network, batch, dtype="float64")
     labels = np.array([0, 3, 1])
     dense = as_dense(network)
-    fused = make_simulator(network, "fused", "float64", 2)
-    in_dense = gradients(dense, simulate(dense, batch, dtype="float64"), labels, LOSS, silent_delta_ratio=ratio)
-    in_numpy = gradients(network, record, labels, LOSS, silent_delta_ratio=ratio)
-    in_fused = gradients(network, record, labels, LOSS, silent_delta_ratio=ratio, engine=fused)
+    fused = make_engine(network, "fused", "float64", 2)
+    in_dense = gradients(
+        dense, simulate(dense, batch, dtype="float64"), labels, LOSS, rules=Rules(silent_delta_ratio=ratio)
+    )
+    in_numpy = gradients(network, record, labels, LOSS, rules=Rules(silent_delta_ratio=ratio))
+    in_fused = engine_gradients(fused, network, record, labels, LOSS, rules=Rules(silent_delta_ratio=ratio))
     for layer, connection in enumerate(network.connections):
         expected = connection.fold(in_dense[layer])
         scale = np.abs(expected).max() if expected.size else 0
@@ -114,13 +117,13 @@ def test_unrolled_gradient_equals_the_oracle():
 def test_same_bits_for_any_number_of_threads_and_any_batch():
     network = make_network("pool")
     batch, labels = make_input(network, 5), np.arange(5) % 4
-    one, three = (make_simulator(network, "fused", "float32", threads) for threads in (1, 3))
-    records = [simulator.run(network.weights, batch) for simulator in (one, three)]
+    one, three = (make_engine(network, "fused", "float32", threads) for threads in (1, 3))
+    records = [engine.forward(network.weights, batch).record for engine in (one, three)]
     for layer in range(4):
         assert records[0].layers[layer] == records[1].layers[layer]
-        alone = one.run(network.weights, batch.sample(3)).layers[layer]
+        alone = one.forward(network.weights, batch.sample(3)).record.layers[layer]
         assert alone == records[0].layers[layer].sample(3)
-    found = [gradients(network, records[0], labels, LOSS, engine=simulator) for simulator in (one, three)]
+    found = [engine_gradients(engine, network, records[0], labels, LOSS) for engine in (one, three)]
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
 
 
@@ -143,4 +146,4 @@ def test_non_finite_states_are_located():
     weights = [w.astype(np.float64) for w in network.weights]
     weights[0][...] = 1.7e308
     with pytest.raises(ArithmeticError, match="layer 0 .* sample 1 at step"):
-        make_simulator(network, "fused", "float64", 1).run(weights, SpikeBatch.from_dense(spikes))
+        make_engine(network, "fused", "float64", 1).forward(weights, SpikeBatch.from_dense(spikes))

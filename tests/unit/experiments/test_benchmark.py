@@ -1,12 +1,12 @@
 """The benchmark's stages, on data that need fewer of them than images do."""
 
 import numpy as np
-from tiny_training import LAYERS, LOSS, NumpySimulator
+from tiny_training import LAYERS, LOSS, NumpyEngine
 
 from hm2bp_brian.datasets import ImageDataset, SpikeDataset
+from hm2bp_brian.engines.registry import ENGINES
 from hm2bp_brian.experiments.benchmark import REPEATS, benchmark
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
-from hm2bp_brian.training import trainer as trainer_module
 from hm2bp_brian.training.optimizers import Adam
 
 RECIPE = Recipe(
@@ -18,7 +18,7 @@ def test_spike_trains_are_not_encoded(monkeypatch):
     steps = np.tile([2, 5, 30], 12)  # the last one after the end of a presentation
     trains = SpikeDataset(steps, steps % 16, np.arange(0, 37, 3), np.arange(12) % 3, (4, 4, 1), 3, "trains")
     monkeypatch.setitem(DATASETS, "mnist", lambda data: (trains, trains))
-    monkeypatch.setattr(trainer_module, "make_simulator", NumpySimulator)
+    monkeypatch.setitem(ENGINES, "fused", lambda network, dtype, threads: NumpyEngine(network, dtype))
     result = benchmark(RECIPE)
     assert (result["samples"], result["spikes"][0]) == (12, 2.0)
     assert result["augment_ms"] == 0 and result["encode_ms"] > 0 and result["train_samples_per_second"] > 0
@@ -27,13 +27,13 @@ def test_spike_trains_are_not_encoded(monkeypatch):
 def test_every_repeat_measures_the_same_updates(monkeypatch):
     images = ImageDataset(np.full((12, 4, 4, 1), 255, np.uint8), np.arange(12) % 3, 3, "images")
     monkeypatch.setitem(DATASETS, "mnist", lambda data: (images, images))
-    monkeypatch.setattr(trainer_module, "make_simulator", NumpySimulator)
+    monkeypatch.setitem(ENGINES, "fused", lambda network, dtype, threads: NumpyEngine(network, dtype))
     seen = []
     update = Adam.update
 
-    def spy(self, weights, gradients, learning_rate):
+    def spy(self, state, weights, gradients, learning_rate, updater):
         seen.append([w.copy() for w in weights])
-        update(self, weights, gradients, learning_rate)
+        update(self, state, weights, gradients, learning_rate, updater)
 
     monkeypatch.setattr(Adam, "update", spy)
     benchmark(RECIPE)

@@ -8,18 +8,18 @@ import pytest
 from brian2 import get_device
 
 from hm2bp_brian.datasets import ImageDataset
-from hm2bp_brian.encoding import bernoulli_spikes
+from hm2bp_brian.engines.protocol import HostTape
+from hm2bp_brian.engines.registry import ENGINES
 from hm2bp_brian.engines.updates import NumpyUpdater
 from hm2bp_brian.errors import DatasetNotFoundError
 from hm2bp_brian.experiments import cli, recipes
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
 from hm2bp_brian.experiments.run_folder import RunFolder
-from hm2bp_brian.learning.gradients import NumpyAdjoint
+from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
-from hm2bp_brian.training import trainer as trainer_module
 from hm2bp_brian.training.history import History
 from hm2bp_brian.training.optimizers import Adam
 
@@ -44,18 +44,24 @@ def two_classes(n):
     return ImageDataset(images, labels, 2, "tiny")
 
 
-class MemorylessSimulator(NumpyAdjoint):
+class MemorylessEngine:
     """A neuron fires whenever its input in the same step passes 1: no neuron model, but quick."""
 
     interrupt_at = None
     updater = NumpyUpdater
 
-    def __init__(self, network, engine, dtype, threads):
+    def __init__(self, network, dtype, threads):
+        self.network = network
         self.threads = threads or 1
-        self.encode = bernoulli_spikes
         self.runs = 0
 
-    def run(self, weights, batch):
+    def encoder(self, encoder):
+        return encoder
+
+    def backward(self, tape, errors, rules):
+        return backward(self.network, tape.weights, tape.record, errors, rules)
+
+    def forward(self, weights, batch):
         self.runs += 1
         if self.runs == self.interrupt_at:
             raise KeyboardInterrupt
@@ -63,16 +69,16 @@ class MemorylessSimulator(NumpyAdjoint):
         for w in weights:
             spikes = spikes @ w > 1
             layers.append(SpikeBatch.from_dense(spikes))
-        return SpikeRecord(batch, tuple(layers))
+        return HostTape(weights, SpikeRecord(batch, tuple(layers)))
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch, tmp_path):
-    """A recipe "tiny", small data in place of MNIST, a quick simulator, and an empty working folder."""
+    """A recipe "tiny", small data in place of MNIST, a quick engine, and an empty working folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(recipes, "RECIPES", [*recipes.RECIPES, TINY])
     monkeypatch.setitem(DATASETS, "mnist", lambda data: (two_classes(20), two_classes(6)))
-    monkeypatch.setattr(trainer_module, "make_simulator", MemorylessSimulator)
+    monkeypatch.setitem(ENGINES, "fused", MemorylessEngine)
 
 
 def run(*arguments) -> int:
@@ -185,19 +191,19 @@ def test_a_taken_folder_is_refused_and_stays(tmp_path, capsys):
 
 def test_interrupted_training_can_be_resumed(monkeypatch, tmp_path, capsys):
     # an epoch has 4 runs to train and 1 to evaluate
-    monkeypatch.setattr(MemorylessSimulator, "interrupt_at", 8)
+    monkeypatch.setattr(MemorylessEngine, "interrupt_at", 8)
     assert run("train", "tiny", "--out", "a") == 130
     assert capsys.readouterr().err == "hm2bp: interrupted; finished epochs are kept, go on with --resume\n"
     assert len(History.from_csv(tmp_path / "a" / "history.csv")) == 1
-    monkeypatch.setattr(MemorylessSimulator, "interrupt_at", None)
+    monkeypatch.setattr(MemorylessEngine, "interrupt_at", None)
     assert run("train", "tiny", "--out", "a", "--resume") == 0
     assert len(History.from_csv(tmp_path / "a" / "history.csv")) == 2
 
 
 def test_interrupted_in_the_first_epoch(monkeypatch, tmp_path):
-    monkeypatch.setattr(MemorylessSimulator, "interrupt_at", 2)
+    monkeypatch.setattr(MemorylessEngine, "interrupt_at", 2)
     assert run("train", "tiny", "--out", "a") == 130
-    monkeypatch.setattr(MemorylessSimulator, "interrupt_at", None)
+    monkeypatch.setattr(MemorylessEngine, "interrupt_at", None)
     assert run("train", "tiny", "--out", "a", "--resume") == 0
 
 
@@ -237,12 +243,12 @@ def test_evaluate_what_is_no_run_or_broken(tmp_path, capsys):
 def test_the_device_is_set_while_training(tmp_path, monkeypatch):
     devices = []
 
-    class Watched(MemorylessSimulator):
+    class Watched(MemorylessEngine):
         def __init__(self, *args, **kwds):
             devices.append(type(get_device()).__name__)
             super().__init__(*args, **kwds)
 
-    monkeypatch.setattr(trainer_module, "make_simulator", Watched)
+    monkeypatch.setitem(ENGINES, "brian2", Watched)
     before = get_device()
     assert run("train", "tiny", "--engine", "brian2", "--device", "cpp_standalone", "--out", "a") == 0
     assert get_device() is before

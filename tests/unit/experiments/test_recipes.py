@@ -12,7 +12,8 @@ from hm2bp_brian.experiments.recipe import DATASETS, Recipe
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.layers import Dense
-from hm2bp_brian.training.optimizers import SGD, Adam, Cosine
+from hm2bp_brian.training.optimizers import SGD, Adam
+from hm2bp_brian.training.schedules import Cosine
 
 EVERYTHING = Recipe(
     name="everything",
@@ -56,7 +57,7 @@ def test_mnist_mlp_is_the_experiment_that_was_measured():
         (0.064, 0.008, 0.003, "euler")
     )
     assert recipe.loss == SpikeCountLoss(35, 5, 5)
-    assert recipe.optimizer == Adam(0.006, schedule=Cosine(40, final=0.01))
+    assert recipe.optimizer == Adam(0.006, schedule=Cosine(final=0.01))
     assert recipe.encoder == BernoulliEncoder(5.5)
     assert (recipe.batch_size, recipe.epochs, recipe.averaging) == (50, 40, 0.9995)
     assert recipe.augmentation == Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0)
@@ -124,12 +125,12 @@ def test_seed_of_a_recipe_reaches_the_weights():
 def test_trainer_gets_all_settings():
     recipe = dataclasses.replace(EVERYTHING, seed=9, dtype="float64", loss=SpikeCountLoss(9, 2, 1))
     trainer = recipe.make_trainer(recipe.make_network((4, 4, 1)), "brian2")
-    assert trainer.optimizer == recipe.optimizer and trainer.optimizer is not recipe.optimizer
-    assert (trainer.loss, trainer.regularizer, trainer.encoder) == (recipe.loss, recipe.regularizer, recipe.encoder)
-    assert (trainer.augmentation, trainer.delays, trainer.average.decay) == (recipe.augmentation, (0, 5, 9), 0.5)
+    assert trainer.optimizer == recipe.optimizer and trainer.rules == recipe.rules
+    assert (trainer.loss, trainer.regularizer, trainer.inputs.encoder) == (recipe.loss, recipe.regularizer, recipe.encoder)
+    assert (trainer.inputs.augmentation, trainer.inputs.delays, trainer.average.decay) == (recipe.augmentation, (0, 5, 9), 0.5)
     assert trainer.network.input_shape == (4, 4, 1, 3)
-    assert trainer.sample_weights is not None
-    assert (trainer.seed, trainer.dtype, trainer.simulator.name) == (9, "float64", "brian2")
+    assert trainer.state.sample_weights is not None
+    assert (trainer.seed, trainer.dtype, trainer.engine.name) == (9, "float64", "brian2")
 
 
 @pytest.fixture

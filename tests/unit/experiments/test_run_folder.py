@@ -83,11 +83,11 @@ def test_a_broken_recipe_is_named(folder, content):
     assert str(folder.recipe) in str(caught.value)
 
 
-def test_figures_are_drawn_without_leaving_traces(folder, monkeypatch):
-    trainer, data = make_trainer(monkeypatch), tiny_dataset(12)
+def test_figures_are_drawn_without_leaving_traces(folder):
+    trainer, data = make_trainer(), tiny_dataset(12)
     trainer.fit(data, data, epochs=2, progress=False)
     settings = dict(matplotlib.rcParams)
-    folder.draw(trainer, data)
+    folder.draw(trainer.evaluator, trainer.history, data)
     assert sorted(p.name for p in folder.figures.iterdir()) == ["learning_curve.png", "raster.png", "spsp_map.png"]
     for path in folder.figures.iterdir():
         image = plt.imread(path)

@@ -9,37 +9,39 @@ from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.experiments.weights_file import read_weights, save_weights
 from hm2bp_brian.training.optimizers import Adam
 
-RECIPE = Recipe(name="tiny", layers=LAYERS, loss=LOSS, optimizer=Adam(0.05), averaging=0.9, seed=4)
+RECIPE = Recipe(
+    name="tiny", layers=LAYERS, loss=LOSS, optimizer=Adam(0.05), averaging=0.9, seed=4, dtype="float64"
+)
 
 
 @pytest.fixture
-def trained(monkeypatch, tmp_path):
+def trained(tmp_path):
     """A trainer whose average differs from its weights, and the file that it wrote."""
-    trainer = make_trainer(monkeypatch, averaging=0.9, optimizer=Adam(0.05))
+    trainer = make_trainer(averaging=0.9, optimizer=Adam(0.05))
     trainer.fit(tiny_dataset(30), epochs=2, batch_size=10, progress=False)
     path = tmp_path / "weights.npz"
     save_weights(path, RECIPE, trainer)
     return trainer, path
 
 
-def test_what_is_evaluated_comes_back(monkeypatch, trained):
+def test_what_is_evaluated_comes_back(trained):
     trainer, path = trained
     file = read_weights(path)
     assert file.recipe == dataclasses.replace(RECIPE, averaging=None)
-    other = make_trainer(monkeypatch, tiny_network(seed=8))
-    file.load_into(other)
+    other = make_trainer(tiny_network(seed=8))
+    file.load_into(other.network)
     for found, average, last in zip(
-        other.evaluation_weights, trainer.average.weights(), trainer.network.weights, strict=True
+        other.evaluation_weights, trainer.evaluation_weights, trainer.network.weights, strict=True
     ):
         assert found.dtype == np.float64
         np.testing.assert_array_equal(found, average)
         assert not np.array_equal(found, last)
-    assert other.epoch == 2
+    assert file.epoch == 2
     test = tiny_dataset(12, seed=5)
     assert other.evaluate(test) == trainer.evaluate(test)
 
 
-def test_other_files_are_refused(monkeypatch, trained, tmp_path):
+def test_other_files_are_refused(trained, tmp_path):
     trainer, path = trained
     checkpoint = tmp_path / "checkpoint.npz"
     trainer.save(checkpoint)
@@ -50,13 +52,13 @@ def test_other_files_are_refused(monkeypatch, trained, tmp_path):
         read_weights(path)
 
 
-def test_weights_of_another_network_are_refused(monkeypatch, trained):
+def test_weights_of_another_network_are_refused(trained):
     _, path = trained
     wider = make_trainer(
-        monkeypatch, tiny_network(layers=(dataclasses.replace(LAYERS[0], units=9), LAYERS[1])), averaging=None
+        tiny_network(layers=(dataclasses.replace(LAYERS[0], units=9), LAYERS[1])), averaging=None
     )
     with pytest.raises(CheckpointError, match=r"another network: weights of layer 0 must have shape \(16, 9\)"):
-        read_weights(path).load_into(wider)
-    deeper = make_trainer(monkeypatch, tiny_network(layers=(LAYERS[0], *LAYERS)))
+        read_weights(path).load_into(wider.network)
+    deeper = make_trainer(tiny_network(layers=(LAYERS[0], *LAYERS)))
     with pytest.raises(CheckpointError, match="has no 'weights/2'"):
-        read_weights(path).load_into(deeper)
+        read_weights(path).load_into(deeper.network)

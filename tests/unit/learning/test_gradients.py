@@ -7,18 +7,14 @@ from oracle import oracle_gradients
 from random_records import lif_network, random_record
 
 from hm2bp_brian.errors import ConfigurationError, LabelError, NoSpspError, ShapeError
-from hm2bp_brian.learning import gradients as module
-from hm2bp_brian.learning.gradients import (
-    Gradients,
-    NumpyAdjoint,
-    adjoint_layer,
-    gradients,
-    lateral_factor,
-    regular_train,
-)
+from hm2bp_brian.learning import backward as module
+from hm2bp_brian.learning.backward import NumpyKernels, backward, lateral_factor, regular_train
+from hm2bp_brian.learning.gradient_sum import Gradients, GradientSum
+from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
-from hm2bp_brian.learning.spsp import spsp
+from hm2bp_brian.learning.rules import Rules
+from hm2bp_brian.learning.spsp import layer_spsp, spsp
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
@@ -58,7 +54,7 @@ def test_gradients_are_those_of_the_oracle(sizes, method, seed, silent, margin, 
         loss,
         regularizer=regularizer,
         sample_weights=sample_weights,
-        silent_delta_ratio=ratio,
+        rules=Rules(silent_delta_ratio=ratio),
     )
     assert_same(found, oracle_gradients(network, record, labels, loss, regularizer, sample_weights, ratio))
 
@@ -118,7 +114,7 @@ def test_finite_differences_of_the_smooth_model_agree():
             a = np.einsum("ji,nij,ni,nj->ni", w, c, o_micro, o)
             a_bar = np.einsum("ji,nij->ni", w_bar, e[layer])
             o = o_bar[layer + 1] + (a - a_bar) / nu
-        return loss.values(o, labels).mean()
+        return loss.errors(o, labels).values.mean()
 
     found = gradients(network, record, labels, loss)
     assert found.loss == pytest.approx(mean_loss(recorded), rel=1e-12)
@@ -193,10 +189,30 @@ def test_lateral_factor_of_two_neurons_by_hand():
     # e_{1|0}: spike at 1, read at 3: 5/8, over 2 spikes of 0. e_{0|1}: spike at 3, read at 5: 5/8, over 1 spike.
     network = SpikingNetwork(1, [Dense(3, 2.0)], LIF(4 * ms, 2 * ms), dt=1 * ms, duration=8 * ms)
     output = SpikeBatch.from_events([0, 0, 0], [1, 5, 3], [0, 0, 1], n_samples=1, n_steps=8, shape=(3,))
-    factor = lateral_factor(output, network.linear_map(0), 2.0, 1.5)
+    factor = lateral_factor(layer_spsp(output, output, network.linear_map(0)), output.counts, 2.0, -1.5)
     pair = 1 / (1 - 1.5**2 / 2**2 * (5 / 16) * (5 / 8))
     np.testing.assert_allclose(factor, [[pair, pair, 1]], rtol=1e-14)
-    np.testing.assert_array_equal(lateral_factor(output, network.linear_map(0), 2.0, 0.0), 1)
+
+
+def two_outputs_in_a_loop():
+    """S-PSPs and counts of two neurons, whose loops add up to (weight / v_th)² 3 * 2 / (2 * 3)."""
+    spsp = np.zeros((1, 2, 2))
+    spsp[0, 0, 1], spsp[0, 1, 0] = 3.0, 2.0
+    return spsp, np.array([[2, 3]])
+
+
+@pytest.mark.parametrize("weight", [-2.0, -2.5])
+def test_lateral_loops_of_one_and_more_are_refused(weight):
+    # with 2 the factor has its pole, with 2.5 it is 1 / (1 - 25/16) < 0 and would turn gradients round
+    with pytest.raises(ConfigurationError, match="too strong for HM2-BP.* neuron 0 in sample 0"):
+        lateral_factor(*two_outputs_in_a_loop(), 2.0, weight)
+
+
+def test_strong_lateral_loops_are_warned_of():
+    with pytest.warns(RuntimeWarning, match="lateral inhibition of 1.6 with threshold 2 .* exceed 0.5"):
+        factor = lateral_factor(*two_outputs_in_a_loop(), 2.0, -1.6)
+    np.testing.assert_allclose(factor, 1 / (1 - 0.64))
+    np.testing.assert_allclose(lateral_factor(*two_outputs_in_a_loop(), 2.0, -1.4), 1 / (1 - 0.49))
 
 
 def test_lateral_inhibition_changes_the_output_gradient_only():
@@ -210,24 +226,36 @@ def test_lateral_inhibition_changes_the_output_gradient_only():
     assert not np.allclose(without[1], with_it[1])
 
 
-def test_another_engine_can_do_the_backward_pass():
+def test_kernels_of_an_engine_can_take_a_layer_backwards():
     network = lif_network(sizes=(4, 5, 3))
     record = random_record(network, np.random.default_rng(11))
     calls = []
 
-    class Doubled(NumpyAdjoint):
-        def backward_layer(self, connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre, ratio):
-            calls.append((weights.shape, v_th, v_th_pre, factor.shape))
-            gradient, delta_pre = adjoint_layer(
-                connection, pre, post, weights, linear_map, v_th, delta, factor, v_th_pre, ratio
-            )
+    class Doubled(NumpyKernels):
+        def backward_layer(self, layer, weights, pre, post, delta, factor, rules):
+            calls.append((layer, weights.shape, factor.shape))
+            gradient, delta_pre = super().backward_layer(layer, weights, pre, post, delta, factor, rules)
             return 2 * gradient, delta_pre
 
-    once, twice = gradients(network, record, [0, 1, 2]), gradients(network, record, [0, 1, 2], engine=Doubled())
-    hidden, output = network.thresholds
-    assert calls == [((5, 3), output, hidden, (3, 3)), ((4, 5), hidden, None, (3, 5))]
+    errors = SpikeCountLoss().errors(record.output.counts, [0, 1, 2])
+    once, twice = (
+        backward(network, network.weights, record, errors, Rules(), kernels).mean()
+        for kernels in (None, Doubled(network))
+    )
+    assert calls == [(1, (5, 3), (3, 3)), (0, (4, 5), (3, 5))]
     for layer in range(2):
         np.testing.assert_array_equal(twice[layer], 2 * once[layer])
+
+
+def test_sums_of_parts_add_up_to_the_whole():
+    parts = [GradientSum((np.full(2, k, np.float32),), k / 2, k, (np.full((k, 3), k),)) for k in (1, 2, 4)]
+    total = parts[0] + parts[1] + parts[2]
+    assert (total.arrays[0].tolist(), total.loss, total.n_samples) == ([7, 7], 3.5, 7)
+    assert total.arrays[0].dtype == np.float32
+    assert total.deltas[0][:, 0].tolist() == [1, 2, 2, 4, 4, 4, 4]
+    assert (total + GradientSum((np.zeros(2),), 0.0, 1)).deltas == ()
+    mean = total.mean()
+    assert (mean[0].tolist(), mean.loss) == ([1, 1], 0.5)
 
 
 def test_gradients_are_a_sequence_of_layers():
@@ -251,7 +279,7 @@ def test_silent_neurons_get_their_delta_by_the_ratio():
     loss = SpikeCountLoss(desired=6, undesired=1, margin=0)
     fired, silent = [], []
     for ratio in (1.0, 0.1, 0.0):
-        delta = gradients(network, record, [0], loss, silent_delta_ratio=ratio).deltas[0][0]
+        delta = gradients(network, record, [0], loss, rules=Rules(silent_delta_ratio=ratio)).deltas[0][0]
         fired.append(delta[0])
         silent.append(delta[1])
     error = (1 - 6) / network.thresholds[1]
@@ -259,12 +287,11 @@ def test_silent_neurons_get_their_delta_by_the_ratio():
     np.testing.assert_allclose(silent, error * network.weights[1][1, 0] / network.thresholds[0] * np.array([1, 0.1, 0]))
 
 
-@pytest.mark.parametrize("ratio", [-0.1, float("nan"), float("inf")])
-def test_the_ratio_of_silent_neurons_must_be_a_number(ratio):
-    network = lif_network(sizes=(4, 3))
-    record = random_record(network, np.random.default_rng(0))
-    with pytest.raises(ConfigurationError, match="silent_delta_ratio must be finite and >= 0, found"):
-        gradients(network, record, [0, 1, 2], silent_delta_ratio=ratio)
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "1", None, True])
+@pytest.mark.parametrize("name", ["silent_spsp", "silent_delta_ratio", "silent_kappa_ratio"])
+def test_rules_must_be_numbers(name, value):
+    with pytest.raises(ConfigurationError, match=f"Rules.{name} must be finite and >= 0, found"):
+        Rules(**{name: value})
 
 
 def test_labels_and_records_must_fit_the_network():
@@ -299,7 +326,7 @@ def test_thresholds_must_be_positive(threshold):
     network = SpikingNetwork(4, layers, LIF(20 * ms, 5 * ms), dt=1 * ms, duration=30 * ms)
     record = random_record(network, np.random.default_rng(0))
     with pytest.raises(
-        ConfigurationError, match=f"threshold of layer 1 must be positive for HM2-BP, found {threshold}"
+        ConfigurationError, match=f"threshold of layer_1 must be positive for HM2-BP, found {threshold:g} "
     ):
         gradients(network, record, [0, 1, 2])
 

@@ -13,23 +13,23 @@ def test_targets_are_desired_for_the_label_and_undesired_elsewhere():
 
 @pytest.mark.parametrize("count, error", [(30, 0), (29, -6), (40, 0), (41, 6), (0, -35)], ids=lambda value: str(value))
 def test_a_count_at_the_margin_is_no_error(count, error):
-    errors = SpikeCountLoss(desired=35, undesired=5, margin=5).errors([[count, 5]], [0])
+    errors = SpikeCountLoss(desired=35, undesired=5, margin=5).errors([[count, 5]], [0]).d_counts
     np.testing.assert_array_equal(errors, [[error, 0]])
 
 
 def test_margin_zero_keeps_every_error():
-    errors = SpikeCountLoss(desired=3, undesired=0, margin=0).errors([[2, 1, 0]], [0])
+    errors = SpikeCountLoss(desired=3, undesired=0, margin=0).errors([[2, 1, 0]], [0]).d_counts
     np.testing.assert_array_equal(errors, [[-1, 1, 0]])
 
 
 def test_unsigned_counts_do_not_wrap():
-    errors = SpikeCountLoss(desired=9, undesired=2, margin=0).errors(np.array([[1, 0]], dtype=np.uint8), [0])
+    errors = SpikeCountLoss(desired=9, undesired=2, margin=0).errors(np.array([[1, 0]], dtype=np.uint8), [0]).d_counts
     np.testing.assert_array_equal(errors, [[-8, -2]])
 
 
 def test_value_is_half_the_squared_norm_of_each_sample():
     loss = SpikeCountLoss(desired=5, undesired=1, margin=1)
-    np.testing.assert_array_equal(loss.values([[5, 1], [1, 4], [2, 2]], [0, 0, 1]), [0.0, (16 + 9) / 2, 9 / 2])
+    np.testing.assert_array_equal(loss.errors([[5, 1], [1, 4], [2, 2]], [0, 0, 1]).values, [0.0, (16 + 9) / 2, 9 / 2])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from matplotlib.colors import to_rgb
 
 from hm2bp_brian import plotting
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
-from hm2bp_brian.learning.gradients import Gradients
+from hm2bp_brian.learning.gradient_sum import Gradients
 from hm2bp_brian.training.history import History
 
 from .small import make_history
