@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from contextlib import contextmanager
 
 from brian2 import Network, get_device, prefs
@@ -13,6 +14,10 @@ DEVICES = ("runtime", "cpp_standalone", "cuda_standalone")
 
 # by its name, as the package brian2.devices has an object of the same name as this module
 _brian = importlib.import_module("brian2.devices.device")
+
+# Brian2 has one active device, one set of preferences, one register of names and one cache of code in a process, and no
+# lock: whoever makes or runs Brian2 objects holds this one, so that several threads may use this package.
+brian_lock = threading.RLock()
 
 
 def is_runtime(device=None) -> bool:
@@ -25,14 +30,15 @@ def using_device(device):
     """Make a device the active one for a while.
 
     Brian2's own ``set_device`` and ``reset_device`` would copy the default clock's step into both devices, and so write
-    a line into the program that a user's script is about to build.
+    a line into the program that a user's script is about to build. Other threads that would use Brian2 wait meanwhile.
     """
-    before = _brian.active_device
-    _brian.active_device = device
-    try:
-        yield device
-    finally:
-        _brian.active_device = before
+    with brian_lock:
+        before = _brian.active_device
+        _brian.active_device = device
+        try:
+            yield device
+        finally:
+            _brian.active_device = before
 
 
 def runtime_device():
@@ -45,15 +51,16 @@ def runtime_device():
 
 @contextmanager
 def preferences(values: dict):
-    """Set preferences of Brian2 for a while."""
-    before = {name: prefs[name] for name in values}
-    try:
-        for name, value in values.items():
-            prefs[name] = value
-        yield
-    finally:
-        for name, value in before.items():
-            prefs[name] = value
+    """Set preferences of Brian2 for a while; other threads that would use Brian2 wait meanwhile."""
+    with brian_lock:
+        before = {name: prefs[name] for name in values}
+        try:
+            for name, value in values.items():
+                prefs[name] = value
+            yield
+        finally:
+            for name, value in before.items():
+                prefs[name] = value
 
 
 def named_device(name: str):

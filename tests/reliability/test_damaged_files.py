@@ -19,8 +19,6 @@ from hm2bp_brian.experiments.weights_file import read_weights, save_weights
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
-from hm2bp_brian.training import trainer as trainer_module
-from hm2bp_brian.training.checkpoint import restore, trainer_state
 from hm2bp_brian.training.history import COLUMNS
 from hm2bp_brian.training.optimizers import Adam
 from hm2bp_brian.training.schedules import Cosine
@@ -50,17 +48,12 @@ WEIGHT_FILES_THAT_COULD_BE = re.compile(r"bytes|recipe|(recipe|epoch) other end 
 LARGEST_NETWORK = 10**4  # weights of a network that is really made of a damaged recipe
 
 
+# an engine of which only the updates are used
+ENGINE = SimpleNamespace(updater=NumpyUpdater, encoder=lambda encoder: encoder)
+
+
 def new_trainer(recipe=RECIPE, shape=SHAPE):
-    return recipe.make_trainer(recipe.make_network(shape))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_simulator():
-    """Trainers of which only the state is used."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        simulator = SimpleNamespace(updater=NumpyUpdater)
-        monkeypatch.setattr(trainer_module, "make_simulator", lambda *args, **kwds: simulator)
-        yield
+    return recipe.make_trainer(recipe.make_network(shape), ENGINE)
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +62,10 @@ def trained():
     trainer, generator = new_trainer(), np.random.default_rng(3)
     for _ in range(4):
         gradient = [generator.normal(size=w.shape) for w in trainer.network.weights]
-        trainer.optimizer.update(trainer.network.weights, gradient, 0.01)
-        trainer.average.update(trainer.network.weights)
-    trainer.sample_weights = generator.uniform(0.5, 2, 7)
-    trainer.epoch = 2
-    values = ((1, 2.5, 0.25, float("nan"), 0.5), (2, 1.5, 0.5, 0.75, 0.5))
+        trainer.update(gradient, 0.01)
+    trainer.state.sample_weights = generator.uniform(0.5, 2, 7)
+    trainer.state.epoch = 2
+    values = ((1, 2.5, 0.25, float("nan")), (2, 1.5, 0.5, 0.75))
     trainer.history.rows[:] = [dict(zip(COLUMNS, row, strict=True)) | {"epoch": row[0]} for row in values]
     return trainer
 
@@ -87,7 +79,7 @@ def assert_same(state, other):
 @rounds(150, 6000)
 def test_checkpoints(trained, tmp_path, rounds):
     generator, path, trainer = np.random.default_rng(0), tmp_path / "checkpoint.npz", new_trainer()
-    state, before = trainer_state(trained), trainer_state(trainer)
+    state, before = trained.state.arrays(), trainer.state.arrays()
     refused = 0
     for number in range(rounds):
         done, arrays = damaged_arrays(state, generator) if number % 2 else ("bytes", state)
@@ -98,11 +90,11 @@ def test_checkpoints(trained, tmp_path, rounds):
         except CheckpointError as error:
             refused += 1
             assert str(path) in str(error), done
-            assert_same(trainer_state(trainer), before)
+            assert_same(trainer.state.arrays(), before)
         else:
-            assert_same(trainer_state(trainer), arrays)
+            assert_same(trainer.state.arrays(), arrays)
             assert CHECKPOINTS_THAT_COULD_BE.fullmatch(done), done
-            restore(trainer, before)
+            trainer.state.restore(before)
     assert refused > 0.9 * rounds
 
 
@@ -122,16 +114,16 @@ def test_weight_files(trained, tmp_path, rounds):
         content = npz(changed, compressed=generator.random() < 0.5)
         path.write_bytes(content if number % 3 else damaged_bytes(content, generator))
         trainer.network.weights = [np.zeros_like(w) for w in trainer.network.weights]
-        trainer.epoch = 0
         try:
-            read_weights(path).load_into(trainer)
+            file = read_weights(path)
+            file.load_into(trainer.network)
         except CheckpointError as error:
             refused += 1
             assert str(path) in str(error), done
-            assert trainer.epoch == 0 and not any(w.any() for w in trainer.network.weights)
+            assert not any(w.any() for w in trainer.network.weights)
         else:
             assert WEIGHT_FILES_THAT_COULD_BE.fullmatch(done), done
-            assert trainer.epoch == 2
+            assert file.epoch == 2
             for layer, found in enumerate(trainer.network.weights):
                 np.testing.assert_array_equal(found, changed[f"weights/{layer}"])
     assert refused > 0.7 * rounds

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from contextlib import contextmanager
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
-from brian2 import prefs, second
+from brian2 import second
 from brian2.codegen.codeobject import CodeObject, create_runner_codeobj
 from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
 from brian2.codegen.templates import Templater
-from brian2.core.functions import DEFAULT_FUNCTIONS, Function
-from brian2.core.variables import ArrayVariable, Constant
-from brian2.utils.stringtools import get_identifiers
+from brian2.core.functions import Function
+from brian2.core.variables import ArrayVariable, Constant, Subexpression
+from brian2.utils.stringtools import get_identifiers, word_substitute
 
-from hm2bp_brian.brian.devices import runtime_device
+from hm2bp_brian.brian.devices import preferences, runtime_device
 from hm2bp_brian.errors import EngineError
 from hm2bp_brian.model.neurons import NeuronModel
 
 STATEFUL_FUNCTIONS = {"rand", "randn", "poisson"}
 DOUBLE_LITERAL = re.compile(r"(?<![\w.])(\d+\.\d*(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)(?![\w.])")
 
-# In the working precision, unlike Brian2's, which would turn float32 arithmetic into float64; with one division a tile,
-# not one a neuron; and a whole number in a float, as conversions cost more than the neuron's whole update.
-TIMESTEP = """
-static inline scalar _timestep(scalar t, scalar dt)
-{
-    return std::trunc((t + scalar(1e-3) * dt) * (1 / dt));
-}
-"""
+COMMENT = re.compile("#.*")
+# Before every name of the neuron's equations, so that none can be a word of C++ or a name of the kernels.
+PREFIX = "model_"
 
 
 class FusedGenerator(CPPCodeGenerator):
-    """Brian2's C++ generator, with floating point numbers of the working precision ``scalar``."""
+    """Brian2's C++ generator, with numbers of the working precision ``scalar``, and names that can't collide."""
 
     universal_support_code = ""  # once a file, not once a block
 
@@ -45,8 +41,33 @@ class FusedGenerator(CPPCodeGenerator):
     def get_array_name(var, access_data=True):
         return f"_array_{var.name}"
 
+    def translate(self, code, dtype):
+        functions = {name for name, variable in self.variables.items() if isinstance(variable, Function)}
+
+        def rename(text: str) -> str:
+            return word_substitute(text, {name: PREFIX + name for name in get_identifiers(text) - functions})
+
+        indices = {rename(name): index for name, index in self.variable_indices.items()}
+        self.variable_indices = defaultdict(self.variable_indices.default_factory, indices)
+        self.variables = {rename(name): _with_expression(v, rename) for name, v in self.variables.items()}
+        # without comments, as a backslash at the end of one would comment out the next line of C++
+        return super().translate({block: rename(COMMENT.sub("", text)) for block, text in code.items()}, dtype)
+
+    def get_conditional_write_vars(self):
+        return {name: PREFIX + condition for name, condition in super().get_conditional_write_vars().items()}
+
     def translate_expression(self, expr):
         return DOUBLE_LITERAL.sub(r"scalar(\1)", super().translate_expression(expr))
+
+
+def _with_expression(variable, change):
+    """The variable; a copy with another expression if it is a subexpression."""
+    if not isinstance(variable, Subexpression):
+        return variable
+    changed = copy.copy(variable)
+    changed.expr = change(COMMENT.sub("", variable.expr))
+    changed.identifiers = get_identifiers(changed.expr)
+    return changed
 
 
 class FusedCodeObject(CodeObject):
@@ -64,9 +85,6 @@ class FusedCodeObject(CodeObject):
         return None
 
 
-DEFAULT_FUNCTIONS["timestep"].implementations.add_implementation(FusedCodeObject, code=TIMESTEP, name="_timestep")
-
-
 @dataclass(frozen=True)
 class NeuronCode:
     """Generated C++ of a neuron, and the arrays and constants that it reads, in the order of its ``load``.
@@ -79,22 +97,14 @@ class NeuronCode:
         Start values of state variables, and parameters.
     constants : float64 array
         The threshold first.
+    refractory_steps : int
+        Steps after a spike's own step during which a neuron is refractory.
     """
 
     source: str
     arrays: tuple[np.ndarray, ...]
     constants: np.ndarray
-
-
-@contextmanager
-def _default_float(dtype):
-    """Let Brian2 generate code in another precision, and put its preference back."""
-    before = prefs["core.default_float_dtype"]
-    prefs["core.default_float_dtype"] = dtype
-    try:
-        yield
-    finally:
-        prefs["core.default_float_dtype"] = before
+    refractory_steps: int
 
 
 @runtime_device()
@@ -114,7 +124,7 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     EngineError
         If the equations hold something that can't be run a tile at a time.
     """
-    with _default_float(np.dtype(dtype).type):
+    with preferences({"core.default_float_dtype": np.dtype(dtype).type}):
         group = neuron.brian_group(n_neurons, v_th, name="fused*", dtype=dtype, dt=dt * second)
         group._network = "fused"  # it will never run: keeps Brian2 from warning that it was forgotten
         _refuse_what_cannot_be_tiled(neuron, group)
@@ -123,60 +133,52 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
             "threshold": _code_object(group, group.thresholder["spike"]),
             "reset": _code_object(group, group.resetter["spike"], override_conditional_write=["not_refractory"]),
         }
-    variables = {name: group.variables[name] for name in _always_present(neuron)}
+    # which the kernels start anew in each presentation, read by a block or not
+    variables = {name: group.variables[name] for name in neuron.changing_variables}
     for block in blocks.values():
         variables |= block.variables
-    arrays = [
-        v for _, v in sorted(variables.items()) if isinstance(v, ArrayVariable) and v.name not in ("t", "dt", "v_th")
-    ]
+    of_the_kernels = {"dt", "v_th"} | ({"not_refractory"} if neuron.refractory else set())
+    arrays = [v for _, v in sorted(variables.items()) if isinstance(v, ArrayVariable) and v.name not in of_the_kernels]
     constants = [v for _, v in sorted(variables.items()) if isinstance(v, Constant)]
     _refuse_shared_variables(arrays)
     return NeuronCode(
         _source(neuron, blocks, arrays, constants),
         tuple(np.ascontiguousarray(v.get_value()) for v in arrays),
         np.array([v_th, *(float(v.value) for v in constants)]),
+        neuron.refractory_steps(dt),
     )
 
 
-def _always_present(neuron: NeuronModel) -> list[str]:
-    """State that the kernels touch themselves, or start anew in each presentation."""
-    return [*neuron.changing_variables, *(["lastspike", "not_refractory"] if neuron.refractory else [])]
-
-
 def _source(neuron: NeuronModel, blocks, arrays, constants) -> str:
-    # not_refractory is computed anew from lastspike at the beginning of each update; a reset may read it once more
-    kept = {"not_refractory"} & get_identifiers(neuron.reset)
-    updated = {*neuron.changing_variables, *kept}
-    at_spike = {"lastspike": "_array_t[0]"} | dict.fromkeys(kept, "0")
     struct = FusedCodeObject.struct_template.render(
         blocks={name: block.code for name, block in blocks.items()},
         universal_support=CPPCodeGenerator.universal_support_code,
+        prefix=PREFIX,
         arrays=[
             {
                 "name": v.name,
                 "type": _c_type(v.dtype),
                 "numpy_type": "bool" if np.issubdtype(v.dtype, np.bool_) else _c_type(v.dtype),
-                "written": v.name in updated or v.name in at_spike,
-                "updated": v.name in updated,
-                "at_spike": at_spike.get(v.name),
+                "changes": v.name in neuron.changing_variables,
                 "synaptic": v.name == neuron.synaptic_variable,
             }
             for v in arrays
         ],
-        constants=[{"name": v.name, "type": _c_type(np.asarray(v.value).dtype)} for v in constants],
+        constants=[{"name": PREFIX + v.name, "type": _c_type(np.asarray(v.value).dtype)} for v in constants],
+        synaptic=f"_array_{neuron.synaptic_variable}",
+        refractory=neuron.refractory > 0,
     )
-    defines = [
-        f"#define SYNAPTIC _array_{neuron.synaptic_variable}",
-        f"#define N_VARIABLES {len(neuron.state_variables)}",
-    ]
-    return "\n".join([*defines, struct])
+    return f"constexpr int N_VARIABLES = {len(neuron.state_variables)};\n{struct}"
 
 
 def _code_object(group, runner, override_conditional_write=()) -> FusedCodeObject:
     runner.update_abstract_code(run_namespace={})
+    # The kernels know who is refractory from whole steps: Brian2's subtraction of times is wrong in float32 when the
+    # presentation is long.
+    lines = [line for line in runner.abstract_code.splitlines() if not line.startswith("not_refractory = timestep(")]
     return create_runner_codeobj(
         group,
-        runner.abstract_code,
+        "\n".join(lines),
         "neuron",
         run_namespace={},
         name=f"{runner.name}_fused*",

@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 
-from hm2bp_brian.engines.fused import spike_kernels
+from hm2bp_brian.engines.fused import arguments, spike_kernels
+from hm2bp_brian.engines.fused.calls import call, pointer
 from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.compiler import load
-from hm2bp_brian.engines.fused.spike_kernels import int64, pointer
 from hm2bp_brian.errors import EngineError, NumericalError
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.connections import AllToAll, Windows
@@ -54,6 +54,7 @@ class LayerKernels:
                 "#include <cstdint>",
                 f"typedef {scalar} scalar;",
                 f"typedef {flag} flag;",
+                '#include "arguments.hpp"',
                 '#include "tile.hpp"',
                 "using namespace std;",
                 "template <typename T> static inline int int_(T value) { return int(value); }",
@@ -72,19 +73,30 @@ class LayerKernels:
         weights = self.cast(weights)
         failure = np.empty(2, dtype=np.int64)
         arrays = (ctypes.c_void_p * len(self.code.arrays))(*(array.ctypes.data for array in self.code.arrays))
-        arguments = [
-            pointer(pre.neurons),
-            pointer(pre.offsets),
-            *int64(pre.n_samples, pre.n_steps),
-            *self._sizes(),
-            self._pointer_to(weights),
-            arrays,
-            pointer(self.code.constants),
-            ctypes.c_double(self.dt),
-        ]
-        (neurons, offsets), trains = self._forward(arguments, pre.n_samples, pre.n_steps, failure)
+        fields = {
+            "pre_neurons": pointer(pre.neurons),
+            "pre_offsets": pointer(pre.offsets),
+            "n_samples": pre.n_samples,
+            "n_steps": pre.n_steps,
+            "weights": self._pointer_to(weights),
+            "arrays": ctypes.addressof(arrays),
+            "constants": pointer(self.code.constants),
+            "dt": self.dt,
+            "refractory_steps": min(self.code.refractory_steps, pre.n_steps),
+            "failure": pointer(failure),
+            "threads": self.threads,
+        }
+        (neurons, offsets), trains = self._forward(fields, pre.n_samples, pre.n_steps, failure)
         shape = self.connection.output_shape
         return SpikeBatch.from_sorted(neurons, offsets, pre.n_samples, pre.n_steps, shape, trains)
+
+    def _call(self, function: str, structure: ctypes.Structure) -> None:
+        task = (
+            f"{function} of layer {self.layer}, {self.connection.input_shape} -> {self.connection.output_shape} "
+            f"neurons, with {structure.n_samples} samples of {structure.n_steps} steps in {self.dtype} on "
+            f"{self.threads} threads"
+        )
+        call(getattr(self.library, function), ctypes.byref(structure), task=task)
 
     def _check_state(self, failure: np.ndarray) -> None:
         sample, step = failure
@@ -102,26 +114,34 @@ class LayerKernels:
         delta_pre = None if v_th_pre is None else np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
         active, refractory = self._matrices(linear_map)
         weights, delta, factor = (self.cast(array) for array in (weights, delta, factor))
-        trains = [*pre.by_neuron, *post.by_neuron]
-        arguments = [
-            *map(pointer, trains),
-            *int64(pre.n_samples, pre.n_steps),
-            *self._sizes(),
-            pointer(active),
-            pointer(refractory),
-            *int64(linear_map.refractory_steps),
-            self._pointer_to(weights),
-            ctypes.c_double(v_th),
-            ctypes.c_double(v_th_pre or 1.0),
-            pointer(delta),
-            pointer(factor),
-            *map(ctypes.c_double, (rules.silent_spsp, rules.silent_delta_ratio, rules.silent_kappa_ratio)),
-            pointer(gradient),
-            pointer(delta_pre),
-            self.threads,
-        ]
-        self._backward(arguments)
+        fields = self._trains(pre, post, active, refractory, linear_map) | {
+            "weights": self._pointer_to(weights),
+            "v_th": v_th,
+            "v_th_pre": v_th_pre or 1.0,
+            "delta": pointer(delta),
+            "factor": pointer(factor),
+            "rules": arguments.Rules(rules.silent_spsp, rules.silent_delta_ratio, rules.silent_kappa_ratio),
+            "gradient": pointer(gradient),
+            "delta_pre": pointer(delta_pre),
+        }
+        self._backward(fields)
         return gradient, delta_pre
+
+    def _trains(self, pre: SpikeBatch, post: SpikeBatch, active, refractory, linear_map) -> dict:
+        """Fields of ``arguments.LayerTrains``; whoever calls keeps the arrays alive (a batch keeps its trains)."""
+        (pre_steps, pre_trains), (post_steps, post_trains) = pre.by_neuron, post.by_neuron
+        return {
+            "pre_steps": pointer(pre_steps),
+            "pre_trains": pointer(pre_trains),
+            "post_steps": pointer(post_steps),
+            "post_trains": pointer(post_trains),
+            "n_samples": pre.n_samples,
+            "n_steps": pre.n_steps,
+            "active": pointer(active),
+            "refractory": pointer(refractory),
+            "refractory_steps": min(linear_map.refractory_steps, pre.n_steps),
+            "threads": self.threads,
+        }
 
     def _matrices(self, linear_map) -> tuple[np.ndarray, np.ndarray]:
         """The map's matrices with the membrane potential as first and the synaptic variable as last variable."""
@@ -140,37 +160,33 @@ class DenseKernels(LayerKernels):
 
     kind = "dense"
 
-    def _sizes(self) -> list:
-        return int64(*self.connection.weight_shape)
+    def __init__(self, network: SpikingNetwork, layer: int, dtype: np.dtype, threads: int):
+        super().__init__(network, layer, dtype, threads)
+        n_pre, n_post = self.connection.weight_shape
+        self._sizes = {"n_pre": n_pre, "n_post": n_post}
 
-    def _forward(self, arguments, n_samples, n_steps, failure):
-        n_neurons = self.connection.weight_shape[1]
+    def _forward(self, fields, n_samples, n_steps, failure):
+        n_neurons = self._sizes["n_post"]
         n_tiles = -(-n_neurons // 64)
         bits = np.empty((n_tiles, n_samples, n_steps), dtype=np.uint64)
         counts = np.empty((n_tiles, n_samples), dtype=np.int64)
-        lateral = ctypes.c_double(-self.lateral.weight if self.lateral else 0.0)
-        self.library.dense_forward(*arguments, lateral, pointer(bits), pointer(counts), pointer(failure), self.threads)
+        inhibition = -self.lateral.weight if self.lateral else 0.0
+        fields |= {"lateral_inhibition": inhibition, "bits": pointer(bits), "counts": pointer(counts)}
+        self._call("dense_forward", arguments.DenseForward(**fields, **self._sizes))
         self._check_state(failure)
         return spike_kernels.lists_from_bits(bits.transpose(1, 2, 0), counts.sum(axis=0), n_neurons, self.threads)
 
-    def _backward(self, arguments) -> None:
-        self.library.dense_backward(*arguments)
+    def _backward(self, fields) -> None:
+        self._call("dense_backward", arguments.DenseBackward(**fields, **self._sizes))
 
     def spsp(self, pre: SpikeBatch, post: SpikeBatch) -> np.ndarray:
         """The same as ``learning.spsp.layer_spsp``."""
         linear_map = self.network.linear_map(self.layer)
         spsp = np.empty((pre.n_samples, pre.n_neurons, post.n_neurons), dtype=self.dtype)
         active, refractory = self._matrices(linear_map)
-        trains = [*pre.by_neuron, *post.by_neuron]
-        self.library.dense_spsp(
-            *map(pointer, trains),
-            *int64(pre.n_samples, pre.n_steps, pre.n_neurons, post.n_neurons),
-            pointer(active),
-            pointer(refractory),
-            *int64(linear_map.refractory_steps),
-            pointer(spsp),
-            self.threads,
-        )
+        fields = self._trains(pre, post, active, refractory, linear_map)
+        sizes = {"n_pre": pre.n_neurons, "n_post": post.n_neurons}
+        self._call("dense_spsp", arguments.DenseSpsp(**fields, **sizes, spsp=pointer(spsp)))
         return spsp
 
 
@@ -179,24 +195,28 @@ class WindowsKernels(LayerKernels):
 
     kind = "windows"
 
-    def _sizes(self) -> list:
+    def __init__(self, network: SpikingNetwork, layer: int, dtype: np.dtype, threads: int):
+        super().__init__(network, layer, dtype, threads)
         c = self.connection
-        self._geometry = np.array([*c.input_shape, *c.output_shape, c.size, c.stride, c.padding], dtype=np.int64)
-        return [pointer(self._geometry)]
+        self._windows = arguments.Windows(*c.input_shape, *c.output_shape, c.size, c.stride, c.padding)
 
-    def _forward(self, arguments, n_samples, n_steps, failure):
-        self.library.windows_forward.restype = ctypes.c_void_p
+    def _forward(self, fields, n_samples, n_steps, failure):
         offsets = np.zeros(n_samples * n_steps + 1, dtype=np.int64)
-        lists = self.library.windows_forward(*arguments, pointer(offsets[1:]), pointer(failure), self.threads)
-        np.cumsum(offsets, out=offsets)
-        neurons = np.empty(offsets[-1], dtype=np.int32)
-        self.library.take_spikes(ctypes.c_void_p(lists), pointer(neurons))
+        spikes = ctypes.c_void_p()
+        fields |= {"counts": pointer(offsets[1:]), "spikes": ctypes.addressof(spikes)}
+        self._call("windows_forward", arguments.WindowsForward(**fields, windows=self._windows))
+        try:
+            np.cumsum(offsets, out=offsets)
+            neurons = np.empty(offsets[-1], dtype=np.int32)
+            self.library.take_spikes(spikes, pointer(neurons))
+        finally:
+            self.library.free_spikes(spikes)
         self._check_state(failure)
         n_neurons = math.prod(self.connection.output_shape)
         return (neurons, offsets), spike_kernels.transpose_lists(neurons, offsets, n_samples, n_neurons, self.threads)
 
-    def _backward(self, arguments) -> None:
-        self.library.windows_backward(*arguments)
+    def _backward(self, fields) -> None:
+        self._call("windows_backward", arguments.WindowsBackward(**fields, windows=self._windows))
 
 
 KERNELS = {AllToAll: DenseKernels, Windows: WindowsKernels}

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from hm2bp_brian.engines.fused.calls import call, int64, pointer
 from hm2bp_brian.engines.fused.compiler import KERNELS, load
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -14,16 +15,6 @@ from hm2bp_brian.spikes import SpikeBatch
 @cache
 def _library() -> ctypes.CDLL:
     return load((KERNELS / "spikes.cpp").read_text(), "the spike kernels")
-
-
-def pointer(array: np.ndarray | None) -> ctypes.c_void_p:
-    """Address of an array, or null for None."""
-    return ctypes.c_void_p(None if array is None else array.ctypes.data)
-
-
-def int64(*values: int) -> list[ctypes.c_int64]:
-    """Integers as C takes them."""
-    return [ctypes.c_int64(value) for value in values]
 
 
 class _Bits(ctypes.Structure):
@@ -57,11 +48,13 @@ def lists_from_bits(bits: np.ndarray, counts: np.ndarray, n_columns: int, thread
     rows, columns = (
         (np.empty(starts[-1], dtype=np.int32), np.empty(n_samples * n + 1, dtype=np.int64)) for n in (n_rows, n_columns)
     )
-    _library().lists_from_bits(
+    call(
+        _library().lists_from_bits,
         ctypes.byref(words),
         *int64(n_samples, n_columns),
         *map(pointer, (starts, *rows, *columns)),
         threads,
+        task=f"spikes of {n_samples} samples, {n_rows} rows of {n_columns}, on {threads} threads",
     )
     return rows, columns
 
@@ -73,13 +66,15 @@ def transpose_lists(
     n_rows = (len(offsets) - 1) // n_samples
     out_indices = np.empty_like(indices)
     out_offsets = np.empty(n_samples * n_columns + 1, dtype=np.int64)
-    _library().transpose_lists(
+    call(
+        _library().transpose_lists,
         pointer(indices),
         pointer(offsets),
         *int64(n_samples, n_rows, n_columns),
         pointer(out_indices),
         pointer(out_offsets),
         threads,
+        task=f"spikes of {n_samples} samples, {n_rows} rows of {n_columns}, on {threads} threads",
     )
     return out_indices, out_offsets
 
@@ -92,6 +87,13 @@ def bernoulli_spikes(thresholds: np.ndarray, keys: np.ndarray, n_steps: int, sha
     thresholds = np.ascontiguousarray(thresholds, dtype=np.uint32)
     keys = np.ascontiguousarray(keys, dtype=np.uint32)
     sizes = int64(n_samples, n_neurons, n_steps)
-    _library().bernoulli_bits(pointer(thresholds), pointer(keys), *sizes, pointer(bits), pointer(counts), threads)
+    call(
+        _library().bernoulli_bits,
+        *map(pointer, (thresholds, keys)),
+        *sizes,
+        *map(pointer, (bits, counts)),
+        threads,
+        task=f"input spikes of {n_samples} samples, {n_neurons} neurons in {n_steps} steps, on {threads} threads",
+    )
     trains, (neurons, offsets) = lists_from_bits(bits, counts, n_steps, threads)
     return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, shape, trains)

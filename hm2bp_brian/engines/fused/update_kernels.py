@@ -6,9 +6,9 @@ import ctypes
 
 import numpy as np
 
+from hm2bp_brian.engines.fused.calls import call, int64, pointer
 from hm2bp_brian.engines.fused.compiler import load
 from hm2bp_brian.engines.fused.layer_kernels import C_TYPES
-from hm2bp_brian.engines.fused.spike_kernels import int64, pointer
 
 
 class CompiledUpdater:
@@ -32,9 +32,11 @@ class CompiledUpdater:
         """The same as ``NumpyUpdater.adam``."""
         g = np.ascontiguousarray(g, dtype=self.dtype)
         settings = map(ctypes.c_double, (beta_1, beta_2, step_size, epsilon, limit or 0.0))
-        self._library.adam(*map(pointer, (w, g, m, v)), *int64(w.size), *settings, self.threads)
+        arrays, sizes = map(pointer, (w, g, m, v)), int64(w.size)
+        call(self._library.adam, *arrays, *sizes, *settings, self.threads, task=f"an update of {w.size} weights")
 
     def move_towards(self, average, w, fraction: float) -> None:
         """The same as ``NumpyUpdater.move_towards``."""
         sizes = (*int64(w.size), ctypes.c_double(fraction), self.threads)
-        self._library.move_towards(pointer(average), pointer(w), *sizes)
+        task = f"an average of {w.size} weights"
+        call(self._library.move_towards, pointer(average), pointer(w), *sizes, task=task)

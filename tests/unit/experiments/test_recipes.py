@@ -126,8 +126,16 @@ def test_trainer_gets_all_settings():
     recipe = dataclasses.replace(EVERYTHING, seed=9, dtype="float64", loss=SpikeCountLoss(9, 2, 1))
     trainer = recipe.make_trainer(recipe.make_network((4, 4, 1)), "brian2")
     assert trainer.optimizer == recipe.optimizer and trainer.rules == recipe.rules
-    assert (trainer.loss, trainer.regularizer, trainer.inputs.encoder) == (recipe.loss, recipe.regularizer, recipe.encoder)
-    assert (trainer.inputs.augmentation, trainer.inputs.delays, trainer.average.decay) == (recipe.augmentation, (0, 5, 9), 0.5)
+    assert (trainer.loss, trainer.regularizer, trainer.inputs.encoder) == (
+        recipe.loss,
+        recipe.regularizer,
+        recipe.encoder,
+    )
+    assert (trainer.inputs.augmentation, trainer.inputs.delays, trainer.average.decay) == (
+        recipe.augmentation,
+        (0, 5, 9),
+        0.5,
+    )
     assert trainer.network.input_shape == (4, 4, 1, 3)
     assert trainer.state.sample_weights is not None
     assert (trainer.seed, trainer.dtype, trainer.engine.name) == (9, "float64", "brian2")

@@ -9,9 +9,7 @@ from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.experiments.weights_file import read_weights, save_weights
 from hm2bp_brian.training.optimizers import Adam
 
-RECIPE = Recipe(
-    name="tiny", layers=LAYERS, loss=LOSS, optimizer=Adam(0.05), averaging=0.9, seed=4, dtype="float64"
-)
+RECIPE = Recipe(name="tiny", layers=LAYERS, loss=LOSS, optimizer=Adam(0.05), averaging=0.9, seed=4, dtype="float64")
 
 
 @pytest.fixture
@@ -54,9 +52,7 @@ def test_other_files_are_refused(trained, tmp_path):
 
 def test_weights_of_another_network_are_refused(trained):
     _, path = trained
-    wider = make_trainer(
-        tiny_network(layers=(dataclasses.replace(LAYERS[0], units=9), LAYERS[1])), averaging=None
-    )
+    wider = make_trainer(tiny_network(layers=(dataclasses.replace(LAYERS[0], units=9), LAYERS[1])), averaging=None)
     with pytest.raises(CheckpointError, match=r"another network: weights of layer 0 must have shape \(16, 9\)"):
         read_weights(path).load_into(wider.network)
     deeper = make_trainer(tiny_network(layers=(LAYERS[0], *LAYERS)))

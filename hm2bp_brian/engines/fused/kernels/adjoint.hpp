@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "arguments.hpp"
 #include "tile.hpp"
 
 // What the adjoint needs to know of a layer: its trains, and one step below threshold. Of a neuron's K variables the first
@@ -16,6 +17,10 @@ struct PostLayer {
     Layout layout;
     const scalar *active, *refractory;  // (n_post, K, K): x(t+1) = A x(t)
     int64_t refractory_steps;
+
+    PostLayer(const LayerTrains &t, int64_t n_post, const Layout &layout)
+        : steps(t.post_steps), trains(t.post_trains), n_steps(t.n_steps), n_post(n_post), layout(layout),
+          active(t.active), refractory(t.refractory), refractory_steps(t.refractory_steps) {}
 };
 
 // The matrices of one tile: entry by entry, lane by lane.

@@ -1,27 +1,21 @@
 // A dense layer over the whole presentation, tile by tile: state update, threshold, synapses, reset, as in Brian2.
 // Neurons<W>, the tile's state with update(), threshold() and reset(), is generated from the neuron's equations.
 #pragma once
-#include <new>
-
+#include "arguments.hpp"
 #include "parallel.hpp"
+#include "status.hpp"
 #include "tile.hpp"
-
-struct Presentation {
-    const int32_t *pre_neurons;  // spikes of each step, rising
-    const int64_t *pre_offsets;  // (n_samples * n_steps + 1)
-    int64_t n_samples, n_steps, n_pre, n_post;
-};
 
 // One sample through tiles [first_tile, last_tile); lateral inhibition ties all tiles of a layer together.
 // Returns -1, or the first step with a non-finite state if check_each_step, or 0 if the state ended non-finite.
 template <int W>
-static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *tiles, int64_t first_tile,
+static int64_t run_sample(const DenseForward &p, int64_t sample, Neurons<W> *tiles, int64_t first_tile,
                           int64_t last_tile, const scalar *packed, const NeuronConstants common, scalar lateral,
-                          uint64_t *bits, bool check_each_step) {
+                          bool check_each_step) {
     const int64_t n_tiles = last_tile - first_tile;
     // which of a tile's neurons fire in a step
     auto fired = [&](int64_t k, int64_t step) -> uint64_t & {
-        return bits[((first_tile + k) * p.n_samples + sample) * p.n_steps + step];
+        return p.bits[((first_tile + k) * p.n_samples + sample) * p.n_steps + step];
     };
     for (int64_t k = 0; k < n_tiles; k++) tiles[k].start();
     for (int64_t step = 0; step < p.n_steps; step++) {
@@ -63,54 +57,48 @@ static int64_t run_sample(const Presentation &p, int64_t sample, Neurons<W> *til
     return -1;
 }
 
-// bits: (n_tiles, n_samples, n_steps): what threads write lies apart, so that they don't take cache lines from each other.
-// counts: (n_tiles, n_samples), of all set bits.
-// failure: sample and step of a non-finite state, or (-1, -1).
 template <int W>
-static void forward(const Presentation &p, const scalar *weights, const void *const *arrays, const double *constants,
-                    double dt, double lateral, uint64_t *bits, int64_t *counts, int64_t *failure,
-                    int threads) {
+static void forward(const DenseForward &p) {
     const Layout layout = dense_layout(p.n_post);
     const int64_t n_tiles = layout.n_tiles(W);
-    const int64_t tiles_per_unit = lateral != 0 ? n_tiles : 1;
+    const int64_t tiles_per_unit = p.lateral_inhibition != 0 ? n_tiles : 1;
     const int64_t n_groups = n_tiles / tiles_per_unit;
-    const int64_t wanted = (48 + n_groups - 1) / n_groups;
+    const int64_t wanted = (DENSE_FORWARD_PARTS + n_groups - 1) / n_groups;
     const int64_t n_chunks = p.n_samples < wanted ? p.n_samples : wanted;
+    const NeuronConstants common(p);
     FirstFailure first_failure;
-    parallel_for(n_groups * n_chunks, threads, [&](int64_t unit) {
+    parallel_for(n_groups * n_chunks, p.threads, [&](int64_t unit) {
         const int64_t first_tile = (unit / n_chunks) * tiles_per_unit, chunk = unit % n_chunks;
         const int64_t last_tile = first_tile + tiles_per_unit;
         Buffer packed(tiles_per_unit * p.n_pre * W);
         std::vector<Neurons<W>> tiles(tiles_per_unit);
         Buffer synaptic(tiles_per_unit * W);
         for (int64_t k = 0; k < tiles_per_unit; k++) {
-            pack_tile<W>(weights, p.n_pre, p.n_post, first_tile + k, packed.data + k * p.n_pre * W);
-            tiles[k].load(arrays, layout, first_tile + k, synaptic.data + k * W);
+            pack_tile<W>(p.weights, p.n_pre, p.n_post, first_tile + k, packed.data + k * p.n_pre * W);
+            tiles[k].load(p.arrays, layout, first_tile + k, synaptic.data + k * W);
         }
         for (int64_t s = chunk * p.n_samples / n_chunks; s < (chunk + 1) * p.n_samples / n_chunks; s++) {
             auto run = [&](bool check) {
-                return run_sample<W>(p, s, tiles.data(), first_tile, last_tile, packed.data, NeuronConstants(constants, dt),
-                                     scalar(lateral), bits, check);
+                return run_sample<W>(p, s, tiles.data(), first_tile, last_tile, packed.data, common,
+                                     scalar(p.lateral_inhibition), check);
             };
             if (run(false) >= 0) {
                 first_failure.report(s, p.n_steps, run(true));
                 return;
             }
             for (int64_t tile = first_tile; tile < last_tile; tile++) {
-                const uint64_t *words = bits + (tile * p.n_samples + s) * p.n_steps;
-                int64_t &count = counts[tile * p.n_samples + s] = 0;
+                const uint64_t *words = p.bits + (tile * p.n_samples + s) * p.n_steps;
+                int64_t &count = p.counts[tile * p.n_samples + s] = 0;
                 for (int64_t step = 0; step < p.n_steps; step++) count += __builtin_popcountll(words[step]);
             }
         }
     });
-    first_failure.write(p.n_steps, failure);
+    first_failure.write(p.n_steps, p.failure);
 }
 
-extern "C" void dense_forward(const int32_t *pre_neurons, const int64_t *pre_offsets, int64_t n_samples,
-                              int64_t n_steps, int64_t n_pre, int64_t n_post, const scalar *weights,
-                              const void *const *arrays, const double *constants, double dt, double lateral,
-                              uint64_t *bits, int64_t *counts, int64_t *failure, int threads) {
-    const Presentation p{pre_neurons, pre_offsets, n_samples, n_steps, n_pre, n_post};
-    auto run = dense_width(n_post) == 16 ? forward<16> : forward<64>;
-    run(p, weights, arrays, constants, dt, lateral, bits, counts, failure, threads);
+extern "C" int dense_forward(const DenseForward *arguments) {
+    return status_of([=] {
+        auto run = dense_width(arguments->n_post) == NARROW_TILE ? forward<NARROW_TILE> : forward<TILE>;
+        run(*arguments);
+    });
 }

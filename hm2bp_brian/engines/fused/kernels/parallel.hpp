@@ -9,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -75,12 +76,17 @@ class ThreadPool {
         sigset_t all, before;  // signals are for Python's threads
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
-        for (; n_threads < wanted; n_threads++) std::thread([this] { serve(); }).detach();
+        try {
+            for (; n_threads < wanted; n_threads++) std::thread([this] { serve(); }).detach();
+        } catch (const std::exception &) {
+            // The system refuses more: those that there are do the work, or the caller alone, with the same results.
+        }
         pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
 
   public:
-    // Does the work here, and at the same time in up to n_helpers other threads; returns when all have ended.
+    // Does the work, which must not throw, here and at the same time in up to n_helpers other threads; returns when all
+    // have ended.
     void run(const std::function<void()> &work, int64_t n_helpers) {
         Job job{work, n_helpers, {0}};
         std::unique_lock<std::mutex> lock(mutex);
@@ -109,15 +115,29 @@ inline ThreadPool *&thread_pool() {
     return pool;
 }
 
+// Into how many parts the samples of a batch go at most, so that there are units enough for all threads. In the backward
+// pass gradients are summed part by part, so that this number, like the widths of tiles, decides the last bits of results;
+// in the forward pass it decides nothing but the speed.
+constexpr int64_t BACKWARD_PARTS = 32, DENSE_FORWARD_PARTS = 48, WINDOWS_FORWARD_PARTS = 32;
+
+// An exception of a unit, in whatever thread, reaches the caller when all threads have ended.
 template <typename Work>
-void parallel_for(int64_t n_units, int threads, Work work) {
+void parallel_for(int64_t n_units, int64_t threads, Work work) {
     std::atomic<int64_t> next{0};
-    auto take_units = [&] {
-        for (int64_t unit; (unit = next.fetch_add(1)) < n_units;) work(unit);
+    std::atomic<bool> failed{false};
+    std::exception_ptr failure;
+    auto take_units = [&]() noexcept {
+        try {
+            for (int64_t unit; (unit = next.fetch_add(1)) < n_units;) work(unit);
+        } catch (...) {
+            next = n_units;
+            if (!failed.exchange(true)) failure = std::current_exception();
+        }
     };
-    const int64_t n_helpers = std::min(int64_t(threads), n_units) - 1;
+    const int64_t n_helpers = std::min(threads, n_units) - 1;
     if (n_helpers > 0)
         thread_pool()->run(take_units, n_helpers);
     else
         take_units();
+    if (failure) std::rethrow_exception(failure);
 }

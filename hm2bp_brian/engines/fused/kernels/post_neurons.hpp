@@ -1,11 +1,8 @@
 // HM2-BP's micro level for W post neurons of one sample: kappa, gradient and delta, with the rules for empty trains.
 // learning/gradients.py has the equations.
 #pragma once
+#include "arguments.hpp"
 #include "tile.hpp"
-
-struct Silence {
-    double spsp, delta_ratio, kappa_ratio;  // of learning/gradients.py
-};
 
 template <int W>
 struct PostNeurons {
@@ -15,12 +12,12 @@ struct PostNeurons {
 
     // All of W lanes. tpsp: sum over the inputs of weight * S-PSP; weight_sum: of all weights.
     PostNeurons(const scalar *counts, const scalar *delta, const scalar *factor, const scalar *tpsp,
-                const scalar *weight_sum, double v_th, const Silence &silence)
-        : counts(counts), delta(delta), silent_spsp(silence.spsp), silent_delta_ratio(silence.delta_ratio) {
+                const scalar *weight_sum, double v_th, const Rules &rules)
+        : counts(counts), delta(delta), silent_spsp(rules.silent_spsp), silent_delta_ratio(rules.silent_delta_ratio) {
         for (int lane = 0; lane < W; lane++) {
             const bool silent = counts[lane] == 0;
             const scalar ratio =
-                silent ? scalar(silence.kappa_ratio) * weight_sum[lane] : tpsp[lane] / counts[lane];
+                silent ? scalar(rules.silent_kappa_ratio) * weight_sum[lane] : tpsp[lane] / counts[lane];
             const scalar kappa = 1 + ratio / scalar(v_th);
             coefficient[lane] = delta[lane] * kappa * factor[lane];
             delta_fired[lane] = silent ? 0 : delta[lane];

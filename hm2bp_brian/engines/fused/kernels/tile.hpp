@@ -1,22 +1,29 @@
 // A tile: W neighbouring neurons of a layer, whose state stays in registers and first-level cache.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
+#include <new>
 #ifdef __AVX512F__
 #include <immintrin.h>
 #endif
 
-constexpr int LANES = 64 / sizeof(scalar);
+constexpr int LANES = 64 / sizeof(scalar);  // of a vector
 typedef scalar vector_t __attribute__((vector_size(64)));
 typedef flag flags_t __attribute__((vector_size(64)));
+
+// Lanes of a tile. Sums over neurons are formed tile by tile (lane_sum), so that these widths, and those of
+// windows.hpp, decide the last bits of results: other ones are other results, if no worse.
+constexpr int TILE = 64, NARROW_TILE = 16;
 
 // Where a layer's neurons lie in tiles: neuron (position, channel) in lane position * stripe + channel, counted through
 // all tiles. A dense layer is one position with all neurons as channels.
 struct Layout {
     int64_t n_positions, channels, stripe;
 
-    int64_t span() const { return stripe < 64 ? stripe : 64; }
+    int64_t span() const { return stripe < TILE ? stripe : TILE; }
     int64_t n_tiles(int width) const { return (n_positions * stripe + width - 1) / width; }
     int64_t neuron(int64_t lane) const {  // -1 where a lane is padding
         const int64_t position = lane / stripe, channel = lane % stripe;
@@ -25,7 +32,7 @@ struct Layout {
 };
 
 // Small dense layers are one narrow tile.
-static inline int dense_width(int64_t n_post) { return n_post <= 16 ? 16 : 64; }
+static inline int dense_width(int64_t n_post) { return n_post <= NARROW_TILE ? NARROW_TILE : TILE; }
 
 static inline Layout dense_layout(int64_t n_post) {
     const int64_t width = dense_width(n_post);

@@ -5,8 +5,11 @@
 #include <numeric>
 
 #include "parallel.hpp"
+#include "status.hpp"
 
-const int64_t BLOCK = 8192;  // elements that stay in the first caches between two loops over them
+// Elements that stay in the first caches between two loops over them; and partial sums that make vectors. Both decide the
+// order of sums, and so the last bits of results.
+constexpr int64_t BLOCK = 8192, SUMS = 16;
 
 // work(block, first, last) for all blocks of elements; a thread for no fewer elements than pay for its start.
 template <typename Work>
@@ -17,11 +20,9 @@ static void for_each_block(int64_t size, int threads, Work work) {
     });
 }
 
-extern "C" {
-
 // limit: of the root mean square of g / (sqrt(v) + epsilon), beyond which the step is divided by their ratio; 0: none.
-void adam(scalar *w, const scalar *g, scalar *m, scalar *v, int64_t size, double beta_1, double beta_2, double step_size,
-          double epsilon, double limit, int threads) {
+static void adam_step(scalar *w, const scalar *g, scalar *m, scalar *v, int64_t size, double beta_1, double beta_2,
+                      double step_size, double epsilon, double limit, int threads) {
     const scalar keep_m = beta_1, take_m = 1 - beta_1, keep_v = beta_2, take_v = 1 - beta_2, eps = epsilon;
     auto average = [=](int64_t first, int64_t last) {
         for (int64_t i = first; i < last; i++) {
@@ -40,13 +41,13 @@ void adam(scalar *w, const scalar *g, scalar *m, scalar *v, int64_t size, double
         return;
     }
     auto sum_of_squares = [=](int64_t first, int64_t last) {
-        double sums[16] = {};  // as many as make vectors
-        for (int64_t i = first; i < last; i += 16)
-            for (int lane = 0; lane < (last - i < 16 ? last - i : 16); lane++) {
+        double sums[SUMS] = {};
+        for (int64_t i = first; i < last; i += SUMS)
+            for (int64_t lane = 0; lane < std::min(last - i, SUMS); lane++) {
                 const double ratio = g[i + lane] / (std::sqrt(v[i + lane]) + eps);
                 sums[lane] += ratio * ratio;
             }
-        return std::accumulate(sums, sums + 16, 0.0);
+        return std::accumulate(sums, sums + SUMS, 0.0);
     };
     std::vector<double> squares((size + BLOCK - 1) / BLOCK);
     for_each_block(size, threads, [&](int64_t block, int64_t first, int64_t last) {
@@ -58,10 +59,20 @@ void adam(scalar *w, const scalar *g, scalar *m, scalar *v, int64_t size, double
     for_each_block(size, threads, [&](int64_t, int64_t first, int64_t last) { step(first, last, length); });
 }
 
-void move_towards(scalar *average, const scalar *w, int64_t size, double fraction, int threads) {
+static void move_average(scalar *average, const scalar *w, int64_t size, double fraction, int threads) {
     const scalar part = fraction;
     for_each_block(size, threads, [&](int64_t, int64_t first, int64_t last) {
         for (int64_t i = first; i < last; i++) average[i] += (w[i] - average[i]) * part;
     });
+}
+extern "C" {
+
+int adam(scalar *w, const scalar *g, scalar *m, scalar *v, int64_t size, double beta_1, double beta_2, double step_size,
+         double epsilon, double limit, int threads) {
+    return status_of([=] { adam_step(w, g, m, v, size, beta_1, beta_2, step_size, epsilon, limit, threads); });
+}
+
+int move_towards(scalar *average, const scalar *w, int64_t size, double fraction, int threads) {
+    return status_of([=] { move_average(average, w, size, fraction, threads); });
 }
 }

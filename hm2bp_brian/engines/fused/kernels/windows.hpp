@@ -11,10 +11,11 @@ struct Windows {
     int64_t n_pre() const { return height * width * c_in; }
     int64_t n_post() const { return rows * columns * c_out; }
     int64_t n_positions() const { return rows * columns; }
+    int64_t n_rows() const { return size * size * c_in; }  // of the kernel
 
     // Channels are padded to 16, 32, 48, or a multiple of 64 lanes.
     Layout layout() const {
-        const int64_t unit = c_out <= 48 ? 16 : 64;
+        const int64_t unit = c_out <= 3 * NARROW_TILE ? NARROW_TILE : TILE;
         return Layout{n_positions(), c_out, (c_out + unit - 1) / unit * unit};
     }
 

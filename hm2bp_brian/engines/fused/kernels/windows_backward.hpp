@@ -1,23 +1,23 @@
 // HM2-BP through a convolution or pooling layer by the adjoint. A position of the map is a small dense layer whose
 // inputs are its window; all positions add to one kernel gradient.
 #pragma once
-#include <new>
-
 #include "adjoint.hpp"
+#include "arguments.hpp"
 #include "parallel.hpp"
 #include "post_neurons.hpp"
+#include "status.hpp"
 #include "windows.hpp"
 
-struct WindowsBackward {
-    const int32_t *pre_steps;
-    const int64_t *pre_trains;
+struct BackwardMap : WindowsBackward {
     PostLayer post;
-    int64_t n_samples, n_steps;
-    Windows windows;
+    Buffer padded;
     const scalar *kernel;  // channels padded to the stripe; null for pooling
-    double v_th, v_th_pre;
-    const scalar *delta, *factor;  // (n_samples, n_post)
-    Silence silence;
+
+    explicit BackwardMap(const WindowsBackward &arguments)
+        : WindowsBackward(arguments), post(*this, windows.n_post(), windows.layout()),
+          padded(windows.n_rows() * post.layout.stripe), kernel(weights ? padded.data : nullptr) {
+        if (kernel) pad_channels(weights, windows.n_rows(), windows.c_out, post.layout.stripe, padded.data);
+    }
 };
 
 // What is known of the post neurons of one tile in one sample.
@@ -40,7 +40,7 @@ static inline void each_place(const Windows &w, int64_t position, Visit visit) {
 // SPAN neighbouring channels of one position of a convolution, lanes from `lane` on of its tile, channels from `channel`
 // on. q: (n_steps, SPAN).
 template <int SPAN, int W>
-static void convolution_position(const WindowsBackward &b, int64_t sample, int64_t position, int64_t lane,
+static void convolution_position(const BackwardMap &b, int64_t sample, int64_t position, int64_t lane,
                                  int64_t channel, const PostTile<W> &tile, const scalar *q, scalar *spsp,
                                  scalar *gradient, scalar *delta_pre) {
     const Windows &map = b.windows;
@@ -61,7 +61,7 @@ static void convolution_position(const WindowsBackward &b, int64_t sample, int64
         }
     });
     const PostNeurons<SPAN> post(tile.counts + lane, tile.delta + lane, tile.factor + lane, tpsp, weight_sum, b.v_th,
-                                 b.silence);
+                                 b.rules);
     each_place(map, position, [&](int64_t kernel_row, int64_t first) {
         for (int64_t i = 0; i < map.c_in; i++) {
             const int64_t row = kernel_row + i, count = trains[first + i + 1] - trains[first + i];
@@ -75,7 +75,7 @@ static void convolution_position(const WindowsBackward &b, int64_t sample, int64
 
 // The same for a pooling layer, whose weights are 1 and not learned.
 template <int SPAN, int W>
-static void pooling_position(const WindowsBackward &b, int64_t sample, int64_t position, int64_t lane, int64_t channel,
+static void pooling_position(const BackwardMap &b, int64_t sample, int64_t position, int64_t lane, int64_t channel,
                              const PostTile<W> &tile, const scalar *q, scalar *delta_pre) {
     const int64_t *trains = b.pre_trains + sample * b.windows.n_pre();
     const int64_t n_channels = std::min(b.windows.c_out - channel, int64_t(SPAN));
@@ -83,7 +83,7 @@ static void pooling_position(const WindowsBackward &b, int64_t sample, int64_t p
         for (int64_t i = 0; i < n_channels; i++) {
             const int64_t pre = first + channel + i;
             const int64_t count = trains[pre + 1] - trains[pre];
-            scalar ratio = scalar(b.silence.delta_ratio);
+            scalar ratio = scalar(b.rules.silent_delta_ratio);
             if (count && tile.counts[lane + i] != 0) {
                 scalar e = 0;
                 for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) e += q[b.pre_steps[k] * SPAN + i];
@@ -99,14 +99,14 @@ template <int W>
 struct WindowsScratch {
     Phases<W> phases;
     Buffer q, spsp;
-    explicit WindowsScratch(const WindowsBackward &b)
-        : phases(b.n_steps), q(b.n_steps * W), spsp(b.windows.size * b.windows.size * b.windows.c_in * W) {}
+    explicit WindowsScratch(const BackwardMap &b)
+        : phases(b.n_steps), q(b.n_steps * W), spsp(b.windows.n_rows() * W) {}
 };
 
 // Adds one sample to the gradient (size * size * c_in, stripe) and to its row of delta_pre. A tile of W lanes holds whole
 // positions of SPAN lanes, or a part of one.
 template <int W, int SPAN, int K>
-static void backward_map(const WindowsBackward &b, int64_t sample, const PostTiles<W, K> &tiles,
+static void backward_map(const BackwardMap &b, int64_t sample, const PostTiles<W, K> &tiles,
                          WindowsScratch<W> &scratch, scalar *gradient, scalar *delta_pre) {
     const Layout &layout = b.post.layout;
     for (int64_t number = 0; number < tiles.n_tiles(); number++) {
@@ -136,50 +136,41 @@ static void backward_map(const WindowsBackward &b, int64_t sample, const PostTil
 
 // partial: gradients (n_chunks, size * size * c_in, stripe), each of a part of the samples.
 template <int W, int SPAN>
-static void backward_samples(const WindowsBackward &b, int64_t n_chunks, scalar *partial, scalar *delta_pre, int threads) {
-    const int64_t n_kernel = b.windows.size * b.windows.size * b.windows.c_in * b.post.layout.stripe;
+static void backward_samples(const BackwardMap &b, int64_t n_chunks, scalar *partial) {
+    const int64_t n_kernel = b.windows.n_rows() * b.post.layout.stripe, n_pre = b.windows.n_pre();
     const PostTiles<W, N_VARIABLES> tiles(b.post);
-    parallel_for(n_chunks, threads, [&](int64_t chunk) {
+    parallel_for(n_chunks, b.threads, [&](int64_t chunk) {
         WindowsScratch<W> scratch(b);
         scalar *sum = partial + chunk * n_kernel;
         memset(sum, 0, n_kernel * sizeof(scalar));
         for (int64_t s = chunk * b.n_samples / n_chunks; s < (chunk + 1) * b.n_samples / n_chunks; s++)
-            backward_map<W, SPAN>(b, s, tiles, scratch, sum, delta_pre ? delta_pre + s * b.windows.n_pre() : nullptr);
+            backward_map<W, SPAN>(b, s, tiles, scratch, sum, b.delta_pre ? b.delta_pre + s * n_pre : nullptr);
     });
 }
 
-extern "C" void windows_backward(const int32_t *pre_steps, const int64_t *pre_trains, const int32_t *post_steps,
-                                 const int64_t *post_trains, int64_t n_samples, int64_t n_steps,
-                                 const int64_t *geometry, const scalar *active, const scalar *refractory,
-                                 int64_t refractory_steps, const scalar *kernel,
-                                 double v_th, double v_th_pre, const scalar *delta, const scalar *factor,
-                                 double silent_spsp, double silent_delta_ratio, double silent_kappa_ratio,
-                                 scalar *gradient, scalar *delta_pre, int threads) {
-    Windows w;
-    memcpy(&w, geometry, sizeof w);
-    const Layout layout = w.layout();
-    const int64_t n_rows = w.size * w.size * w.c_in, n_kernel = n_rows * layout.stripe;
-    Buffer padded(n_kernel);
-    if (kernel) pad_channels(kernel, n_rows, w.c_out, layout.stripe, padded.data);
-    const PostLayer post{post_steps, post_trains, n_steps, w.n_post(), layout, active, refractory, refractory_steps};
-    const Silence silence{silent_spsp, silent_delta_ratio, silent_kappa_ratio};
-    const WindowsBackward b{pre_steps, pre_trains, post,  n_samples, n_steps, w, kernel ? padded.data : nullptr,
-                            v_th,      v_th_pre,   delta, factor,    silence};
-    const int64_t n_chunks = n_samples < 32 ? n_samples : 32;
+static void backward_maps(const WindowsBackward &arguments) {
+    const BackwardMap b(arguments);
+    const Windows &w = b.windows;
+    const int64_t stripe = b.post.layout.stripe, n_kernel = w.n_rows() * stripe;
+    const int64_t n_chunks = std::min(b.n_samples, BACKWARD_PARTS);
     Buffer partial(n_chunks * n_kernel);
-    if (delta_pre) memset(delta_pre, 0, n_samples * w.n_pre() * sizeof(scalar));
-    const int64_t span = layout.span();
+    if (b.delta_pre) memset(b.delta_pre, 0, b.n_samples * w.n_pre() * sizeof(scalar));
+    const int64_t span = b.post.layout.span();
     auto run = span == 16   ? backward_samples<64, 16>
                : span == 32 ? backward_samples<64, 32>
                : span == 48 ? backward_samples<48, 48>
                             : backward_samples<64, 64>;
-    run(b, n_chunks, partial.data, delta_pre, threads);
-    if (!kernel) return;
-    for (int64_t row = 0; row < n_rows; row++)
+    run(b, n_chunks, partial.data);
+    if (!b.kernel) return;
+    for (int64_t row = 0; row < w.n_rows(); row++)
         for (int64_t channel = 0; channel < w.c_out; channel++) {
             scalar sum = 0;
             for (int64_t chunk = 0; chunk < n_chunks; chunk++)
-                sum += partial.data[chunk * n_kernel + row * layout.stripe + channel];
-            gradient[row * w.c_out + channel] = sum;
+                sum += partial.data[chunk * n_kernel + row * stripe + channel];
+            b.gradient[row * w.c_out + channel] = sum;
         }
+}
+
+extern "C" int windows_backward(const WindowsBackward *arguments) {
+    return status_of([=] { backward_maps(*arguments); });
 }

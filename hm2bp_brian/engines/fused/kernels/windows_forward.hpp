@@ -3,12 +3,12 @@
 // map stays in second-level cache.
 #pragma once
 #include <algorithm>
-#include <new>
+#include <memory>
 
+#include "arguments.hpp"
 #include "parallel.hpp"
+#include "status.hpp"
 #include "windows.hpp"
-
-constexpr int TILE = 64;
 
 // Where one presynaptic neuron's spikes go: n_rows x n_columns positions.
 struct Targets {
@@ -25,14 +25,18 @@ struct Strides {
           weights_column(w.stride * w.c_in * stripe) {}
 };
 
-struct WindowsPresentation {
-    const int32_t *pre_neurons;  // spikes of each step, rising
-    const int64_t *pre_offsets;  // (n_samples * n_steps + 1)
-    int64_t n_samples, n_steps;
-    Windows windows;
+struct WindowsPresentation : WindowsForward {
     Layout layout;
+    Buffer padded;
     const scalar *kernel;  // channels padded to layout.stripe; null for pooling
     std::vector<Targets> targets;
+
+    explicit WindowsPresentation(const WindowsForward &arguments)
+        : WindowsForward(arguments), layout(windows.layout()), padded(windows.n_rows() * layout.stripe),
+          kernel(weights ? padded.data : nullptr) {
+        if (kernel) pad_channels(weights, windows.n_rows(), windows.c_out, layout.stripe, padded.data);
+        find_targets();
+    }
 
     void find_targets() {
         const Windows &w = windows;
@@ -140,46 +144,39 @@ static int64_t run_map(const WindowsPresentation &p, int64_t sample, Map &map, c
     return finite() ? -1 : 0;
 }
 
-typedef std::vector<std::vector<int32_t>> SpikeLists;  // of each sample
-
-extern "C" {
-
-// Returns the spikes, for take_spikes. counts: (n_samples, n_steps). failure: sample and step of a non-finite state, or -1.
-SpikeLists *windows_forward(const int32_t *pre_neurons, const int64_t *pre_offsets, int64_t n_samples, int64_t n_steps,
-                            const int64_t *geometry, const scalar *kernel, const void *const *arrays,
-                            const double *constants, double dt, int64_t *counts, int64_t *failure, int threads) {
-    Windows w;
-    memcpy(&w, geometry, sizeof w);
-    const Layout layout = w.layout();
-    const int64_t n_rows = w.size * w.size * w.c_in;
-    Buffer padded(n_rows * layout.stripe);
-    if (kernel) pad_channels(kernel, n_rows, w.c_out, layout.stripe, padded.data);
-    WindowsPresentation p{pre_neurons, pre_offsets, n_samples, n_steps, w, layout, kernel ? padded.data : nullptr, {}};
-    p.find_targets();
-    const int64_t span = layout.span();
+static std::unique_ptr<SpikeLists> forward_maps(const WindowsForward &arguments) {
+    const WindowsPresentation p(arguments);
+    const NeuronConstants common(p);
+    const int64_t span = p.layout.span();
     auto run = span == 16 ? run_map<16> : span == 32 ? run_map<32> : span == 48 ? run_map<48> : run_map<64>;
     FirstFailure first_failure;
-    auto *lists = new SpikeLists(n_samples);
-    const int64_t n_chunks = n_samples < 32 ? n_samples : 32;
-    parallel_for(n_chunks, threads, [&](int64_t chunk) {
-        const NeuronConstants common(constants, dt);
-        Map map(layout, arrays);
-        for (int64_t s = chunk * n_samples / n_chunks; s < (chunk + 1) * n_samples / n_chunks; s++) {
+    auto lists = std::make_unique<SpikeLists>(p.n_samples);
+    const int64_t n_chunks = std::min(p.n_samples, WINDOWS_FORWARD_PARTS);
+    parallel_for(n_chunks, p.threads, [&](int64_t chunk) {
+        Map map(p.layout, p.arrays);
+        for (int64_t s = chunk * p.n_samples / n_chunks; s < (chunk + 1) * p.n_samples / n_chunks; s++) {
             auto run_sample = [&](bool check) {
-                return run(p, s, map, common, (*lists)[s], counts + s * n_steps, check);
+                return run(p, s, map, common, (*lists)[s], p.counts + s * p.n_steps, check);
             };
             if (run_sample(false) < 0) continue;
-            first_failure.report(s, n_steps, run_sample(true));
+            first_failure.report(s, p.n_steps, run_sample(true));
             return;
         }
     });
-    first_failure.write(n_steps, failure);
+    first_failure.write(p.n_steps, p.failure);
     return lists;
 }
 
-// Copies the spikes of all samples behind each other, and frees the lists.
-void take_spikes(SpikeLists *lists, int32_t *neurons) {
-    for (const auto &list : *lists) neurons = std::copy(list.begin(), list.end(), neurons);
-    delete lists;
+extern "C" {
+
+int windows_forward(const WindowsForward *arguments) {
+    return status_of([=] { *arguments->spikes = forward_maps(*arguments).release(); });
 }
+
+// Copies the spikes of all samples behind each other.
+void take_spikes(const SpikeLists *lists, int32_t *neurons) {
+    for (const auto &list : *lists) neurons = std::copy(list.begin(), list.end(), neurons);
+}
+
+void free_spikes(SpikeLists *lists) { delete lists; }
 }

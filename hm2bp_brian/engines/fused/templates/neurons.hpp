@@ -14,6 +14,10 @@
             auto &_array_{{array.name}} = neuron._array_{{array.name}};
             (void)_array_{{array.name}};
 {% endfor %}
+{% if refractory %}
+            auto &_array_not_refractory = neuron._array_not_refractory;
+            (void)_array_not_refractory;
+{% endif %}
             constexpr int _idx = 0;
 {% endmacro %}
 {{universal_support}}
@@ -32,14 +36,16 @@ struct Uniform {
 // What is the same for all neurons; kept apart so that the compiler computes what depends on it once, not once a tile.
 struct NeuronConstants {
     double dt;
+    int64_t refractory_steps;
     scalar v_th;
 {% for constant in constants %}
     {{constant.type}} {{constant.name}};
 {% endfor %}
 
-    NeuronConstants(const double *values, double time_step) : dt(time_step), v_th(scalar(values[0])) {
+    explicit NeuronConstants(const Forward &f)
+        : dt(f.dt), refractory_steps(f.refractory_steps), v_th(scalar(f.constants[0])) {
 {% for constant in constants %}
-        {{constant.name}} = ({{constant.type}})values[{{loop.index}}];
+        {{constant.name}} = ({{constant.type}})f.constants[{{loop.index}}];
 {% endfor %}
     }
 };
@@ -50,11 +56,14 @@ struct Neurons {
 {% if not array.synaptic %}
     alignas(64) {{array.type}} _array_{{array.name}}[W];
 {% endif %}
-{% if array.written %}
+{% if array.changes %}
     alignas(64) {{array.type}} start_{{array.name}}[W];
 {% endif %}
 {% endfor %}
-    scalar _array_t[1];
+{% if refractory %}
+    alignas(64) flag free_from[W];  // the step from which a neuron is no longer refractory; whole numbers stay exact
+{% endif %}
+    int64_t now;
     scalar *synaptic;  // (W), the variable that spikes add to; memory of the whole layer's neurons, in one piece
     uint64_t real;  // lanes that are neurons, not padding
 
@@ -65,15 +74,18 @@ struct Neurons {
             const int64_t found = layout.neuron(tile * W + lane), neuron = found < 0 ? 0 : found;
             real |= uint64_t(found >= 0) << lane;
 {% for array in arrays %}
-            {{'start' if array.written else '_array'}}_{{array.name}}[lane] = static_cast<const {{array.numpy_type}} *>(arrays[{{loop.index0}}])[neuron];
+            {{'start' if array.changes else '_array'}}_{{array.name}}[lane] = static_cast<const {{array.numpy_type}} *>(arrays[{{loop.index0}}])[neuron];
 {% endfor %}
         }
     }
 
     void start() {
-{% for array in arrays if array.written %}
+{% for array in arrays if array.changes %}
         memcpy({{'synaptic' if array.synaptic else '_array_' ~ array.name}}, start_{{array.name}}, sizeof start_{{array.name}});
 {% endfor %}
+{% if refractory %}
+        memset(free_from, 0, sizeof free_from);
+{% endif %}
     }
 
     // One neuron, as the generated lines see it: arrays of one, which the compiler keeps in registers.
@@ -81,12 +93,14 @@ struct Neurons {
 {% for array in arrays %}
         {{array.type}} _array_{{array.name}}[1];
 {% endfor %}
+{% if refractory %}
+        flag _array_not_refractory[1];
+{% endif %}
     };
 
     // What a neuron does, as functions of it; they hold what is the same for all neurons of a tile.
-    static auto make_update(const NeuronConstants &common, const scalar *_array_t) {
+    static auto make_update(const NeuronConstants &common) {
         {{use_constants()}}
-        (void)_array_t;
         const int _vectorisation_idx = 1;
         (void)_vectorisation_idx;
         using namespace update_support;
@@ -97,30 +111,32 @@ struct Neurons {
         };
     }
 
-    static auto make_threshold(const NeuronConstants &common, const scalar *_array_t) {
+    static auto make_threshold(const NeuronConstants &common) {
         {{use_constants()}}
-        (void)_array_t;
         using namespace threshold_support;
         {{blocks["threshold"].scalar_lines}}
         return [=](Lane &neuron) {
             {{use_lane()}}
             {{blocks["threshold"].vector_lines}}
-            return flag(_cond);
+            return flag({{prefix}}_cond);
         };
     }
 
     // One step up to the threshold; returns which lanes fire.
     __attribute__((always_inline)) uint64_t update(const NeuronConstants &common, int64_t step) {
-        const scalar now = _array_t[0] = scalar(step * common.dt);
-        const auto update_one = make_update(common, &now);
-        const auto reaches_threshold = make_threshold(common, &now);
+        now = step;
+        const auto update_one = make_update(common);
+        const auto reaches_threshold = make_threshold(common);
         alignas(64) flag fires[W];
-        scalar *__restrict SYNAPTIC = synaptic;
+        scalar *__restrict {{synaptic}} = synaptic;
         for (int lane = 0; lane < W; lane++) {
             Lane neuron{ {% for array in arrays %}{_array_{{array.name}}[lane]}{{", " if not loop.last}}{% endfor %} };
+{% if refractory %}
+            neuron._array_not_refractory[0] = flag(step) >= free_from[lane];
+{% endif %}
             update_one(neuron);
             fires[lane] = reaches_threshold(neuron) ? 1 : 0;
-{% for array in arrays if array.updated %}
+{% for array in arrays if array.changes %}
             _array_{{array.name}}[lane] = neuron._array_{{array.name}}[0];
 {% endfor %}
         }
@@ -129,12 +145,14 @@ struct Neurons {
 
     // A neuron that fired in this step.
     inline void reset(const NeuronConstants &common, int _idx) {
-{% for array in arrays if array.at_spike %}
-        _array_{{array.name}}[_idx] = {{array.at_spike}};
-{% endfor %}
+{% if refractory %}
+        free_from[_idx] = flag(std::min<int64_t>(now + 1 + common.refractory_steps, std::numeric_limits<flag>::max()));
+        flag _array_not_refractory[W] = {};  // whoever fires is refractory
+        (void)_array_not_refractory;
+{% endif %}
         {{use_constants()}}
-        scalar *SYNAPTIC = synaptic;
-        (void)SYNAPTIC;
+        scalar *{{synaptic}} = synaptic;
+        (void){{synaptic}};
         using namespace reset_support;
         {{blocks["reset"].scalar_lines}}
         {{blocks["reset"].vector_lines}}
@@ -143,9 +161,9 @@ struct Neurons {
     // Lanes of padding do not count: nothing resets them, so that they may run away.
     inline bool finite() const {
         uint64_t infinite = 0;
-        const scalar *SYNAPTIC = synaptic;
+        const scalar *{{synaptic}} = synaptic;
         for (int lane = 0; lane < W; lane++) {
-{% for array in arrays if array.written and array.type == 'scalar' %}
+{% for array in arrays if array.changes and array.type == 'scalar' %}
             infinite |= uint64_t(!(_array_{{array.name}}[lane] - _array_{{array.name}}[lane] == 0)) << lane;
 {% endfor %}
         }

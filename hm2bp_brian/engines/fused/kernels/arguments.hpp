@@ -1,0 +1,74 @@
+// What Python hands to the kernels of a layer: engines/fused/arguments.py has the same structures, field by field.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "windows.hpp"
+
+// A layer's whole presentation.
+struct Forward {
+    const int32_t *pre_neurons;  // spikes of each step, rising
+    const int64_t *pre_offsets;  // (n_samples * n_steps + 1)
+    int64_t n_samples, n_steps;
+    const scalar *weights;      // null for pooling
+    const void *const *arrays;  // what the generated Neurons load
+    const double *constants;    // and NeuronConstants
+    double dt;
+    int64_t refractory_steps;
+    int64_t *failure;  // sample and step of a non-finite state, or (-1, -1)
+    int64_t threads;
+};
+
+struct DenseForward : Forward {
+    int64_t n_pre, n_post;
+    double lateral_inhibition;
+    uint64_t *bits;   // (n_tiles, n_samples, n_steps): threads do not take cache lines from each other
+    int64_t *counts;  // (n_tiles, n_samples), of all set bits
+};
+
+typedef std::vector<std::vector<int32_t>> SpikeLists;  // of each sample
+
+struct WindowsForward : Forward {
+    Windows windows;
+    int64_t *counts;      // (n_samples, n_steps)
+    SpikeLists **spikes;  // for take_spikes and free_spikes
+};
+
+// The spikes before and in a layer, and one step of its neurons below threshold.
+struct LayerTrains {
+    const int32_t *pre_steps;   // of each neuron's spikes, rising
+    const int64_t *pre_trains;  // (n_samples * n_pre + 1)
+    const int32_t *post_steps;
+    const int64_t *post_trains;  // (n_samples * n_post + 1)
+    int64_t n_samples, n_steps;
+    const scalar *active, *refractory;  // (n_post, K, K): x(t+1) = A x(t)
+    int64_t refractory_steps;
+    int64_t threads;
+};
+
+struct DenseSpsp : LayerTrains {
+    int64_t n_pre, n_post;
+    scalar *spsp;  // (n_samples, n_pre, n_post)
+};
+
+// For what the equations leave open: neurons without spikes, see learning/gradients.py.
+struct Rules {
+    double silent_spsp, silent_delta_ratio, silent_kappa_ratio;
+};
+
+struct Backward : LayerTrains {
+    const scalar *weights;  // null for pooling
+    double v_th, v_th_pre;
+    const scalar *delta, *factor;  // (n_samples, n_post)
+    Rules rules;
+    scalar *gradient;   // of the weights' shape, summed over samples
+    scalar *delta_pre;  // (n_samples, n_pre) or null
+};
+
+struct DenseBackward : Backward {
+    int64_t n_pre, n_post;
+};
+
+struct WindowsBackward : Backward {
+    Windows windows;
+};
