@@ -10,7 +10,7 @@ import numpy as np
 from hm2bp_brian.devices import is_runtime
 from hm2bp_brian.errors import ConfigurationError, ShapeError, UnknownNameError
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch, SpikeRecord, check_batch
 
 ENGINES = ("brian2", "fused")
 
@@ -105,9 +105,12 @@ def simulate(
 
     Raises
     ------
+    SpikeError
+        If ``batch`` is no SpikeBatch.
     ShapeError
         If the batch does not fit the network.
     """
+    check_batch("batch", batch)
     if batch.shape != network.input_shape or batch.n_steps != network.n_steps:
         raise ShapeError(
             f"the network expects input of shape {network.input_shape} in {network.n_steps} steps, found shape "

@@ -104,7 +104,7 @@ def test_to_brian_takes_the_first_sample_and_refuses_what_can_not_be():
     batch = SpikeBatch.from_events([0, 1], [3, 2], [1, 0], n_samples=2, n_steps=4, shape=(2,))
     indices, times = batch.to_brian(dt=2 * ms)
     assert indices.tolist() == [1] and times[0] == 6 * ms
-    with pytest.raises(SpikeError, match=r"0\.\.1, found 2"):
+    with pytest.raises(SpikeError, match=r"the batch has samples 0\.\.1, found sample 2"):
         batch.to_brian(2, dt=1 * ms)
     for dt, error in ((1e-3, UnitError), (1 * mV, UnitError), (0 * ms, ConfigurationError)):
         with pytest.raises(error, match="dt"):
