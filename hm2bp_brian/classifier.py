@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from brian2 import ms
 
+from hm2bp_brian.checks import check_count, check_seed
 from hm2bp_brian.datasets.labelled import ImageDataset
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
-from hm2bp_brian.errors import MissingPackageError
+from hm2bp_brian.errors import ConfigurationError, MissingPackageError
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.optimizers import Adam
 from hm2bp_brian.model.initializers import Uniform
@@ -106,6 +107,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         ConfigurationError, UnitError
             If a parameter can't work.
         """
+        hidden_layers = self._checked_hidden_layers()
+        check_seed(self.seed)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -113,7 +116,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         feature_range = X.max(axis=0) - self.feature_min_
         self.feature_range_ = np.where(feature_range > 0, feature_range, 1.0)
         pixels = self._pixels(X)
-        network = self._make_network(pixels.shape[1:])
+        network = self._make_network(pixels.shape[1:], hidden_layers)
         trainer = Trainer(
             network,
             _loss(network.n_steps),
@@ -154,8 +157,18 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         pixels = np.rint(255 * scaled).astype(np.uint8)
         return np.stack([pixels, 255 - pixels], axis=-1)[..., np.newaxis]
 
-    def _make_network(self, input_shape: tuple[int, ...]) -> SpikingNetwork:
-        sizes = [int(np.prod(input_shape)), *self.hidden_layers, len(self.classes_)]
+    def _checked_hidden_layers(self) -> tuple[int, ...]:
+        if not isinstance(self.hidden_layers, tuple | list | np.ndarray):
+            raise ConfigurationError(
+                "hidden_layers must be a tuple with the number of neurons of each hidden layer, such as (100,) or "
+                f"(100, 50); found {self.hidden_layers!r}"
+            )
+        return tuple(
+            check_count(f"hidden_layers[{number}]: units", size) for number, size in enumerate(self.hidden_layers)
+        )
+
+    def _make_network(self, input_shape: tuple[int, ...], hidden_layers: tuple[int, ...]) -> SpikingNetwork:
+        sizes = [int(np.prod(input_shape)), *hidden_layers, len(self.classes_)]
         # so that the drive of a layer of any size is some thresholds
         layers = [
             Dense(size, threshold=1.0, initializer=Uniform(2 / np.sqrt(before)))
