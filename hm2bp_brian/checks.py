@@ -114,8 +114,9 @@ def check_integers(
     ConfigurationError, or ``error``
         If there is something else than integers in this range; the message names the first.
     """
-    integers = _integer_array(name, values, hint, error)
     high = np.iinfo(dtype).max if high is None else high
+    hint = f". {hint}" if hint else ""
+    integers = _integer_array(name, values, _range(low, high), hint, error)
     if integers.size and (integers.min() < low or integers.max() > high):
         wrong = (integers < low) | (integers > high)
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -123,19 +124,20 @@ def check_integers(
     return integers.astype(dtype, copy=False)
 
 
-def _integer_array(name: str, values, hint: str, error) -> np.ndarray:
-    hint = f". {hint}" if hint else ""
+def _integer_array(name: str, values, expected: str, hint: str, error) -> np.ndarray:
     # Brian2's quantities; dimensionless ones are judged by the type of their numbers
     if str(getattr(values, "dim", 1)) != "1":
-        raise error(f"{name} must be integers without units, found the quantity {values!r}{hint}")
+        raise error(f"{name} must be integers {expected} without units, found the quantity {values!r}{hint}")
     try:
         array = np.asarray(values)
     except ValueError as ragged:
-        raise error(f"{name} must be an array of integers, found sequences of different lengths{hint}") from ragged
+        raise error(
+            f"{name} must be an array of integers {expected}, found sequences of different lengths{hint}"
+        ) from ragged
     # integers that no type of numpy holds make an array of objects; they are out of range, not of a wrong type
     integers = array.dtype.kind in "iu" or (array.dtype.kind == "O" and all(map(is_integer, array.flat)))
     if array.size and not integers:
-        raise error(f"{name} must be integers, found {array.dtype} such as {np.ravel(array)[0]}{hint}")
+        raise error(f"{name} must be integers {expected}, found {array.dtype} such as {np.ravel(array)[0]}{hint}")
     return array if array.size else array.astype(np.int64)
 
 

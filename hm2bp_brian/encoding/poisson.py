@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hm2bp_brian.checks import check_count, check_shape
+from hm2bp_brian.checks import check_shape, is_integer
 from hm2bp_brian.encoding.images import checked_images, warn_if_dark
 from hm2bp_brian.encoding.random_numbers import random_words, sample_keys
 from hm2bp_brian.errors import ConfigurationError, ShapeError, SpikeError
@@ -104,10 +104,9 @@ def bernoulli_spikes(thresholds: np.ndarray, keys: np.ndarray, n_steps: int, sha
     SpikeError
         If the batch is empty, or ``n_steps`` below 1.
     """
-    n_steps = check_count("n_steps", n_steps, error=SpikeError)
     n_samples, n_neurons = len(thresholds), int(np.prod(check_shape("shape", shape)))
-    if n_samples < 1:
-        raise SpikeError("a batch needs at least one sample, found none")
+    if n_samples < 1 or not is_integer(n_steps) or n_steps < 1:
+        raise SpikeError(f"a batch needs at least one sample and step, found {n_samples} samples, {n_steps!r} steps")
     if thresholds.shape != (n_samples, n_neurons) or keys.shape != (n_samples, 2):
         raise ShapeError(
             f"expected thresholds (batch, {n_neurons}) for a population of shape {tuple(shape)} and keys (batch, 2), "
