@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from brian2 import ms
 
+from hm2bp_brian.checks import check_count, check_seed
 from hm2bp_brian.datasets.labelled import ImageDataset
 from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
 from hm2bp_brian.engines.registry import make_engine
-from hm2bp_brian.errors import MissingPackageError
+from hm2bp_brian.errors import ConfigurationError, MissingPackageError
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
@@ -109,6 +110,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         ConfigurationError, UnitError
             If a parameter can't work.
         """
+        hidden_layers = self._checked_hidden_layers()
+        check_seed(self.seed)
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -116,7 +119,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         feature_range = X.max(axis=0) - self.feature_min_
         self.feature_range_ = np.where(feature_range > 0, feature_range, 1.0)
         pixels = self._pixels(X)
-        network = self._make_network(pixels.shape[1:])
+        network = self._make_network(pixels.shape[1:], hidden_layers)
         trainer = Trainer(
             network,
             _loss(network.n_steps),
@@ -144,7 +147,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         pixels = self._pixels(validate_data(self, X, dtype=np.float64, reset=False))
         network = self.network_
-        inputs = Inputs(network.input_shape, network.n_steps, RegularEncoder(RATE_DIVISOR))
+        inputs = Inputs(network.input_shape, network.n_steps, network.dt, RegularEncoder(RATE_DIVISOR))
         labels = np.zeros(len(pixels), dtype=int)  # not looked at
         dataset = ImageDataset(pixels, labels, len(self.classes_), "SpikingClassifier")
         return Evaluator(network, network.weights, inputs, make_engine(network)).counts(dataset)
@@ -155,8 +158,18 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         pixels = np.rint(255 * scaled).astype(np.uint8)
         return np.stack([pixels, 255 - pixels], axis=-1)[..., np.newaxis]
 
-    def _make_network(self, input_shape: tuple[int, ...]) -> SpikingNetwork:
-        sizes = [int(np.prod(input_shape)), *self.hidden_layers, len(self.classes_)]
+    def _checked_hidden_layers(self) -> tuple[int, ...]:
+        if not isinstance(self.hidden_layers, tuple | list | np.ndarray):
+            raise ConfigurationError(
+                "hidden_layers must be a tuple with the number of neurons of each hidden layer, such as (100,) or "
+                f"(100, 50); found {self.hidden_layers!r}"
+            )
+        return tuple(
+            check_count(f"hidden_layers[{number}]: units", size) for number, size in enumerate(self.hidden_layers)
+        )
+
+    def _make_network(self, input_shape: tuple[int, ...], hidden_layers: tuple[int, ...]) -> SpikingNetwork:
+        sizes = [int(np.prod(input_shape)), *hidden_layers, len(self.classes_)]
         # so that the drive of a layer of any size is some thresholds
         layers = [
             Dense(size, threshold=1.0, initializer=Uniform(2 / np.sqrt(before)))

@@ -8,7 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
+from hm2bp_brian.checks import check_count, check_index, check_integers, check_shape
 from hm2bp_brian.errors import ShapeError, SpikeError
+
+# Brian2 adds this part of a step to the times of a SpikeGeneratorGroup before it cuts them to whole steps
+BRIAN_SHIFT = 1e-3
+FROM_TIMES = "For spike times use SpikeBatch.from_times, which rounds them to steps"
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +21,7 @@ class SpikeBatch:
     """Spike trains of one population in a batch of presentations, at most one spike a neuron and step.
 
     Spikes are sorted by (sample, step, neuron) and stored as rows of a compressed sparse matrix whose row
-    ``sample * n_steps + step`` lists the neurons that fire in that step.
+    ``sample * n_steps + step`` lists the neurons that fire in that step. The arrays can't be written.
 
     Parameters
     ----------
@@ -33,6 +38,8 @@ class SpikeBatch:
     ------
     SpikeError
         If the batch is empty, or the arrays are no sorted spike trains within ``shape``.
+    ShapeError
+        If ``shape`` is no tuple of positive integers.
     """
 
     neurons: np.ndarray
@@ -42,29 +49,25 @@ class SpikeBatch:
     shape: tuple[int, ...]
 
     def __post_init__(self):
-        object.__setattr__(self, "neurons", np.ascontiguousarray(self.neurons, dtype=np.int32))
-        object.__setattr__(self, "offsets", np.ascontiguousarray(self.offsets, dtype=np.int64))
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        if self.n_samples < 1 or self.n_steps < 1 or self.n_neurons < 1:
-            raise SpikeError(
-                f"a batch needs at least one sample, step and neuron; found {self.n_samples} samples, "
-                f"{self.n_steps} steps, population of shape {self.shape}"
-            )
+        for name in ("n_samples", "n_steps"):
+            object.__setattr__(self, name, check_count(name, getattr(self, name), error=SpikeError))
+        object.__setattr__(self, "shape", check_shape("shape", self.shape))
+        neurons = check_integers(
+            "neuron indices", self.neurons, 0, self.n_neurons - 1, dtype=np.int32, error=SpikeError
+        )
+        offsets = check_integers("offsets", self.offsets, 0, error=SpikeError)
+        if neurons.ndim != 1:
+            raise SpikeError(f"neuron indices must have shape (n_spikes,), found {neurons.shape}")
+        object.__setattr__(self, "neurons", _read_only(np.ascontiguousarray(neurons)))
+        object.__setattr__(self, "offsets", _read_only(np.ascontiguousarray(offsets)))
         n_rows = self.n_samples * self.n_steps
         if self.offsets.shape != (n_rows + 1,):
             raise SpikeError(f"offsets must have shape ({n_rows + 1},), found {self.offsets.shape}")
         if self.offsets[0] != 0 or self.offsets[-1] != len(self.neurons) or (np.diff(self.offsets) < 0).any():
             raise SpikeError("offsets must rise from 0 to the number of spikes")
-        self._check_neurons()
+        self._check_order()
 
-    def _check_neurons(self):
-        if self.neurons.size == 0:
-            return
-        low, high = int(self.neurons.min()), int(self.neurons.max())
-        if low < 0 or high >= self.n_neurons:
-            raise SpikeError(
-                f"neuron indices must lie in 0..{self.n_neurons - 1} (shape {self.shape}), found {low}..{high}"
-            )
+    def _check_order(self):
         starts_row = np.zeros(self.neurons.size + 1, dtype=bool)
         starts_row[self.offsets] = True
         unsorted = (np.diff(self.neurons) <= 0) & ~starts_row[1:-1]
@@ -81,12 +84,12 @@ class SpikeBatch:
         """Make a batch from arrays that an engine made and that need no check; see ``by_neuron`` for the last one."""
         batch = object.__new__(cls)
         batch.__dict__.update(
-            neurons=neurons,
-            offsets=offsets,
+            neurons=_read_only(neurons),
+            offsets=_read_only(offsets),
             n_samples=n_samples,
             n_steps=n_steps,
             shape=tuple(shape),
-            by_neuron=by_neuron,
+            by_neuron=tuple(map(_read_only, by_neuron)),
         )
         return batch
 
@@ -141,17 +144,65 @@ class SpikeBatch:
         Raises
         ------
         SpikeError
-            If an index is out of range, or a neuron fires twice in one step.
+            If an index is no integer or out of range, or a neuron fires twice in one step.
+        ShapeError
+            If the arrays have other or different shapes, or ``shape`` is no tuple of positive integers.
         """
-        samples, steps, neurons = (np.asarray(a, dtype=np.int64) for a in (samples, steps, neurons))
-        for name, index, size in (("sample", samples, n_samples), ("step", steps, n_steps)):
-            if index.size and (index.min() < 0 or index.max() >= size):
-                raise SpikeError(f"{name} indices must lie in 0..{size - 1}, found {index.min()}..{index.max()}")
+        n_samples = check_count("n_samples", n_samples, error=SpikeError)
+        n_steps = check_count("n_steps", n_steps, error=SpikeError)
+        n_neurons = math.prod(check_shape("shape", shape))
+        samples = check_integers("sample indices", samples, 0, n_samples - 1, error=SpikeError)
+        steps = check_integers("step indices", steps, 0, n_steps - 1, hint=FROM_TIMES, error=SpikeError)
+        neurons = check_integers("neuron indices", neurons, 0, n_neurons - 1, error=SpikeError)
+        if samples.ndim != 1 or not samples.shape == steps.shape == neurons.shape:
+            raise ShapeError(
+                "expected samples, steps and neurons (n_spikes,), one of each a spike; found "
+                f"{samples.shape}, {steps.shape} and {neurons.shape}"
+            )
         row = samples * n_steps + steps
         if (np.diff(row) < 0).any() or (np.diff(neurons)[np.diff(row) == 0] < 0).any():
             order = np.lexsort((neurons, row))
             row, neurons = row[order], neurons[order]
         return cls(neurons, _row_offsets(row, n_samples * n_steps), n_samples, n_steps, shape)
+
+    @classmethod
+    def from_times(cls, samples, times, neurons, *, dt, n_samples: int, n_steps: int, shape) -> SpikeBatch:
+        """Make a batch from the time of each spike, such as ``t`` and ``i`` of Brian2's SpikeMonitor.
+
+        A time becomes the step in which Brian2's SpikeGeneratorGroup fires: it is cut to whole steps, and a thousandth
+        of a step is added before, so that times that are multiples of ``dt`` but for rounding errors come out right.
+
+        Parameters
+        ----------
+        samples : int array (n_spikes,)
+        times : Quantity (n_spikes,)
+            From the begin of the presentation.
+        neurons : int array (n_spikes,)
+        dt : Quantity
+            Length of a time step.
+        n_samples, n_steps, shape
+            As in `from_events`.
+
+        Raises
+        ------
+        UnitError, ConfigurationError
+            If ``times`` or ``dt`` are no times, or ``dt`` is not positive.
+        SpikeError, ShapeError
+            If a time is not finite, and as `from_events`.
+
+        Examples
+        --------
+        >>> batch = SpikeBatch.from_times(np.zeros(len(monitor.i), int), monitor.t, monitor.i, dt=defaultclock.dt,
+        ...                               n_samples=1, n_steps=400, shape=(100,))              # doctest: +SKIP
+        """
+        # imported here because spikes must work without Brian2
+        from hm2bp_brian.model.units import positive_time, times_in_seconds
+
+        steps = times_in_seconds("times", times) / positive_time("dt", dt) + BRIAN_SHIFT
+        if not (np.abs(steps) < np.iinfo(np.int64).max).all():
+            raise SpikeError("times must be finite, found one that is not")
+        steps = np.floor(steps).astype(np.int64)
+        return cls.from_events(samples, steps, neurons, n_samples=n_samples, n_steps=n_steps, shape=shape)
 
     @classmethod
     def from_numbers(cls, numbers, n_samples: int, n_steps: int, shape) -> SpikeBatch:
@@ -171,7 +222,7 @@ class SpikeBatch:
 
     @cached_property
     def _rows(self) -> np.ndarray:
-        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        return _read_only(np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets)))
 
     @property
     def samples(self) -> np.ndarray:
@@ -197,24 +248,27 @@ class SpikeBatch:
         """
         row = self.samples * self.n_neurons + self.neurons
         order = np.argsort(row, kind="stable")
-        return self.steps[order].astype(np.int32), _row_offsets(row, self.n_samples * self.n_neurons)
+        offsets = _row_offsets(row, self.n_samples * self.n_neurons)
+        return _read_only(self.steps[order].astype(np.int32)), _read_only(offsets)
 
     @cached_property
     def counts(self) -> np.ndarray:
         """Spikes of each neuron over the presentation, int64 (n_samples, n_neurons)."""
         row = self.samples * self.n_neurons + self.neurons
-        return np.bincount(row, minlength=self.n_samples * self.n_neurons).reshape(self.n_samples, self.n_neurons)
+        counts = np.bincount(row, minlength=self.n_samples * self.n_neurons)
+        return _read_only(counts.reshape(self.n_samples, self.n_neurons))
 
     def train(self, sample: int, neuron: int) -> np.ndarray:
-        """Rising spike steps of one neuron in one presentation."""
+        """Rising spike steps of one neuron in one presentation; SpikeError if there is no such neuron or sample."""
+        sample = check_index("sample", sample, self.n_samples, "the batch", error=SpikeError)
+        neuron = check_index("neuron", neuron, self.n_neurons, "the population", error=SpikeError)
         steps, offsets = self.by_neuron
         row = sample * self.n_neurons + neuron
         return steps[offsets[row] : offsets[row + 1]]
 
     def sample(self, number: int) -> SpikeBatch:
-        """The batch that holds only this sample."""
-        if not 0 <= number < self.n_samples:
-            raise SpikeError(f"samples are numbered 0..{self.n_samples - 1}, found {number}")
+        """The batch that holds only this sample; SpikeError if there is no such sample."""
+        number = check_index("sample", number, self.n_samples, "the batch", error=SpikeError)
         offsets = self.offsets[number * self.n_steps : (number + 1) * self.n_steps + 1]
         return SpikeBatch(self.neurons[offsets[0] : offsets[-1]], offsets - offsets[0], 1, self.n_steps, self.shape)
 
@@ -273,9 +327,25 @@ class SpikeBatch:
         return f"SpikeBatch({self.n_samples} samples, {self.n_steps} steps, shape {self.shape}, {self.n_spikes} spikes)"
 
 
+def check_batch(name: str, value) -> None:
+    """Raise SpikeError unless the value is a SpikeBatch."""
+    if not isinstance(value, SpikeBatch):
+        raise SpikeError(
+            f"{name} must be a SpikeBatch, found {type(value).__name__}; make one with SpikeBatch.from_dense, "
+            "from_events or from_times"
+        )
+
+
 def _row_offsets(row: np.ndarray, n_rows: int) -> np.ndarray:
     """Where each row begins in a list of all spikes by row, and where the last one ends."""
     return np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n_rows))])
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """The same numbers, not copied, as an array that can't be written."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 @dataclass(frozen=True)
@@ -286,6 +356,13 @@ class SpikeRecord:
     ----------
     input : SpikeBatch
     layers : tuple of SpikeBatch
+
+    Raises
+    ------
+    SpikeError
+        If something else than a SpikeBatch is in it.
+    ShapeError
+        If a layer has another number of samples or steps.
     """
 
     input: SpikeBatch
@@ -293,6 +370,8 @@ class SpikeRecord:
 
     def __post_init__(self):
         object.__setattr__(self, "layers", tuple(self.layers))
+        for batch in (self.input, *self.layers):
+            check_batch("a record's input or layer", batch)
         for number, layer in enumerate(self.layers):
             if (layer.n_samples, layer.n_steps) != (self.input.n_samples, self.input.n_steps):
                 raise ShapeError(
@@ -317,15 +396,19 @@ class SpikeRecord:
 
     def presynaptic(self, layer: int) -> SpikeBatch:
         """The spikes that layer ``layer`` receives."""
+        layer = self._check_layer(layer)
         return self.input if layer == 0 else self.layers[layer - 1]
 
     def counts(self, layer: int) -> np.ndarray:
         """Spike counts of a layer, int64 (n_samples, n_neurons)."""
-        return self.layers[layer].counts
+        return self.layers[self._check_layer(layer)].counts
 
     def dense(self, layer: int) -> np.ndarray:
         """Spikes of a layer as a boolean array ``(n_samples, n_steps, *shape)``."""
-        return self.layers[layer].dense()
+        return self.layers[self._check_layer(layer)].dense()
+
+    def _check_layer(self, layer: int) -> int:
+        return check_index("layer", layer, len(self.layers), "the record")
 
     def to_dataframe(self, dt=None):
         """One row a spike, as a pandas DataFrame (extra ``dataframe``).

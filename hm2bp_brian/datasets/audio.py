@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import warnings
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.io import wavfile
 from hm2bp_brian.errors import ConfigurationError, DatasetError
 
 WAV_MAGIC = (b"RIFF", b"RIFX", b"RF64")
+UNKNOWN_SIZE = 2**32 - 1  # of samples, in a file that was written to a pipe
 SAMPLE_RATES = (2000, 200_000)
 LOUDEST = 100.0  # files of floats may pass 1 a little; far beyond it they are damaged
 
@@ -70,7 +72,9 @@ def _read_wav(content: bytes, name: object) -> tuple[np.ndarray, int]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            sample_rate, samples = wavfile.read(io.BytesIO(content))
+            sample_rate, samples = wavfile.read(io.BytesIO(_with_true_sizes(content, name)))
+        except DatasetError:
+            raise
         except Exception as error:  # scipy raises some ten kinds of them on damaged headers
             raise DatasetError(f"{name}: damaged, truncated or no WAV file ({error})") from error
     truncated = next((str(w.message) for w in caught if "EOF" in str(w.message)), None)
@@ -81,6 +85,38 @@ def _read_wav(content: bytes, name: object) -> tuple[np.ndarray, int]:
     if samples.dtype.kind == "u":  # 8 bits, the only unsigned format
         return (samples.astype(np.float64) - 128) / 128, sample_rate
     return samples / -float(np.iinfo(samples.dtype).min), sample_rate
+
+
+def _with_true_sizes(content: bytes, name: object) -> bytes:
+    """A WAV file's format and samples with the sizes that they have.
+
+    What is written to a pipe has no size in its header, or the largest number; other programs write one that is a
+    little off. As long as all samples are there, that does no harm. Where a part is missing, scipy is left to say so.
+    """
+    order = {b"RIFF": "<", b"RIFX": ">"}.get(content[:4])  # RF64 has its sizes elsewhere
+    if order is None or content[8:12] != b"WAVE":
+        return content
+    form, start = b"", 12
+    while start + 8 <= len(content):
+        kind, size = struct.unpack_from(f"{order}4sI", content, start)
+        start += 8
+        if kind == b"data":
+            found = len(content) - start
+            if size == UNKNOWN_SIZE and len(form) >= 16:
+                frame = max(struct.unpack_from(f"{order}H", form, 12)[0], 1)
+                size = found // frame * frame
+            if size > found:
+                raise DatasetError(f"{name}: truncated WAV file: expected {size} bytes of samples, found {found}")
+            chunks = _chunk(order, b"fmt ", form) + _chunk(order, kind, content[start : start + size])
+            return _chunk(order, content[:4], b"WAVE" + chunks)
+        if kind == b"fmt ":
+            form = content[start : start + size]
+        start += size + size % 2
+    return content
+
+
+def _chunk(order: str, kind: bytes, content: bytes) -> bytes:
+    return kind + struct.pack(f"{order}I", len(content)) + content + bytes(len(content) % 2)
 
 
 def _read_with_soundfile(content: bytes, name: object) -> tuple[np.ndarray, int]:

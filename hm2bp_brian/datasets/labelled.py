@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import warnings
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from brian2 import second
 
+from hm2bp_brian.checks import check_count, check_integers, check_shape
 from hm2bp_brian.encoding.events import bin_events
+from hm2bp_brian.encoding.images import warn_if_dark
 from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError, SpikeError
+from hm2bp_brian.model.units import positive_time
 from hm2bp_brian.spikes import SpikeBatch
 
 
@@ -28,9 +35,14 @@ class ImageDataset:
     ShapeError
         If the shapes don't fit each other, or there is no image.
     ConfigurationError
-        If the images are not uint8.
+        If the images are not uint8, or ``n_classes`` is no positive integer.
     LabelError
         If a label is no integer in 0..n_classes-1.
+
+    Warns
+    -----
+    UserWarning
+        If no pixel is above 1, as if they were meant to be in 0..1.
     """
 
     images: np.ndarray
@@ -39,7 +51,7 @@ class ImageDataset:
     name: str
 
     def __post_init__(self):
-        images, labels = np.asarray(self.images), np.asarray(self.labels)
+        images, labels = _as_array(self.name, "images", self.images), _as_array(self.name, "labels", self.labels)
         if images.ndim != 4 or labels.shape != images.shape[:1] or images.size == 0:
             raise ShapeError(
                 f"{self.name}: expected images (n, height, width, channels) and labels (n,) with n at least 1, "
@@ -47,6 +59,7 @@ class ImageDataset:
             )
         if images.dtype != np.uint8:
             raise ConfigurationError(f"{self.name}: images must be uint8 (pixels 0..255), found {images.dtype}")
+        warn_if_dark(self.name, images)
         object.__setattr__(self, "images", images)
         object.__setattr__(self, "labels", _checked_labels(self.name, labels, self.n_classes))
 
@@ -59,8 +72,14 @@ class ImageDataset:
         return self.images.shape[1:]
 
     def batch(self, indices, n_steps: int) -> np.ndarray:
-        """Some of the images; a presentation's length does not matter to them."""
-        return self.images[indices]
+        """Some of the images; they fit a presentation of any length.
+
+        ConfigurationError unless the indices are integers in 0..n-1.
+        """
+        return self.images[check_integers(f"{self.name}: indices", indices, 0, len(self) - 1)]
+
+    def check_presentation(self, n_steps: int, dt: float) -> None:
+        """Images have no time: they fit any presentation."""
 
     def subset(self, selection) -> ImageDataset:
         """Some of the images, in the order given.
@@ -99,13 +118,17 @@ class SpikeDataset:
         Of the population, such as ``(34, 34, 2)``.
     n_classes : int
     name : str
+    dt : Quantity, optional
+        Width of a time step. If it is known, networks with other steps refuse the data.
 
     Raises
     ------
     ShapeError
-        If the arrays don't fit each other, or there is no sample.
+        If the arrays don't fit each other, there is no sample, or ``shape`` is no tuple of positive integers.
     SpikeError
-        If a spike is out of range, spikes are not sorted, or a neuron fires twice in a step.
+        If steps or neurons are no integers or out of range, spikes are not sorted, or a neuron fires twice in a step.
+    UnitError, ConfigurationError
+        If ``dt`` is no positive time, or ``n_classes`` no positive integer.
     LabelError
         If a label is no integer in 0..n_classes-1.
     """
@@ -117,11 +140,22 @@ class SpikeDataset:
     shape: tuple[int, ...]
     n_classes: int
     name: str
+    dt: object = field(default=None, kw_only=True)
+    _told: set = field(default_factory=set, init=False, repr=False)  # n_steps of presentations that were warned of
 
     def __post_init__(self):
-        labels = np.asarray(self.labels)
-        steps, neurons = (np.asarray(array, dtype=np.int32) for array in (self.steps, self.neurons))
-        offsets = np.asarray(self.offsets, dtype=np.int64)
+        object.__setattr__(self, "shape", check_shape(f"{self.name}: shape", self.shape))
+        if self.dt is not None:
+            positive_time(f"{self.name}: dt", self.dt)
+        labels = _as_array(self.name, "labels", self.labels)
+        steps, neurons = (
+            check_integers(f"{self.name}: {name}", values, 0, high, dtype=np.int32, hint=hint, error=SpikeError)
+            for name, values, high, hint in (
+                ("steps", self.steps, None, "Divide spike times by dt and round them with numpy.rint(...).astype(int)"),
+                ("neurons", self.neurons, math.prod(self.shape) - 1, ""),
+            )
+        )
+        offsets = check_integers(f"{self.name}: offsets", self.offsets, 0, error=ShapeError)
         if labels.ndim != 1 or labels.size == 0 or steps.ndim != 1 or steps.shape != neurons.shape:
             raise ShapeError(
                 f"{self.name}: expected steps and neurons (n_spikes,) and labels (n,) with n at least 1, found "
@@ -134,21 +168,14 @@ class SpikeDataset:
             )
         if (np.diff(offsets) < 0).any():
             raise ShapeError(f"{self.name}: offsets must not fall")
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        self._check_spikes(steps, neurons, offsets)
-        for field, value in (("steps", steps), ("neurons", neurons), ("offsets", offsets)):
-            object.__setattr__(self, field, value)
+        self._check_order(steps, neurons, offsets)
+        for name, value in (("steps", steps), ("neurons", neurons), ("offsets", offsets)):
+            object.__setattr__(self, name, value)
         object.__setattr__(self, "labels", _checked_labels(self.name, labels, self.n_classes))
 
-    def _check_spikes(self, steps, neurons, offsets):
+    def _check_order(self, steps, neurons, offsets):
         if steps.size == 0:
             return
-        n_neurons = int(np.prod(self.shape))
-        if steps.min() < 0 or neurons.min() < 0 or neurons.max() >= n_neurons:
-            raise SpikeError(
-                f"{self.name}: steps must be >= 0 and neurons in 0..{n_neurons - 1}, found steps from {steps.min()} on "
-                f"and neurons in {neurons.min()}..{neurons.max()}"
-            )
         rising = (steps[1:] > steps[:-1]) | ((steps[1:] == steps[:-1]) & (neurons[1:] > neurons[:-1]))
         starts = offsets[1:-1]
         rising[starts[(starts > 0) & (starts < len(steps))] - 1] = True
@@ -178,6 +205,10 @@ class SpikeDataset:
         SpikeError, ShapeError, LabelError, UnitError, ConfigurationError
             If an item is no such pair, or the events, the labels, ``shape`` or ``dt`` can't be.
         """
+        if not hasattr(samples, "__len__") or not hasattr(samples, "__getitem__"):
+            raise SpikeError(
+                f"{name}: expected a sequence of (events, label), found {type(samples).__name__}; make a list of it"
+            )
         spikes, labels = [], []
         for number in range(len(samples)):
             sample = samples[number]
@@ -192,12 +223,12 @@ class SpikeDataset:
             raise ShapeError(f"{name}: expected at least one sample, found none")
         offsets = np.concatenate([[0], np.cumsum([len(steps) for steps, _ in spikes])])
         steps, neurons = (np.concatenate(arrays) for arrays in zip(*spikes, strict=True))
-        return cls(steps, neurons, offsets, np.array(labels), shape, n_classes, name)
+        return cls(steps, neurons, offsets, np.array(labels), shape, n_classes, name, dt=dt)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    @property
+    @cached_property
     def n_steps(self) -> int:
         """One more than the last step in which a neuron fires."""
         return int(self.steps.max(initial=0)) + 1
@@ -208,13 +239,61 @@ class SpikeDataset:
         spikes, counts = self._spikes_of(selection)
         offsets = np.concatenate([[0], np.cumsum(counts)])
         labels = self.labels[selection]
-        return SpikeDataset(
-            self.steps[spikes], self.neurons[spikes], offsets, labels, self.shape, self.n_classes, self.name
+        steps, neurons = self.steps[spikes], self.neurons[spikes]
+        return SpikeDataset(steps, neurons, offsets, labels, self.shape, self.n_classes, self.name, dt=self.dt)
+
+    def check_presentation(self, n_steps: int, dt: float) -> None:
+        """Check that a presentation of ``n_steps`` steps of ``dt`` seconds shows the data.
+
+        Raises
+        ------
+        ConfigurationError
+            If the data have another time step.
+        SpikeError
+            If all spikes come after the presentation.
+
+        Warns
+        -----
+        UserWarning
+            If there is no spike, or spikes are cut off; once for each length of a presentation.
+        """
+        if self.dt is not None and not math.isclose(float(self.dt), dt, rel_tol=1e-6):
+            raise ConfigurationError(
+                f"{self.name} has time steps of {self.dt}, the network of {dt * second}; bin the events with the "
+                "network's dt, or give the network that of the data"
+            )
+        if n_steps in self._told or (self.steps.size and self.n_steps <= n_steps):
+            return
+        late = self.steps >= n_steps
+        if late.any() and late.all():
+            raise SpikeError(
+                f"{self.name}: all spikes come after the presentation of {n_steps} steps, the first in step "
+                f"{self.steps.min()}. Let each sample's time begin at 0, or present it for longer"
+            )
+        warnings.warn(f"{self.name}: {self._lost(late, n_steps)}", UserWarning, stacklevel=3)
+        self._told.add(n_steps)
+
+    def _lost(self, late: np.ndarray, n_steps: int) -> str:
+        """What a presentation of ``n_steps`` steps does not show, in words."""
+        if late.size == 0:
+            return f"there are no spikes in its {len(self)} samples"
+        before = np.concatenate([[0], np.cumsum(late)])[self.offsets]
+        cut, counts = np.diff(before), np.diff(self.offsets)
+        silenced = int(((cut == counts) & (counts > 0)).sum())
+        nothing = f", of {silenced} all spikes" if silenced else ""
+        return (
+            f"{(cut > 0).sum():,} of {len(self):,} samples last longer than the presentation of {n_steps} steps, up to "
+            f"{self.n_steps}; what comes later is cut off: {100 * late.mean():.2g} % of all spikes{nothing}"
         )
 
     def batch(self, indices, n_steps: int) -> SpikeBatch:
-        """The spikes of some samples in the first ``n_steps`` steps; later ones are cut off."""
-        spikes, counts = self._spikes_of(np.asarray(indices))
+        """The spikes of some samples in the first ``n_steps`` steps; later ones are cut off.
+
+        ConfigurationError unless the indices are integers in 0..n-1 and ``n_steps`` is a positive integer.
+        """
+        indices = check_integers(f"{self.name}: indices", indices, 0, len(self) - 1)
+        n_steps = check_count("n_steps", n_steps)
+        spikes, counts = self._spikes_of(np.atleast_1d(indices))
         steps = self.steps[spikes]
         row = np.repeat(np.arange(len(counts)), counts) * n_steps + steps
         inside = steps < n_steps
@@ -235,29 +314,34 @@ class SpikeDataset:
         )
 
 
-def _checked_labels(name: str, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= n_classes:
-        raise LabelError(
-            f"{name}: labels must be integers in 0..{n_classes - 1}, found {labels.dtype} in "
-            f"{labels.min()}..{labels.max()}"
+def check_dataset(name: str, value) -> None:
+    """Raise ConfigurationError unless the value has what training asks of a data set."""
+    if not all(hasattr(value, needed) for needed in ("labels", "shape", "batch", "check_presentation")):
+        raise ConfigurationError(
+            f"{name} must be an ImageDataset or a SpikeDataset, found {type(value).__name__}. Arrays become one by "
+            "hm2bp_brian.datasets.ImageDataset(images, labels, n_classes, name), with images uint8 (n, height, width, "
+            "channels)"
         )
-    return labels.astype(np.int64)
+
+
+def _as_array(name: str, field_name: str, value) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"{name}: {field_name} must be one array, found sequences of different lengths") from error
+
+
+def _checked_labels(name: str, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    n_classes = check_count(f"{name}: n_classes", n_classes)
+    return check_integers(f"{name}: labels", labels, 0, n_classes - 1, error=LabelError)
 
 
 def _checked_selection(name: str, selection, available: int) -> np.ndarray:
-    selection = np.asarray(selection)
-    if selection.dtype.kind not in "iu" or selection.ndim > 1 or selection.size == 0:
-        raise ConfigurationError(
-            f"{name}: a subset is a count or a sequence of integer indices, found {selection.dtype} of shape "
-            f"{selection.shape}; for a boolean mask pass numpy.flatnonzero(mask)"
-        )
-    if selection.ndim == 0:
-        count = int(selection)
-        if not 1 <= count <= available:
-            raise ConfigurationError(f"{name}: a subset of {count} samples out of {available}")
-        return np.arange(count)
-    if selection.min() < 0 or selection.max() >= available:
-        raise ConfigurationError(
-            f"{name}: indices must lie in 0..{available - 1}, found {selection.min()}..{selection.max()}"
-        )
+    hint = "A subset is a count or a sequence of indices; for a boolean mask pass numpy.flatnonzero(mask)"
+    if np.ndim(selection) == 0:
+        count = check_integers(f"{name}: the samples of a subset", selection, 1, available, hint=hint)
+        return np.arange(int(count))
+    selection = check_integers(f"{name}: indices", selection, 0, available - 1, hint=hint)
+    if selection.ndim != 1 or selection.size == 0:
+        raise ConfigurationError(f"{name}: expected at least one index (n,), found shape {selection.shape}. {hint}")
     return selection

@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 
 import numpy as np
+from brian2 import us
 
 from hm2bp_brian.datasets.archives import Archives, Members
 from hm2bp_brian.datasets.fetch import fetch
 from hm2bp_brian.datasets.labelled import SpikeDataset
-from hm2bp_brian.encoding.events import EVENT_DTYPE, NMNIST_SHAPE, NMNIST_SIDE, nmnist_spikes
+from hm2bp_brian.encoding.events import EVENT_DTYPE, NMNIST_SHAPE, NMNIST_SIDE, NMNIST_STEP, nmnist_spikes
 from hm2bp_brian.errors import DatasetError
 
 N_CLASSES = 10
@@ -142,7 +143,7 @@ def _read_part(path: Path, part: str) -> SpikeDataset:
     offsets = np.concatenate([[0], np.cumsum([len(sample) for sample in steps])])
     name = "nmnist" if len(labels) == WHOLE[part] else "nmnist subset"
     joined = (np.concatenate(arrays, dtype=np.int32) for arrays in (steps, neurons))
-    return SpikeDataset(*joined, offsets, np.array(labels), NMNIST_SHAPE, N_CLASSES, name)
+    return SpikeDataset(*joined, offsets, np.array(labels), NMNIST_SHAPE, N_CLASSES, name, dt=NMNIST_STEP * us)
 
 
 def _numbered(members: Members) -> list[tuple[int, int, str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ from hm2bp_brian.errors import DatasetError, MissingPackageError
 
 N_CHANNELS, N_CLASSES = 700, 20
 MAX_SECONDS = 1e6
+READER = Path(__file__).with_name("shd_reader.py")
+READING_SECONDS = 60  # SHD's larger file takes a few
 TRAIN, TEST = "shd_train.h5", "shd_test.h5"
 
 
@@ -63,40 +67,56 @@ def shd(data: str | os.PathLike | None = None, dt=1 * ms) -> tuple[SpikeDataset,
     DatasetNotFoundError
         If the files are not in ``data``, or nowhere and can't be downloaded.
     DatasetError
-        If a file is truncated, damaged or foreign.
+        If a file is truncated, damaged or foreign, or takes longer than a minute to read, as a damaged one may.
     SpikeError, LabelError
         If a spike or a label in it is out of range.
     """
     try:
-        import h5py
+        import h5py  # noqa: F401, it is `shd_reader` that uses it
     except ImportError as error:
         raise MissingPackageError("shd needs h5py, which is not installed: pip install hm2bp_brian[shd]") from error
     files = fetch(SHD, data)
-    train, test = (_read(h5py, files[file], file, dt) for file in (TRAIN, TEST))
+    train, test = (_read(files[file], file, dt) for file in (TRAIN, TEST))
     return train, test
 
 
-def _read(h5py, path: Path, file: str, dt) -> SpikeDataset:
-    opened = path
+def _read(path: Path, file: str, dt) -> SpikeDataset:
     if path.suffix == ".zip":
         with Members(path, file) as members:
-            opened = io.BytesIO(members.read(file))
-    try:
-        with h5py.File(opened, "r") as content:
-            times, units = content["spikes/times"][:], content["spikes/units"][:]
-            labels = content["labels"][:]
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            content = members.read(file)
+    else:
+        content = path.read_bytes()
+    arrays = _read_apart(path, content)
+    n_times, n_units, labels = (arrays[name] for name in ("n_times", "n_units", "labels"))
+    if not len(n_times) == len(n_units) == len(labels):
         raise DatasetError(
-            f"{path}: expected HDF5 with spikes/times, spikes/units and labels, found a file that can't be read so "
-            f"({error})"
-        ) from error
-    if not len(times) == len(units) == len(labels):
-        raise DatasetError(
-            f"{path}: expected as many trains of times as of units and labels, found {len(times)}, {len(units)} and "
-            f"{len(labels)}"
+            f"{path}: expected as many trains of times as of units and labels, found {len(n_times)}, {len(n_units)} "
+            f"and {len(labels)}"
         )
+    times, units = (
+        np.split(arrays[name], np.cumsum(counts)[:-1]) for name, counts in (("times", n_times), ("units", n_units))
+    )
     samples = _Recordings(path, times, units, labels)
     return SpikeDataset.from_events(samples, shape=(1, N_CHANNELS, 1), dt=dt, n_classes=N_CLASSES, name="shd")
+
+
+def _read_apart(path: Path, content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of `shd_reader`, which runs as another process."""
+    # -P: this package's folder, in which the program lies, is no place to import from
+    command = [sys.executable, "-P", str(READER)]
+    expected = "expected HDF5 with spikes/times, spikes/units and labels, found a file that can't be read so"
+    try:
+        done = subprocess.run(command, input=content, capture_output=True, timeout=READING_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise DatasetError(
+            f"{path}: {expected} within {READING_SECONDS} s; it is probably damaged, delete it and fetch it again"
+        ) from None
+    if done.returncode:
+        reason = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = reason[-1] if reason else f"the HDF5 library crashed, exit status {done.returncode}"
+        raise DatasetError(f"{path}: {expected} ({reason})")
+    with np.load(io.BytesIO(done.stdout), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 class _Recordings:

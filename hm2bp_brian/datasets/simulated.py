@@ -6,13 +6,15 @@ import hashlib
 import os
 
 import numpy as np
+from brian2 import us
 from tqdm import tqdm
 
+from hm2bp_brian.checks import check_seed
 from hm2bp_brian.datasets.labelled import ImageDataset, SpikeDataset
 from hm2bp_brian.datasets.mnist import mnist
 from hm2bp_brian.datasets.nmnist import nmnist
 from hm2bp_brian.datasets.spike_cache import Spikes, cached_spikes
-from hm2bp_brian.encoding.events import NMNIST_SHAPE, nmnist_spikes
+from hm2bp_brian.encoding.events import NMNIST_SHAPE, NMNIST_STEP, nmnist_spikes
 from hm2bp_brian.encoding.saccades import SaccadeCamera, image_generator
 
 VERSION = 1  # raise it when the same images get other spikes: it is part of the names in the cache
@@ -67,7 +69,10 @@ def simulate_recordings(images: ImageDataset, camera: SaccadeCamera | None = Non
     ------
     ShapeError
         If the images have another size.
+    ConfigurationError
+        If ``seed`` is no integer in 0..2**63-1.
     """
+    check_seed(seed)
     camera = camera or SaccadeCamera()
     name = f"simulated nmnist from {images.name}"
     digest = hashlib.sha256(np.ascontiguousarray(images.images)).hexdigest()[:16]
@@ -75,7 +80,7 @@ def simulate_recordings(images: ImageDataset, camera: SaccadeCamera | None = Non
         f"{name.replace(' ', '-')}-v{VERSION}-{camera.name}-seed{seed}-{digest}",
         lambda: _simulate(images.images, camera, seed, name),
     )
-    return SpikeDataset(*spikes, images.labels, NMNIST_SHAPE, images.n_classes, name)
+    return SpikeDataset(*spikes, images.labels, NMNIST_SHAPE, images.n_classes, name, dt=NMNIST_STEP * us)
 
 
 def _simulate(images: np.ndarray, camera: SaccadeCamera, seed: int, name: str) -> Spikes:

@@ -81,6 +81,7 @@ class SpeechDataset(SpikeDataset):
             part.name,
             self.speakers[selection],
             self.takes[selection],
+            dt=part.dt,
         )
 
 

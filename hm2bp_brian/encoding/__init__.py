@@ -1,4 +1,4 @@
-"""From images, events and sounds to spike trains: rate code, augmentation, binning, saccades, ear, BSA, delays."""
+"""From images, events and sounds to spike trains: rate and latency code, binning, ear, BSA, delays, augmentation."""
 
 from hm2bp_brian.encoding.augmentation import Augmentation
 from hm2bp_brian.encoding.bsa import BSA
@@ -6,7 +6,9 @@ from hm2bp_brian.encoding.cochlea import LyonEar
 from hm2bp_brian.encoding.delays import delay_lines
 from hm2bp_brian.encoding.events import bin_events, nmnist_spikes, paper_channels, stabilise_saccades
 from hm2bp_brian.encoding.jitter import SpikeJitter
-from hm2bp_brian.encoding.poisson import BernoulliEncoder, bernoulli_spikes, sample_keys
+from hm2bp_brian.encoding.latency import LatencyEncoder
+from hm2bp_brian.encoding.poisson import BernoulliEncoder, bernoulli_spikes
+from hm2bp_brian.encoding.random_numbers import sample_keys
 from hm2bp_brian.encoding.saccades import SaccadeCamera
 from hm2bp_brian.encoding.speech import SpeechEncoder
 
@@ -14,6 +16,7 @@ __all__ = [
     "BSA",
     "Augmentation",
     "BernoulliEncoder",
+    "LatencyEncoder",
     "LyonEar",
     "SaccadeCamera",
     "SpeechEncoder",

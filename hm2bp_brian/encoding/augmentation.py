@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from hm2bp_brian.encoding.poisson import random_integers, random_words, sample_keys
+from hm2bp_brian.checks import check_integer
+from hm2bp_brian.encoding.random_numbers import random_integers, random_words, sample_keys
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 
 SMOOTHING = 4.0  # standard deviation in pixels, by Simard, Steinkraus & Platt (2003)
@@ -59,8 +60,7 @@ class Augmentation:
     elastic: float = 0.0
 
     def __post_init__(self):
-        if not isinstance(self.shift, (int, np.integer)) or self.shift < 0:
-            raise ConfigurationError(f"Augmentation.shift must be a whole number of pixels from 0 on: {self.shift!r}")
+        check_integer("Augmentation.shift", self.shift, 0)
         if not 0 <= self.scale < 1:
             raise ConfigurationError(f"Augmentation.scale must be a fraction, at least 0 and below 1: {self.scale!r}")
         if not 0 <= self.rotation <= 180:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hm2bp_brian.checks import check_count
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError
 
 KERNEL_LENGTH = 24
@@ -50,8 +51,7 @@ class BSA:
     threshold: float = 0.6
 
     def __post_init__(self):
-        if not isinstance(self.hold, (int, np.integer)) or self.hold < 1:
-            raise ConfigurationError(f"BSA.hold must be a whole number of steps from 1 on, found {self.hold!r}")
+        check_count("BSA.hold", self.hold)
         if not 0 < self.scale < math.inf:
             raise ConfigurationError(f"BSA.scale must be finite and above 0, found {self.scale!r}")
         if not 0 <= self.threshold <= 1:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hm2bp_brian.checks import is_integer
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError
 
 EAR_BREAK_FREQUENCY = 1000.0  # Hz; below it the bandwidth of the channels stops falling with their frequency
@@ -76,7 +77,7 @@ class LyonEar:
         for name in ("step_factor", "tau_factor"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigurationError(f"LyonEar.{name} must be finite and above 0, found {getattr(self, name)!r}")
-        if not isinstance(self.decimation, (int, np.integer)) or self.decimation < 1:
+        if not is_integer(self.decimation) or self.decimation < 1:
             raise ConfigurationError(
                 f"LyonEar.decimation must be a whole number of samples from 1 on, found {self.decimation!r}"
             )

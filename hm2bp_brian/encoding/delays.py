@@ -10,14 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hm2bp_brian.checks import is_integer
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.spikes import SpikeBatch
 
 
 def check_delays(delays: Sequence[int]) -> tuple[int, ...]:
     """The delays as a tuple; ConfigurationError unless they are whole numbers of steps from 0 on that rise."""
-    found = tuple(delays)
-    whole = all(isinstance(delay, (int, np.integer)) and not isinstance(delay, bool) for delay in found)
+    found = tuple(delays) if isinstance(delays, tuple | list | np.ndarray) else (delays,)
+    whole = all(map(is_integer, found))
     if not whole or any(delay < 0 for delay in found) or any(a >= b for a, b in zip(found, found[1:], strict=False)):
         raise ConfigurationError(
             f"delays must be whole numbers of steps from 0 on, each larger than the one before; found {delays!r}"

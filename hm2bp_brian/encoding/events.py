@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from brian2 import second
 
+from hm2bp_brian.checks import check_integers
 from hm2bp_brian.errors import ConfigurationError, ShapeError, SpikeError
 from hm2bp_brian.model.units import to_float
 
@@ -86,16 +87,22 @@ def stabilise_saccades(events: np.ndarray) -> np.ndarray:
         If the events lack a field, or one lies outside the sensor or before time 0.
     """
     events = _structured(events, "N-MNIST events")
+    x, y, _, _, inside = _stabilised(events)
+    stable = events[inside]
+    stable["x"], stable["y"] = x, y
+    return stable
+
+
+def _stabilised(events: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The fields x, y, t, p of the events that stay, int64 whatever the events' types, and which events these are."""
     limits = {"x": NMNIST_SIDE, "y": NMNIST_SIDE, "t": MAX_STEPS, "p": 2}
-    x, y, t, _ = (_field(events, field, limit, "N-MNIST events") for field, limit in limits.items())
+    x, y, t, p = (_field(events, field, limit, "N-MNIST events") for field, limit in limits.items())
     # In 1/30000 pixel the shifts are whole numbers, and rounding has no doubtful cases.
     shift_x = np.where(t <= 2 * SACCADE, t, 6 * SACCADE - 2 * t)
     shift_y = np.where(t <= SACCADE, 2 * t, np.where(t <= 2 * SACCADE, 4 * SACCADE - 2 * t, 0))
     x, y = ((30_000 * position - shift + 15_000) // 30_000 for position, shift in ((x, shift_x), (y, shift_y)))
     inside = (x >= 0) & (x < NMNIST_SIDE) & (y >= 0) & (y < NMNIST_SIDE)
-    stable = events[inside]
-    stable["x"], stable["y"] = x[inside], y[inside]
-    return stable
+    return x[inside], y[inside], t[inside], p[inside], inside
 
 
 def nmnist_spikes(events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -120,14 +127,18 @@ def nmnist_spikes(events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     SpikeError
         If the events lack a field, or one lies outside the sensor or before time 0.
     """
-    stable = stabilise_saccades(events)
-    steps = -(-stable["t"] // NMNIST_STEP) + 1
-    neurons = (stable["y"].astype(np.int64) * NMNIST_SIDE + stable["x"]) * 2 + stable["p"]
+    x, y, t, p, _ = _stabilised(_structured(events, "N-MNIST events"))
+    steps = -(-t // NMNIST_STEP) + 1
+    neurons = (y * NMNIST_SIDE + x) * 2 + p
     return _one_spike_a_bin(steps, neurons, 2 * NMNIST_SIDE**2)
 
 
 def paper_channels(neurons: np.ndarray) -> np.ndarray:
-    """The paper's numbers of N-MNIST's input channels, polarity * 1156 + column * 34 + row, from flat indices."""
+    """The paper's numbers of N-MNIST's input channels, polarity * 1156 + column * 34 + row, from flat indices.
+
+    SpikeError unless these are integers in 0..2311.
+    """
+    neurons = check_integers("neurons", neurons, 0, 2 * NMNIST_SIDE**2 - 1, error=SpikeError)
     row, column, polarity = np.unravel_index(neurons, NMNIST_SHAPE)
     return (polarity * NMNIST_SIDE + column) * NMNIST_SIDE + row
 

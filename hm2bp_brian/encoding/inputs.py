@@ -23,6 +23,8 @@ class Inputs:
         Of the network's input population, behind the delay lines.
     n_steps : int
         Steps of a presentation.
+    dt : float
+        Length of a step in seconds.
     encoder : optional
         ``encode(images, n_steps, seed, epoch, indices)`` returns a SpikeBatch; spike trains need none.
     augmentation : optional
@@ -35,12 +37,13 @@ class Inputs:
     >>> import numpy as np
     >>> from hm2bp_brian.datasets import ImageDataset
     >>> data = ImageDataset(np.full((2, 4, 4, 1), 255, np.uint8), [0, 1], 2, "white")
-    >>> Inputs((4, 4, 1), n_steps=50).spikes(data, [0, 1], seed=1, epoch=1).shape
+    >>> Inputs((4, 4, 1), n_steps=50, dt=0.001).spikes(data, [0, 1], seed=1, epoch=1).shape
     (4, 4, 1)
     """
 
     shape: tuple[int, ...]
     n_steps: int
+    dt: float
     encoder: object = BernoulliEncoder()
     augmentation: object = None
     delays: Sequence[int] = ()
@@ -68,7 +71,18 @@ class Inputs:
         return delay_lines(samples, self.delays)
 
     def check(self, name: str, dataset) -> None:
-        """Raise ConfigurationError, ShapeError unless the data set has samples of the right shape."""
+        """Check that the network can be shown a data set.
+
+        Raises
+        ------
+        ConfigurationError, ShapeError, SpikeError
+            If it is empty, its samples have another shape or time step, or all spikes come after the presentation.
+
+        Warns
+        -----
+        UserWarning
+            If it has no spikes, or the presentation cuts some off.
+        """
         if len(dataset) == 0:
             raise ConfigurationError(f"{name} is empty; at least one sample is needed")
         shape = delayed_shape(dataset.shape, self.delays)
@@ -77,3 +91,4 @@ class Inputs:
             raise ShapeError(
                 f"{name} has samples of shape {shape}{delayed}, but the network's input_shape is {self.shape}"
             )
+        dataset.check_presentation(self.n_steps, self.dt)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hm2bp_brian.encoding.poisson import random_integers, random_words, sample_keys
+from hm2bp_brian.checks import check_integer
+from hm2bp_brian.encoding.random_numbers import random_integers, random_words, sample_keys
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -33,7 +34,8 @@ class SpikeJitter:
         Times are multiplied by a factor drawn uniformly from ``1 - time_scale`` to ``1 + time_scale`` for each sample.
     place_shift : int
         Largest shift of a sample's spikes in the population, along each axis but the last one of two or more (the
-        channels); such as pixels, or channels of an ear.
+        channels); such as pixels, or channels of an ear. Axes that are no longer than this are not shifted along, as
+        a shift could push all spikes out of them: of shape (1, 700, 1), only the 700.
     drop : float
         Probability with which a spike is left out.
 
@@ -51,8 +53,7 @@ class SpikeJitter:
     def __post_init__(self):
         for name in ("time_shift", "place_shift"):
             value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or value < 0:
-                raise ConfigurationError(f"SpikeJitter.{name} must be a whole number from 0 on, found {value!r}")
+            check_integer(f"SpikeJitter.{name}", value, 0)
         for name in ("time_scale", "drop"):
             value = getattr(self, name)
             if not 0 <= value < 1 or math.isnan(value):
@@ -92,6 +93,8 @@ class SpikeJitter:
         kept = (steps >= 0) & (steps < batch.n_steps)
         places = list(np.unravel_index(batch.neurons, batch.shape))
         for axis in range(n_axes):
+            if batch.shape[axis] <= self.place_shift:
+                continue
             places[axis] = places[axis] + _shifts(words[:, 2 + axis], self.place_shift)[samples]
             kept &= (places[axis] >= 0) & (places[axis] < batch.shape[axis])
         if self.drop:

@@ -211,7 +211,7 @@ class Recipe:
         """What presents data sets to a network, as training evaluates it."""
         engine = make_engine(network, engine, self.dtype, threads)
         encoder = engine.encoder(self.encoder)
-        inputs = Inputs(network.input_shape, network.n_steps, encoder, delays=self.delays)
+        inputs = Inputs(network.input_shape, network.n_steps, network.dt, encoder, delays=self.delays)
         return Evaluator(network, network.weights, inputs, engine)
 
     def to_toml(self) -> str:

@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from hm2bp_brian.errors import ConfigurationError, SpikeError
+from hm2bp_brian.checks import check_index, is_integer
+from hm2bp_brian.errors import SpikeError
 from hm2bp_brian.learning.spsp import layer_spsp
 from hm2bp_brian.model.borders import check_record
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
@@ -49,15 +50,13 @@ def spike_attribution(
         If the layer's neurons have no S-PSP.
     """
     check_record(network, record)
-    if layer not in range(len(network.layers)):
-        raise ConfigurationError(f"the network has layers 0..{len(network.layers) - 1}, found layer {layer!r}")
-    if neuron not in range(network.size(layer)):
-        raise ConfigurationError(f"layer {layer} has neurons 0..{network.size(layer) - 1}, found neuron {neuron!r}")
+    layer = check_index("layer", layer, len(network.layers), "the network")
+    neuron = check_index("neuron", neuron, network.size(layer), f"layer {layer}")
     pre = record.presynaptic(layer).sample(sample)
     train = record.layers[layer].train(sample, neuron)
-    if not -len(train) <= spike < len(train):
+    if not is_integer(spike) or not -len(train) <= spike < len(train):
         raise SpikeError(
-            f"neuron {neuron} of layer {layer} has {len(train)} spikes in sample {sample}, found spike {spike}"
+            f"neuron {neuron} of layer {layer} has {len(train)} spikes in sample {sample}, found spike {spike!r}"
         )
     spike %= len(train)
     linear_map = network.linear_map(layer)

@@ -54,3 +54,10 @@ def positive_time(name: str, value) -> float:
     if seconds <= 0:
         raise ConfigurationError(f"{name} must be positive, found {seconds} s")
     return seconds
+
+
+def times_in_seconds(name: str, values) -> np.ndarray:
+    """Convert an array of times to float64 in seconds; UnitError if they are no times."""
+    if get_dimensions(values) is not second.dim:
+        raise UnitError(f"{name} needs values in second, such as [1, 2]*ms; found {values!r}")
+    return np.asarray(values, dtype=np.float64)

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.checks import check_index
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 # Okabe and Ito's colours, told apart by colour-blind readers too
@@ -90,11 +90,7 @@ def population(record: SpikeRecord, layer) -> SpikeBatch:
     """The spikes of a layer, or of the input if ``layer`` is "input"; ConfigurationError if there is no such one."""
     if isinstance(layer, str) and layer == "input":
         return record.input
-    if layer not in range(len(record.layers)):
-        raise ConfigurationError(
-            f"the record has 'input' and layers 0..{len(record.layers) - 1}, found layer {layer!r}"
-        )
-    return record.layers[layer]
+    return record.layers[check_index("layer", layer, len(record.layers), "the record has 'input', and it")]
 
 
 def population_name(layer) -> str:
@@ -118,5 +114,4 @@ def over_channels(shape: tuple[int, ...]) -> str:
 
 def check_neuron(layer: int, n_neurons: int, neuron: int) -> None:
     """Raise ConfigurationError unless the layer has such a neuron."""
-    if neuron not in range(n_neurons):
-        raise ConfigurationError(f"layer {layer} has neurons 0..{n_neurons - 1}, found neuron {neuron!r}")
+    check_index("neuron", neuron, n_neurons, f"layer {layer}")

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import LogLocator
 
+from hm2bp_brian.checks import check_count
 from hm2bp_brian.learning.losses import check_labels
 from hm2bp_brian.plotting.axes import label_image, make_axes
 
@@ -29,6 +30,7 @@ def confusion_matrix(labels, predictions, n_classes: int, ax=None):
     LabelError
         If there are not as many predictions as labels, or one is out of range.
     """
+    n_classes = check_count("n_classes", n_classes)
     labels = check_labels(labels, len(labels), n_classes)
     predictions = check_labels(predictions, len(labels), n_classes)
     counts = np.bincount(labels * n_classes + predictions, minlength=n_classes**2).reshape(n_classes, n_classes)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.lines import Line2D
 
+from hm2bp_brian.checks import check_integers
+from hm2bp_brian.errors import SpikeError
 from hm2bp_brian.learning.losses import check_labels
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.plotting.axes import CLASS_COLOURS, COLOURS, legend_beside, make_axes, population, population_name
@@ -51,9 +53,11 @@ def raster(
     SpikeError, ConfigurationError, LabelError
         If the record has no such sample or layer, or there is not one label a sample.
     """
-    samples = np.atleast_1d(sample)
+    samples = np.atleast_1d(check_integers("sample", sample, 0, record.n_samples - 1, error=SpikeError))
+    if samples.ndim != 1 or samples.size == 0:
+        raise SpikeError(f"sample must be one sample or a sequence of at least one, found {sample!r}")
     layers = ["input", *range(len(record.layers))] if layers is None else list(layers)
-    trains = [[population(record, layer).sample(int(number)) for number in samples] for layer in layers]
+    trains = [[population(record, layer).sample(number) for number in samples] for layer in layers]
     if labels is not None:
         labels = check_labels(labels, record.n_samples, network.n_outputs)[samples]
     ax = make_axes(ax, (7.0, 5.0))

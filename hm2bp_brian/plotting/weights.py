@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hm2bp_brian.checks import check_index
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.learning.attribution import incoming_weights
 from hm2bp_brian.model.network import SpikingNetwork
@@ -93,8 +94,7 @@ def kernels(network: SpikingNetwork, layer: int, ax=None):
 
 
 def _check_layer(network: SpikingNetwork, layer: int) -> None:
-    if layer not in range(len(network.layers)):
-        raise ConfigurationError(f"the network has layers 0..{len(network.layers) - 1}, found layer {layer!r}")
+    check_index("layer", layer, len(network.layers), "the network")
 
 
 def _mosaic(tiles: np.ndarray, columns: int) -> np.ndarray:

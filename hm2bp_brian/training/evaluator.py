@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hm2bp_brian.checks import check_count
+from hm2bp_brian.datasets.labelled import check_dataset
 from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.engines.protocol import Engine
 from hm2bp_brian.learning.losses import check_labels
@@ -40,6 +41,7 @@ class Evaluator:
     def counts(self, dataset, batch_size: int = 100) -> np.ndarray:
         """Spike counts of the output neurons, int64 (n_samples, n_outputs)."""
         check_count("batch_size", batch_size)
+        check_dataset("dataset", dataset)
         self.inputs.check("dataset", dataset)
         counts = np.empty((len(dataset), self.network.n_outputs), dtype=np.int64)
         for indices in batches(np.arange(len(dataset)), batch_size):
@@ -52,6 +54,7 @@ class Evaluator:
 
     def accuracy(self, dataset, batch_size: int = 100) -> float:
         """Fraction of the samples that are classified correctly."""
+        check_dataset("dataset", dataset)
         labels = check_labels(dataset.labels, len(dataset), self.network.n_outputs)
         return float(np.mean(self.predict(dataset, batch_size) == labels))
 
@@ -64,10 +67,12 @@ class Evaluator:
         index : int or int array
             Which samples.
         """
+        self.inputs.check("dataset", dataset)
         return self.engine.forward(self.weights, self._spikes(dataset, np.atleast_1d(index))).record
 
     def encode(self, dataset) -> SpikeBatch:
         """The input spikes of all samples of a data set."""
+        self.inputs.check("dataset", dataset)
         return self._spikes(dataset, np.arange(len(dataset)))
 
     def _spikes(self, dataset, indices) -> SpikeBatch:

@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hm2bp_brian.checks import check_count, check_seed
+from hm2bp_brian.datasets.labelled import check_dataset
 from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
 from hm2bp_brian.engines.registry import make_engine
@@ -111,7 +112,7 @@ class Trainer:
         self.average = None if averaging is None else WeightAverage(averaging)
         self.engine = make_engine(network, engine, dtype, threads)
         encoder = self.engine.encoder(BernoulliEncoder() if encoder is None else encoder)
-        self.inputs = Inputs(network.input_shape, network.n_steps, encoder, augmentation, delays)
+        self.inputs = Inputs(network.input_shape, network.n_steps, network.dt, encoder, augmentation, delays)
         # copies, as arrays that the user still holds must not change
         network.weights = [np.array(w, dtype=dtype, order="C") for w in network.weights]
         self.state = TrainingState(
@@ -311,6 +312,7 @@ class Trainer:
             )
 
     def _check_data(self, name: str, dataset) -> None:
+        check_dataset(name, dataset)
         self.inputs.check(name, dataset)
         check_labels(dataset.labels, len(dataset), self.network.n_outputs)
 

@@ -6,27 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hm2bp_brian.encoding.poisson import BernoulliEncoder, sample_keys
+from hm2bp_brian.encoding.poisson import BernoulliEncoder
 from hm2bp_brian.engines.fused import spike_kernels
 from hm2bp_brian.spikes import SpikeBatch
 
 
 @dataclass(frozen=True)
-class CompiledBernoulliEncoder:
-    """Makes the same spikes as a BernoulliEncoder.
+class CompiledBernoulliEncoder(BernoulliEncoder):
+    """Makes the same spikes as a BernoulliEncoder, in ``threads`` threads."""
 
-    Parameters
-    ----------
-    encoder : BernoulliEncoder
-    threads : int
-    """
+    threads: int = 1
 
-    encoder: BernoulliEncoder
-    threads: int
-
-    def encode(self, images: np.ndarray, n_steps: int, seed: int = 0, epoch: int = 0, indices=None) -> SpikeBatch:
-        """The same as ``BernoulliEncoder.encode``."""
-        images = np.asarray(images)
-        keys = sample_keys(seed, epoch, np.arange(len(images)) if indices is None else indices)
-        thresholds = self.encoder.thresholds(images)
-        return spike_kernels.bernoulli_spikes(thresholds, keys, n_steps, images.shape[1:], self.threads)
+    def _draw(self, thresholds: np.ndarray, keys: np.ndarray, n_steps: int, shape: tuple[int, ...]) -> SpikeBatch:
+        return spike_kernels.bernoulli_spikes(thresholds, keys, n_steps, shape, self.threads)

@@ -84,4 +84,5 @@ class FusedEngine:
 
     def encoder(self, encoder):
         """A compiled twin of a BernoulliEncoder; other encoders as they are."""
-        return CompiledBernoulliEncoder(encoder, self.threads) if type(encoder) is BernoulliEncoder else encoder
+        compiled = type(encoder) is BernoulliEncoder
+        return CompiledBernoulliEncoder(encoder.rate_divisor, self.threads) if compiled else encoder

@@ -55,9 +55,9 @@ def test_n_steps_ends_with_the_last_spike():
 def test_what_is_no_data_set_is_refused():
     dense = np.random.default_rng(0).random((4, 6, 3)) < 0.5
     good = dataset_of(dense)
-    with pytest.raises(SpikeError, match=r"neurons in 0\.\.1"):
+    with pytest.raises(SpikeError, match=r"neurons must lie in 0\.\.1, found 2 at index"):
         dataset_of(dense, shape=(2,))
-    with pytest.raises(SpikeError, match="steps must be >= 0"):
+    with pytest.raises(SpikeError, match=r"steps must lie in 0\.\.2147483647, found -1 at index"):
         dataset_of(dense, steps=good.steps - 1)
     with pytest.raises(SpikeError, match=r"sample \d are not sorted"):
         dataset_of(dense, neurons=np.roll(good.neurons, 1))

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_files import write_zip
 
-from hm2bp_brian.datasets import shd
+from hm2bp_brian.datasets import shd, shd_reader
 from hm2bp_brian.errors import DatasetError, DatasetNotFoundError, LabelError, MissingPackageError, SpikeError
 
+MODULE = "hm2bp_brian.datasets.shd"  # which the function of this name hides in the package
 TIMES = [[0.0, 0.25, 0.001953125], [], [1.25]]
 UNITS = [[699, 0, 3], [], [5]]
 LABELS = [19, 0, 7]
@@ -75,12 +76,38 @@ def good_file(tmp_path_factory):
     return folder, (folder / "shd_train.h5").read_bytes()
 
 
-@settings(deadline=None)  # files
+@settings(deadline=None, max_examples=8)  # files, and a process each
 @given(cut=st.integers(1, 10_000))
 def test_a_truncated_file_is_refused(good_file, cut):
     folder, content = good_file
     (folder / "shd_train.h5").write_bytes(content[: max(len(content) - cut, 0)])
     with pytest.raises(DatasetError, match="shd_train.h5"):
+        shd(folder)
+
+
+@settings(deadline=None)
+@given(cut=st.integers(1, 10_000))
+def test_the_reader_refuses_a_truncated_file(good_file, cut):
+    _, content = good_file
+    with pytest.raises((OSError, KeyError, RuntimeError, ValueError), match=r"\w+"):
+        shd_reader.read(content[: max(len(content) - cut, 0)])
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("import time; time.sleep(60)", r"shd_train\.h5: expected HDF5.*within 0\.5 s; it is probably damaged"),
+        ("import os; os.abort()", r"shd_train\.h5: expected HDF5.*the HDF5 library crashed"),
+    ],
+    ids=["hangs", "crashes"],
+)
+def test_a_reader_that_hangs_or_crashes_is_given_up(good_file, tmp_path, monkeypatch, program, message):
+    folder, content = good_file
+    (folder / "shd_train.h5").write_bytes(content)
+    (tmp_path / "reader.py").write_text(program)
+    monkeypatch.setattr(f"{MODULE}.READER", tmp_path / "reader.py")
+    monkeypatch.setattr(f"{MODULE}.READING_SECONDS", 0.5 if "sleep" in program else 60)
+    with pytest.raises(DatasetError, match=message):
         shd(folder)
 
 

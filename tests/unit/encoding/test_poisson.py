@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hm2bp_brian.encoding import BernoulliEncoder, bernoulli_spikes, sample_keys
-from hm2bp_brian.encoding.poisson import hash32
+from hm2bp_brian.encoding.random_numbers import hash32
 from hm2bp_brian.errors import ConfigurationError, ShapeError, SpikeError
 
 WORD, LONG = 2**32, 2**64

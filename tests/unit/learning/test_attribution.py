@@ -88,7 +88,7 @@ def test_what_is_not_there(network, record):
         spike_attribution(network, record, 3, 0)
     with pytest.raises(ConfigurationError, match=r"neurons 0\.\.2, found neuron -1"):
         spike_attribution(network, record, 2, -1)
-    with pytest.raises(SpikeError, match=r"0\.\.1, found 2"):
+    with pytest.raises(SpikeError, match=r"0\.\.1, found sample 2"):
         spike_attribution(network, record, 2, 0, sample=2)
 
 

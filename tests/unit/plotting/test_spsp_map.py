@@ -52,7 +52,7 @@ def test_spsp_map_of_other_populations_is_a_line_a_neuron(network, record, ax):
         ({"neuron": 5}, ConfigurationError, r"neurons 0\.\.4, found neuron 5"),
         ({"neuron": -1}, ConfigurationError, r"neurons 0\.\.4, found neuron -1"),
         ({"layer": 2}, ConfigurationError, r"layers 0\.\.1, found layer 2"),
-        ({"sample": 2}, SpikeError, r"0\.\.1, found 2"),
+        ({"sample": 2}, SpikeError, r"0\.\.1, found sample 2"),
     ],
 )
 def test_spsp_map_of_what_is_not_there(network, record, where, error, message):

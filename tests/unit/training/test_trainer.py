@@ -300,21 +300,33 @@ def test_weights_that_the_user_assigns_between_epochs_are_trained_on():
         np.testing.assert_array_equal(found, expected)
 
 
-class Empty:
+class Stub:
+    """A data set of one's own, with nothing wrong."""
+
+    images, labels, shape = TRAIN.images, TRAIN.labels, TRAIN.shape
+
+    def batch(self, indices, n_steps):
+        return self.images[indices]
+
+    def check_presentation(self, n_steps, dt):
+        pass
+
+
+class Empty(Stub):
     images, labels = np.zeros((0, 4, 4, 1), np.uint8), np.zeros(0, np.int64)
 
     def __len__(self):
         return 0
 
 
-class WrongLabels:
+class WrongLabels(Stub):
     images, labels, shape = TRAIN.images[:4], np.array([0, 1, 3, 2]), TRAIN.shape
 
     def __len__(self):
         return 4
 
 
-class Flat:
+class Flat(Stub):
     images, labels, shape = TRAIN.images.reshape(30, 16), TRAIN.labels, (16,)
 
     def __len__(self):
@@ -324,6 +336,7 @@ class Flat:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
+        ({"train": (TRAIN.images, TRAIN.labels)}, ConfigurationError, "train must be an ImageDataset .* found tuple"),
         ({"train": Empty()}, ConfigurationError, "train is empty"),
         ({"validation": Empty()}, ConfigurationError, "validation is empty"),
         ({"train": WrongLabels()}, LabelError, r"0\.\.2.* found 3 at sample 2"),
@@ -347,9 +360,21 @@ def test_wrong_arguments_are_told_before_any_work(arguments, error, message):
 
 def test_wrong_arguments_of_evaluation():
     trainer = make_trainer()
-    for dataset, error in ((Empty(), ConfigurationError), (Flat(), ShapeError), (WrongLabels(), LabelError)):
-        with pytest.raises(error, match="."):
+    for dataset, error, message in (
+        (Empty(), ConfigurationError, "dataset is empty"),
+        (Flat(), ShapeError, r"dataset has samples of shape \(16,\)"),
+        (WrongLabels(), LabelError, "found 3 at sample 2"),
+        (
+            (TRAIN.images, TRAIN.labels),
+            ConfigurationError,
+            "dataset must be an ImageDataset or a SpikeDataset, found tuple",
+        ),
+    ):
+        with pytest.raises(error, match=message):
             trainer.evaluate(dataset)
+    for index in (-1, 12, 0.5, "1"):
+        with pytest.raises(ConfigurationError, match="tiny: indices must"):
+            trainer.record(TEST, index)
     with pytest.raises(ConfigurationError, match="batch_size"):
         trainer.predict(TEST, batch_size=0)
 
