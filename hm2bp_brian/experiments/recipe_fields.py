@@ -12,9 +12,9 @@ import numpy as np
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.training.schedules import Constant, Cosine, ExponentialDecay, InverseSqrt
 
-# Beyond these no array fits into a machine's memory, and no number into float32 with what is computed from it.
+# Beyond these no array fits into a machine's memory, and no number into int64 and, squared, into float32.
 LARGEST_COUNT = 10**8
-LARGEST_NUMBER = 1e30
+LARGEST_NUMBER = 1e18
 LARGEST_SEED = 2**63 - 1
 
 # What a class takes from a Python program may be wider than what a file can hold.
