@@ -90,8 +90,8 @@ def _read(path: Path, file: str, dt) -> SpikeDataset:
     n_times, n_units, labels = (arrays[name] for name in ("n_times", "n_units", "labels"))
     if not len(n_times) == len(n_units) == len(labels):
         raise DatasetError(
-            f"{path}: expected as many trains of times as of units and labels, found {len(n_times)}, {len(n_units)} and "
-            f"{len(labels)}"
+            f"{path}: expected as many trains of times as of units and labels, found {len(n_times)}, {len(n_units)} "
+            f"and {len(labels)}"
         )
     times, units = (
         np.split(arrays[name], np.cumsum(counts)[:-1]) for name, counts in (("times", n_times), ("units", n_units))

@@ -324,8 +324,12 @@ def test_wrong_arguments_are_told_before_any_work(monkeypatch, arguments, error,
 
 def test_wrong_arguments_of_evaluation(monkeypatch):
     trainer = make_trainer(monkeypatch)
-    for dataset, error in ((Empty(), ConfigurationError), (Flat(), ShapeError), (WrongLabels(), LabelError)):
-        with pytest.raises(error, match="."):
+    for dataset, error, message in (
+        (Empty(), ConfigurationError, "dataset is empty; at least one sample is needed"),
+        (Flat(), ShapeError, r"dataset has samples of shape \(16,\).* \(4, 4, 1\)"),
+        (WrongLabels(), LabelError, r"0\.\.2.* found 3 at sample 2"),
+    ):
+        with pytest.raises(error, match=message):
             trainer.evaluate(dataset)
     with pytest.raises(ConfigurationError, match="batch_size"):
         trainer.predict(TEST, batch_size=0)
