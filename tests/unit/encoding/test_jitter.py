@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from brian2 import ms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

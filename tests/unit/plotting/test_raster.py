@@ -92,10 +92,10 @@ def test_raster_needs_a_label_for_every_sample(network, record, ax):
 @pytest.mark.parametrize("sample", [1.7, [True, False], "0", -1, 2, [], [[0]]])
 def test_samples_that_are_none_are_refused(network, record, sample):
     with pytest.raises(SpikeError, match="sample must"):
-        raster(network, record, sample)
+        plotting.raster(network, record, sample)
 
 
 @pytest.mark.parametrize("layer", [1.0, True, -1, "inputs"])
 def test_layers_that_are_none_are_refused(network, record, layer):
     with pytest.raises(ConfigurationError, match=r"layers 0\.\.1, found layer"):
-        raster(network, record, layers=[layer])
+        plotting.raster(network, record, layers=[layer])
