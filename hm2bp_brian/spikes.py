@@ -315,6 +315,10 @@ class SpikeBatch:
         dense[self._rows, self.neurons] = True
         return dense.reshape(self.n_samples, self.n_steps, *self.shape)
 
+    def __reduce__(self):
+        # made anew, as arrays that come out of a pickle can be written
+        return SpikeBatch, (self.neurons, self.offsets, self.n_samples, self.n_steps, self.shape)
+
     def __eq__(self, other) -> bool:
         return (
             isinstance(other, SpikeBatch)

@@ -59,9 +59,9 @@ class History(Sequence):
             raise DatasetError(
                 f"the columns of the history should be epoch, {', '.join(COLUMNS[1:])} and others, found {columns}"
             )
-        rows = [dict(zip(columns, map(float, values), strict=False)) for values in table]
-        if any(len(values) != len(columns) for values in table):
+        if np.shape(table)[1:] not in ((), (len(columns),)):
             raise DatasetError(f"the {len(columns)} columns of the history don't fit its table of {np.shape(table)}")
+        rows = [dict(zip(columns, map(float, values), strict=True)) for values in table]
         epochs = np.array([row["epoch"] for row in rows])
         if rows and not (1 <= epochs[0] < 2**53 and np.array_equal(epochs, np.floor(epochs[0]) + np.arange(len(rows)))):
             raise DatasetError(f"the epochs of the history should be 1, 2, 3 ..., found {epochs.tolist()}")

@@ -125,7 +125,7 @@ def test_weight_files(trained, tmp_path, rounds):
             assert WEIGHT_FILES_THAT_COULD_BE.fullmatch(done), done
             assert file.epoch == 2
             for layer, found in enumerate(trainer.network.weights):
-                np.testing.assert_array_equal(found, changed[f"weights/{layer}"])
+                np.testing.assert_array_equal(found, changed[f"weights/{layer}"].astype(file.recipe.dtype))
     assert refused > 0.7 * rounds
 
 

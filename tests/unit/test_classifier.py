@@ -106,9 +106,23 @@ def test_the_seed_decides_the_weights():
         ({"duration": 40 * mV}, UnitError, "duration needs a value in second"),
         ({"duration": 40.5 * ms}, ConfigurationError, "multiple of dt"),
         ({"hidden_layers": (0,)}, ConfigurationError, "units must be a positive integer"),
+        ({"hidden_layers": 8}, ConfigurationError, r"hidden_layers must be a tuple.*such as \(100,\).*found 8"),
+        ({"hidden_layers": "88"}, ConfigurationError, "hidden_layers must be a tuple.*found '88'"),
+        ({"hidden_layers": (8, 2.5)}, ConfigurationError, r"hidden_layers\[1\]: units must be a positive integer"),
+        ({"seed": 0.5}, ConfigurationError, "seed must be an integer"),
         ({"epochs": 0}, ConfigurationError, "epochs"),
     ],
-    ids=["no unit", "wrong unit", "half a step", "no neurons", "no epoch"],
+    ids=[
+        "no unit",
+        "wrong unit",
+        "half a step",
+        "no neurons",
+        "a number",
+        "a text",
+        "half a neuron",
+        "half a seed",
+        "no epoch",
+    ],
 )
 def test_settings_that_can_not_work_are_named(setting, error, message):
     X_train, _, y_train, _ = iris()

@@ -45,7 +45,7 @@ def mixed_network():
 
 
 def fused(network, weights, batch):
-    return make_engine(network, "fused", "float64").forward(weights, batch)
+    return make_engine(network, "fused", "float64").forward(weights, batch).record
 
 
 @pytest.fixture(scope="module")

@@ -123,3 +123,31 @@ def test_resampling_keeps_a_tone():
     expected = np.sin(2 * np.pi * 440 * np.arange(2500) / 12500)
     assert np.abs(resampled - expected)[100:-100].max() < 0.01
     assert resample(tone, 12500, 12500) is tone
+
+
+GOOD = wav_bytes(noise(800))
+LIST = b"LIST" + struct.pack("<I", 7) + b"comment" + b"\0"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD[:4] + b"\xff" * 4 + GOOD[8:40] + b"\xff" * 4 + GOOD[44:],
+        GOOD[:4] + b"\xff" * 4 + GOOD[8:36] + LIST + GOOD[36:40] + b"\xff" * 4 + GOOD[44:],
+        GOOD[:40] + b"\xff" * 4 + GOOD[44:] + b"\x01",
+        GOOD[:4] + bytes(4) + GOOD[8:],
+        GOOD[:4] + struct.pack("<I", len(GOOD)) + GOOD[8:],
+        GOOD + bytes(7),
+    ],
+    ids=["pipe", "pipe with a comment", "pipe, half a sample", "RIFF 0", "RIFF 8 too large", "7 bytes after"],
+)
+def test_wrong_sizes_do_no_harm_where_all_samples_are_there(content):
+    expected, rate = soundfile.read(io.BytesIO(content))
+    samples, found_rate = read_sound(content)
+    assert (len(samples), found_rate) == (800, rate)
+    assert np.array_equal(samples, expected)
+
+
+def test_missing_samples_stay_an_error():
+    with pytest.raises(DatasetError, match="a.wav: truncated WAV file: expected 1600 bytes of samples, found 1598"):
+        read_sound(GOOD[:-2], "a.wav")

@@ -6,7 +6,8 @@ from brian2 import ms, mV
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hm2bp_brian.datasets import SpikeDataset
+from hm2bp_brian.datasets import ImageDataset, SpikeDataset
+from hm2bp_brian.datasets.labelled import check_dataset
 from hm2bp_brian.encoding.events import EVENT_DTYPE
 from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError, SpikeError, UnitError
 
@@ -134,3 +135,124 @@ def test_from_events_refuses_what_is_no_labelled_sample():
         make((good, 0), shape=(12,))
     with pytest.raises(UnitError, match="dt"):
         make((good, 0), dt=1 * mV)
+
+
+def test_spikes_and_labels_that_are_no_integers_are_refused():
+    def make(**changed):
+        arguments = {"steps": [0, 1], "neurons": [0, 1], "offsets": [0, 2], "labels": [0]} | changed
+        return SpikeDataset(**arguments, shape=(4,), n_classes=2, name="mine")
+
+    assert len(make()) == 1
+    for field in ("steps", "neurons"):
+        for wrong in ([0.0, 2.9999], [False, True], ["0", "1"], [1, 2] * ms):
+            with pytest.raises(SpikeError, match=f"mine: {field} must be integers"):
+                make(**{field: wrong})
+        with pytest.raises(SpikeError, match=f"mine: {field} must lie in .*, found {2**32 + 1} at index 0"):
+            make(**{field: np.array([2**32 + 1, 2**32 + 2])})
+    with pytest.raises(ShapeError, match="mine: offsets must be integers"):
+        make(offsets=[0.0, 2.0])
+    for wrong in ([0.0], ["seven"], [True]):
+        with pytest.raises(LabelError, match=r"mine: labels must be integers in 0\.\.1"):
+            make(labels=wrong)
+    with pytest.raises(ShapeError, match="mine: labels must be one array"):
+        make(labels=[[0], [0, 1]])
+
+
+@pytest.mark.parametrize("change", [{"shape": 4}, {"n_classes": 2.0}, {"n_classes": 0}, {"dt": 1 * mV}, {"dt": 0 * ms}])
+def test_settings_of_spikes_that_can_not_be(change):
+    arguments = {"shape": (4,), "n_classes": 2, "name": "mine"} | change
+    with pytest.raises((ShapeError, ConfigurationError, UnitError), match=f"mine: {next(iter(change))}"):
+        SpikeDataset([0], [0], [0, 1], [0], **arguments)
+
+
+def test_batches_and_subsets_of_what_is_not_there_are_refused():
+    data = dataset_of(np.ones((3, 4, 2), bool))
+    for wrong, found in (([3], "3"), ([-1], "-1"), ([1.7], "float64"), ([True, False, True], "bool"), (["a"], "<U1")):
+        for take in (lambda indices: data.batch(indices, 4), data.subset):
+            with pytest.raises(ConfigurationError, match=f"small: indices must.*found {found}"):
+                take(wrong)
+    for count in (0, 4, 2.0, True, "2"):
+        with pytest.raises(ConfigurationError, match="small: the samples of a subset must"):
+            data.subset(count)
+    with pytest.raises(ConfigurationError, match="n_steps must be a positive integer"):
+        data.batch([0], 4.0)
+
+
+def late_events(first: int, n: int = 50):
+    events = np.zeros(n, EVENT_DTYPE)
+    events["t"], events["x"] = np.arange(n) * 1000 + first, np.arange(n) % 5
+    return events
+
+
+def events_dataset(*first: int, dt=1 * ms):
+    samples = [(late_events(one), 0) for one in first]
+    return SpikeDataset.from_events(samples, shape=(1, 5, 1), dt=dt, n_classes=1, name="mine")
+
+
+def test_the_time_step_is_remembered_and_another_refused():
+    data = events_dataset(0)
+    assert data.dt == 1 * ms and data.subset(1).dt == 1 * ms and dataset_of(np.ones((1, 2, 3), bool)).dt is None
+    data.check_presentation(50, 1e-3)
+    dataset_of(np.ones((1, 2, 3), bool)).check_presentation(50, 0.5e-3)
+    with pytest.raises(ConfigurationError, match=r"mine has time steps of 1\. ms, the network of 0\.5 ms; bin"):
+        data.check_presentation(100, 0.5e-3)
+
+
+def test_events_whose_clock_does_not_begin_at_0_are_refused():
+    with pytest.raises(SpikeError, match="mine: all spikes come after the presentation of 100 steps.* in step 5000"):
+        events_dataset(5_000_000, 6_000_000).check_presentation(100, 1e-3)
+
+
+def test_what_is_cut_off_is_told_once_with_numbers(recwarn):
+    data = events_dataset(0, 0, 20_000, 90_000)
+    data.check_presentation(140, 1e-3)
+    assert not recwarn.list
+    for _ in range(2):
+        data.check_presentation(60, 1e-3)
+    (warning,) = recwarn.list
+    assert str(warning.message) == (
+        "mine: 2 of 4 samples last longer than the presentation of 60 steps, up to 140; what comes later is cut off: "
+        "30 % of all spikes, of 1 all spikes"
+    )
+
+
+def test_a_data_set_without_spikes_warns():
+    with pytest.warns(UserWarning, match="small: there are no spikes in its 2 samples"):
+        dataset_of(np.zeros((2, 3, 4), bool)).check_presentation(3, 1e-3)
+
+
+def test_from_events_needs_a_sequence():
+    with pytest.raises(SpikeError, match="expected a sequence of .*found generator; make a list"):
+        SpikeDataset.from_events((pair for pair in ()), shape=(1, 5, 1), dt=1 * ms, n_classes=1)
+
+
+def images_of(pixels, **changed) -> ImageDataset:
+    arguments = {"labels": [0], "n_classes": 2, "name": "mine"} | changed
+    return ImageDataset(np.array(pixels, np.uint8).reshape(1, 1, -1, 1), **arguments)
+
+
+def test_pixels_in_0_to_1_of_uint8_warn():
+    with pytest.warns(UserWarning, match="mine: uint8 pixels are in 0..255, but the brightest here is 1"):
+        images_of([0, 1, 1])
+    images_of([0, 1, 2])
+    images_of([0, 0, 0])  # such as the first images of a larger set
+
+
+def test_images_that_are_none():
+    for wrong in ([0.0], ["seven"], [True], [2], [-1]):
+        with pytest.raises(LabelError, match=r"mine: labels must .*0\.\.1"):
+            images_of([255], labels=wrong)
+    with pytest.raises(ShapeError, match="mine: images must be one array"):
+        ImageDataset([[0], [0, 1]], [0, 0], 1, "mine")
+    with pytest.raises(ConfigurationError, match="mine: n_classes must be a positive integer, found 2.0"):
+        images_of([255], n_classes=2.0)
+
+
+def test_what_is_no_data_set_is_named():
+    check_dataset("train", images_of([255]))
+    check_dataset("train", events_dataset(0))
+    for wrong in ((np.zeros((2, 3)), np.zeros(2)), np.zeros(3), None, "mnist"):
+        with pytest.raises(
+            ConfigurationError, match=f"train must be an ImageDataset or a SpikeDataset, found {type(wrong).__name__}"
+        ):
+            check_dataset("train", wrong)

@@ -13,7 +13,7 @@ from small_files import write_zip
 from hm2bp_brian.datasets import shd, shd_reader
 from hm2bp_brian.errors import DatasetError, DatasetNotFoundError, LabelError, MissingPackageError, SpikeError
 
-MODULE = "hm2bp_brian.datasets.shd"  # which the function of this name hides in the package
+MODULE = sys.modules["hm2bp_brian.datasets.shd"]  # which the function of this name hides in the package
 TIMES = [[0.0, 0.25, 0.001953125], [], [1.25]]
 UNITS = [[699, 0, 3], [], [5]]
 LABELS = [19, 0, 7]
@@ -105,8 +105,8 @@ def test_a_reader_that_hangs_or_crashes_is_given_up(good_file, tmp_path, monkeyp
     folder, content = good_file
     (folder / "shd_train.h5").write_bytes(content)
     (tmp_path / "reader.py").write_text(program)
-    monkeypatch.setattr(f"{MODULE}.READER", tmp_path / "reader.py")
-    monkeypatch.setattr(f"{MODULE}.READING_SECONDS", 0.5 if "sleep" in program else 60)
+    monkeypatch.setattr(MODULE, "READER", tmp_path / "reader.py")
+    monkeypatch.setattr(MODULE, "READING_SECONDS", 0.5 if "sleep" in program else 60)
     with pytest.raises(DatasetError, match=message):
         shd(folder)
 

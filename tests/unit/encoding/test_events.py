@@ -180,3 +180,23 @@ def test_any_events_are_binned_or_refused(events):
         return
     assert len(steps) == len(neurons) <= len(events)
     assert steps.size == 0 or (steps.min() >= 0 and 0 <= neurons.min() and neurons.max() < 30)
+
+
+@pytest.mark.parametrize("time", [np.uint8, np.uint16, np.uint32, np.uint64, np.int32, np.int64])
+@pytest.mark.parametrize("place", [np.uint8, np.int8, np.uint64])
+def test_the_type_of_the_fields_does_not_matter(time, place):
+    largest = min(np.iinfo(time).max, 300_000)
+    rows = [(5, 6, 0, 1), (10, 11, largest // 2, 0), (20, 12, largest, 1)]
+    wanted = np.array(rows, EVENT_DTYPE)
+    found = np.array(rows, [("x", place), ("y", place), ("t", time), ("p", place)])
+    for convert in (nmnist_spikes, lambda events: bin_events(events, (34, 34, 2), 1 * ms)):
+        for expected, array in zip(convert(wanted), convert(found), strict=True):
+            assert np.array_equal(expected, array)
+    for field in "xytp":
+        assert np.array_equal(stabilise_saccades(wanted)[field], stabilise_saccades(found)[field])
+
+
+def test_channels_that_are_none():
+    for wrong in ([2312], [-1], [0.0]):
+        with pytest.raises(SpikeError, match="neurons must"):
+            paper_channels(wrong)

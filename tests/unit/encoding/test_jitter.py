@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from brian2 import ms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,3 +114,19 @@ def test_impossible_settings(setting, value):
 def test_one_index_a_sample():
     with pytest.raises(ShapeError, match="one index for each of 3 samples, found 2"):
         SpikeJitter()(random_batch((7,)), 0, 0, np.arange(2))
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 1), (2, 40, 2)])
+def test_axes_that_a_shift_could_empty_are_not_shifted_along(shape):
+    dense = np.zeros((200, 3, *shape), bool)
+    dense[:, 1, :, 20] = True
+    jittered = SpikeJitter(place_shift=2)(SpikeBatch.from_dense(dense), 0, 1, np.arange(200))
+    assert (jittered.counts.sum(axis=1) == dense[0].sum()).all()
+    columns = np.nonzero(jittered.dense())[3]
+    assert set(columns) == {18, 19, 20, 21, 22}
+
+
+@pytest.mark.parametrize("value", [True, "1", 1 * ms])
+def test_shifts_that_are_no_integers(value):
+    with pytest.raises(ConfigurationError, match="SpikeJitter.place_shift must be an integer from 0 on"):
+        SpikeJitter(place_shift=value)

@@ -214,3 +214,9 @@ def test_a_source_is_compiled_once(monkeypatch, tmp_path, capfd):
     compiler.load.cache_clear()
     assert compiler.load(source, "an answer").answer() == 42
     assert "compiling" not in capfd.readouterr().err
+
+
+def test_what_is_no_spike_batch_is_refused():
+    network = SpikingNetwork(3, [Dense(2, threshold=1.0)], LIF(15 * ms, 4 * ms), dt=1 * ms, duration=20 * ms)
+    with pytest.raises(SpikeError, match="batch must be a SpikeBatch, found ndarray; make one with"):
+        simulate(network, np.zeros((1, 20, 3), dtype=bool))

@@ -5,7 +5,7 @@ import pytest
 
 from hm2bp_brian.engines.fused.update_kernels import CompiledUpdater
 from hm2bp_brian.engines.updates import NumpyUpdater
-from hm2bp_brian.training.optimizers import Adam, make_optimizer
+from hm2bp_brian.training.optimizers import Adam
 
 SIZES = (0, 1, 8193, 70000)  # empty, within a block of the kernels, past one, past some and past a chunk of numpy's
 LIMITS = (None, 1e-3, 1e6)  # no limit, one that every step passes, one that none does
@@ -59,8 +59,7 @@ def test_gradients_of_another_type_and_order_are_read_right():
     w, g = np.zeros((50, 30), np.float32), np.random.default_rng(0).normal(size=(30, 50)).T
     found, expected = w.copy(), w.copy()
     for weights, updater in ((found, CompiledUpdater(np.dtype("float32"), 1)), (expected, NumpyUpdater)):
-        adam = make_optimizer(Adam(clip=True), updater)
-        adam.start([weights])
-        adam.update([weights], [g], 0.01)
+        adam = Adam(clip=True)
+        adam.update(adam.init([weights]), [weights], [g], 0.01, updater)
     assert np.abs(expected).min() > 0
     np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -90,6 +90,13 @@ def test_what_is_not_there(network, record):
         spike_attribution(network, record, 2, -1)
     with pytest.raises(SpikeError, match=r"0\.\.1, found sample 2"):
         spike_attribution(network, record, 2, 0, sample=2)
+    for wrong in (1.0, True):
+        with pytest.raises(ConfigurationError, match=r"layers 0\.\.2, found layer"):
+            spike_attribution(network, record, wrong, 0)
+        with pytest.raises(ConfigurationError, match=r"neurons 0\.\.2, found neuron"):
+            spike_attribution(network, record, 2, wrong)
+        with pytest.raises(SpikeError, match=f"found spike {wrong}"):
+            spike_attribution(network, record, 2, 0, wrong)
 
 
 def test_another_networks_record(record):

@@ -87,3 +87,15 @@ def test_raster_of_a_layer_that_is_not_there(network, record, ax, layer):
 def test_raster_needs_a_label_for_every_sample(network, record, ax):
     with pytest.raises(LabelError, match=r"shape \(2,\)"):
         plotting.raster(network, record, labels=[0], ax=ax)
+
+
+@pytest.mark.parametrize("sample", [1.7, [True, False], "0", -1, 2, [], [[0]]])
+def test_samples_that_are_none_are_refused(network, record, sample):
+    with pytest.raises(SpikeError, match="sample must"):
+        plotting.raster(network, record, sample)
+
+
+@pytest.mark.parametrize("layer", [1.0, True, -1, "inputs"])
+def test_layers_that_are_none_are_refused(network, record, layer):
+    with pytest.raises(ConfigurationError, match=r"layers 0\.\.1, found layer"):
+        plotting.raster(network, record, layers=[layer])
