@@ -21,7 +21,7 @@ from brian2 import (
 )
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 
-from hm2bp_brian.brian.devices import check_device, is_runtime
+from hm2bp_brian.brian.devices import check_device, holding_brian, is_runtime
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.borders import check_batch
 from hm2bp_brian.model.network import SpikingNetwork
@@ -49,6 +49,7 @@ class BrianNetwork:
         ``built["layer_0"]`` is short for ``built.objects["layer_0"]``.
     """
 
+    @holding_brian
     def __init__(self, spiking_network: SpikingNetwork, dtype, codeobj_class=None):
         self.spiking_network = spiking_network
         self.dtype = np.dtype(dtype)
@@ -155,6 +156,7 @@ class BrianNetwork:
         steps = batch.samples * batch.n_steps + batch.steps
         self["input"].set_spikes(batch.neurons, steps * self._dt + self.network.t, sorted=True)
 
+    @holding_brian
     def run(self, batch: SpikeBatch) -> SpikeRecord:
         """Present a batch and read the spike monitors.
 
@@ -249,10 +251,12 @@ class RuntimePresenter:
 
     program_seconds = 0.0  # there is no compiled program
 
+    @holding_brian
     def __init__(self, network: SpikingNetwork, dtype):
         self._built = BrianNetwork(network, dtype)
         self._built.network.store("untouched")
 
+    @holding_brian
     def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
         """Present a batch with the given weights; see ``BrianNetwork.run``."""
         check_device(self._built.device, self._built.network)

@@ -10,7 +10,7 @@ from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS, DimensionMismatchError, get_dimensions
 
-from hm2bp_brian.brian.devices import runtime_device
+from hm2bp_brian.brian.devices import holding_brian, runtime_device
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError, NoSpspError, UnitError
 from hm2bp_brian.model.units import to_float
 
@@ -47,6 +47,7 @@ class NeuronModel:
         If names are missing, not used, or reserved, or the equations can't be parsed or integrated.
     """
 
+    @holding_brian
     def __init__(
         self,
         equations: str,
