@@ -10,13 +10,13 @@ import pytest
 from brian2 import TimedArray, ms
 
 from hm2bp_brian.encoding.poisson import bernoulli_spikes
-from hm2bp_brian.errors import CompilationError, EngineError, NumericalError
+from hm2bp_brian.errors import CompilationError, EngineError, NumericalError, SpikeError
 from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.oracle import oracle_gradients
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.model.neurons import LIF, NeuronModel
 from hm2bp_brian.simulation.fused import compiler
 from hm2bp_brian.simulation.simulator import make_simulator, simulate
 from tests.unit.simulation.networks import NEURONS, make_input, make_network
