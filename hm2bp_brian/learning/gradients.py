@@ -20,7 +20,9 @@ import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
+from hm2bp_brian.learning.regularizers import check_limit
 from hm2bp_brian.learning.spsp import adjoint, check_record, layer_spsp, sum_over_trains
+from hm2bp_brian.model.units import with_unit
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 SILENT_POST_SPSP = 0.1  # e_{i|j} in the gradient where i is silent and j fired
@@ -101,11 +103,13 @@ def gradients(
     loss = SpikeCountLoss() if loss is None else loss
     engine = NumpyAdjoint if engine is None else engine
     check_record(network, record)
+    check_limit(regularizer, network)
     labels = check_labels(labels, record.n_samples, network.n_outputs)
     sample_weights = _checked_sample_weights(sample_weights, record.n_samples)
     for layer, v_th in enumerate(network.thresholds):
         if not v_th > 0:
-            raise ConfigurationError(f"the threshold of layer {layer} must be positive for HM2-BP, found {v_th}")
+            found = with_unit(v_th, network.neurons[layer].threshold_dimension)
+            raise ConfigurationError(f"the threshold of layer {layer} must be positive for HM2-BP, found {found}")
 
     last = len(network.layers) - 1
     counts = record.counts(last)
@@ -116,7 +120,7 @@ def gradients(
         post,
         network.linear_map(last),
         network.thresholds[last],
-        network.layers[last].lateral_inhibition,
+        network.lateral_strengths[last],
         engine.layer_spsp,
     )
     arrays, deltas = [], [delta]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.updates import NumpyUpdater, chunks
+from hm2bp_brian.model.units import to_float
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class ExponentialDecay:
     rate: float
 
     def __post_init__(self):
-        _check_range("ExponentialDecay.rate", self.rate, 0 < self.rate <= 1, "in 0 < rate <= 1")
+        _check_range("ExponentialDecay.rate", self.rate, lambda rate: 0 < rate <= 1, "in 0 < rate <= 1")
 
     def __call__(self, learning_rate: float, epoch: int) -> float:
         """Learning rate of an epoch, counted from 1."""
@@ -65,8 +66,8 @@ class Cosine:
     final: float = 0.0
 
     def __post_init__(self):
-        _check_range("Cosine.epochs", self.epochs, self.epochs >= 1, "at least 1")
-        _check_range("Cosine.final", self.final, self.final >= 0, ">= 0")
+        _check_range("Cosine.epochs", self.epochs, lambda epochs: epochs >= 1, "at least 1")
+        _check_range("Cosine.final", self.final, lambda final: final >= 0, ">= 0")
 
     def __call__(self, learning_rate: float, epoch: int) -> float:
         """Learning rate of an epoch, counted from 1."""
@@ -110,10 +111,11 @@ class Adam:
     updater = NumpyUpdater
 
     def __post_init__(self):
-        _check_range("Adam.learning_rate", self.learning_rate, self.learning_rate > 0, "> 0")
-        _check_range("Adam.beta_1", self.beta_1, 0 <= self.beta_1 < 1, "in 0 <= beta_1 < 1")
-        _check_range("Adam.beta_2", self.beta_2, 0 <= self.beta_2 < 1, "in 0 <= beta_2 < 1")
-        _check_range("Adam.epsilon", self.epsilon, self.epsilon > 0, "> 0")
+        _check_range("Adam.learning_rate", self.learning_rate, lambda rate: rate > 0, "> 0")
+        _check_range("Adam.beta_1", self.beta_1, lambda decay: 0 <= decay < 1, "in 0 <= beta_1 < 1")
+        _check_range("Adam.beta_2", self.beta_2, lambda decay: 0 <= decay < 1, "in 0 <= beta_2 < 1")
+        _check_range("Adam.epsilon", self.epsilon, lambda epsilon: epsilon > 0, "> 0")
+        _check_schedule("Adam.schedule", self.schedule)
 
     def start(self, weights: Sequence[np.ndarray]) -> None:
         """Forget the past and prepare for weights of these shapes and dtypes."""
@@ -171,8 +173,9 @@ class SGD:
     schedule: object = field(default_factory=Constant)
 
     def __post_init__(self):
-        _check_range("SGD.learning_rate", self.learning_rate, self.learning_rate > 0, "> 0")
-        _check_range("SGD.momentum", self.momentum, 0 <= self.momentum < 1, "in 0 <= momentum < 1")
+        _check_range("SGD.learning_rate", self.learning_rate, lambda rate: rate > 0, "> 0")
+        _check_range("SGD.momentum", self.momentum, lambda decay: 0 <= decay < 1, "in 0 <= momentum < 1")
+        _check_schedule("SGD.schedule", self.schedule)
 
     def start(self, weights: Sequence[np.ndarray]) -> None:
         """Forget the past and prepare for weights of these shapes and dtypes."""
@@ -234,6 +237,11 @@ def _check_contiguous(weights: Sequence[np.ndarray]) -> None:
             )
 
 
-def _check_range(name: str, value: float, fits: bool, expected: str) -> None:
-    if not (fits and math.isfinite(value)):
+def _check_range(name: str, value, fits: Callable[[float], bool], expected: str) -> None:
+    if not fits(to_float(name, value, expected=expected)):
         raise ConfigurationError(f"{name} must be {expected}, found {value!r}")
+
+
+def _check_schedule(name: str, schedule) -> None:
+    if not callable(schedule):
+        raise ConfigurationError(f"{name} must be a schedule such as InverseSqrt(), found {schedule!r}")

@@ -43,7 +43,9 @@ def _is_number(value) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def to_float(name: str, value, dimension: Dimension | None = DIMENSIONLESS) -> float:
+def to_float(
+    name: str, value, dimension: Dimension | None = DIMENSIONLESS, expected: str = "one finite number"
+) -> float:
     """Convert a scalar quantity to a float in SI base units.
 
     Parameters
@@ -53,6 +55,8 @@ def to_float(name: str, value, dimension: Dimension | None = DIMENSIONLESS) -> f
     value : Quantity or number
     dimension : Dimension or None
         The expected dimension; None where it can't be known yet, and any will do.
+    expected : str
+        What the number must be, for the error message.
 
     Raises
     ------
@@ -63,7 +67,7 @@ def to_float(name: str, value, dimension: Dimension | None = DIMENSIONLESS) -> f
     """
     if not _is_number(value):
         with_example = "" if dimension in (None, DIMENSIONLESS) else f", {_needed(dimension)}"
-        raise ConfigurationError(f"{name} must be one finite number{with_example}; found {value!r}")
+        raise ConfigurationError(f"{name} must be {expected}{with_example}; found {value!r}")
     if dimension is not None and get_dimensions(value) is not dimension:
         raise UnitError(f"{name} needs {_needed(dimension)}; found {value!r}")
     try:
@@ -71,7 +75,7 @@ def to_float(name: str, value, dimension: Dimension | None = DIMENSIONLESS) -> f
     except OverflowError:  # an integer of Python may be larger than any float
         number = np.inf
     if not np.isfinite(number):
-        raise ConfigurationError(f"{name} must be one finite number, found {value!r}")
+        raise ConfigurationError(f"{name} must be {expected}, found {value!r}")
     return number
 
 

@@ -37,7 +37,7 @@ class LayerKernels:
         neuron = network.neurons[layer]
         self.layer = layer
         self.connection = network.connections[layer]
-        self.lateral_inhibition = network.layers[layer].lateral_inhibition
+        self.lateral_inhibition = network.lateral_strengths[layer]
         self.dt = network.dt
         self.dtype = dtype
         self.threads = threads
