@@ -129,14 +129,14 @@ def test_same_bits_for_any_number_of_threads_and_any_batch():
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
 
 
-def test_one_simulator_may_be_used_from_several_threads():
+def test_one_engine_may_be_used_from_several_threads():
     network = make_network("pool")
-    simulator = make_simulator(network, "fused", "float32", 2)
+    engine = make_engine(network, "fused", "float32", 2)
     batches = [make_input(network, 3, seed=seed) for seed in range(4)]
 
     def spikes_and_gradients(batch):
-        record = simulator.run(network.weights, batch)
-        return record.layers, gradients(network, record, [0, 1, 2], LOSS, engine=simulator)
+        record = engine.forward(network.weights, batch).record
+        return record.layers, engine_gradients(engine, network, record, [0, 1, 2], LOSS)
 
     alone = [spikes_and_gradients(batch) for batch in batches]
     with ThreadPoolExecutor(6) as executor:

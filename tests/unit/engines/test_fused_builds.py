@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from networks import make_input, make_network
 
-from tests.unit.simulation import test_convolution
+from tests.unit.engines import test_convolution
 
-PROGRAM = "from tests.unit.simulation.test_fused_builds import digest; print(digest())"
+PROGRAM = "from tests.unit.engines.test_fused_builds import digest; print(digest())"
 COMPILER = os.environ.get("CXX", "c++")
 
 

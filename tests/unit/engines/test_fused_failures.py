@@ -23,31 +23,31 @@ THREADS_REFUSED = """
 import threading
 network = make_network("euler", (150, 70))
 batch = make_input(network, 7)
-simulator, alone = (make_engine(network, "fused", "float32", threads) for threads in (4, 1))
-expected = alone.forward(network.weights, batch)
+engine, alone = (make_engine(network, "fused", "float32", threads) for threads in (4, 1))
+expected = alone.forward(network.weights, batch).record
 limit_memory(64 << 20)
 try:
     threading.Thread(target=int).start()
 except RuntimeError:
     print("no thread")
-assert simulator.forward(network.weights, batch).layers == expected.layers
+assert engine.forward(network.weights, batch).record.layers == expected.layers
 print("same")
 """
 MEMORY_REFUSED = """
 # a tile's weights, padded to 16 lanes, are 64 bytes an input
 network = make_network("euler", (9,), n_inputs=1_000_000, n_steps=2)
 batch = make_input(network, 3)
-simulator = make_engine(network, "fused", "float32", {threads})
+engine = make_engine(network, "fused", "float32", {threads})
 weights = [w.astype(np.float32) for w in network.weights]
 few = make_network("euler", (150, 70))
-make_engine(few, "fused", "float32", {threads}).run(few.weights, make_input(few, 7))  # starts the threads
+make_engine(few, "fused", "float32", {threads}).forward(few.weights, make_input(few, 7))  # starts the threads
 limit_memory(30 << 20)
 try:
-    simulator.run(weights, batch)
+    engine.forward(weights, batch)
 except MemoryError as error:
     print(error)
 resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-print(simulator.run(weights, batch).n_samples)
+print(engine.forward(weights, batch).record.n_samples)
 """
 
 
