@@ -122,8 +122,8 @@ class BrianNetwork:
         lines = ["not_refractory = True", "lastspike = -1e4*second"] if model.refractory else []
         for name in model.changing_variables:
             if name in model.state_variables:
-                # NaN and infinity make this NaN, which stays until the states are checked after the run
-                lines.append(f"{name} = 0*{name}")
+                # 0, but NaN where it was NaN or infinite: this stays until the states are checked after the run
+                lines.append(f"{name} = {name} - {name}")
                 continue
             zero = f"zero_{name}"
             group.namespace[zero] = Quantity(0.0, dim=model.dimension_of(name))
