@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 from contextlib import contextmanager
+from functools import wraps
 
 from brian2 import Network, get_device, prefs
 
@@ -18,6 +19,17 @@ _brian = importlib.import_module("brian2.devices.device")
 # Brian2 has one active device, one set of preferences, one register of names and one cache of code in a process, and no
 # lock: whoever makes or runs Brian2 objects holds this one, so that several threads may use this package.
 brian_lock = threading.RLock()
+
+
+def holding_brian(function):
+    """Let a function that makes or runs Brian2 objects hold ``brian_lock``."""
+
+    @wraps(function)
+    def locked(*arguments, **keywords):
+        with brian_lock:
+            return function(*arguments, **keywords)
+
+    return locked
 
 
 def is_runtime(device=None) -> bool:

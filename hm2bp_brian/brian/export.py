@@ -170,18 +170,18 @@ def export_brian(network: SpikingNetwork, folder, batch: SpikeBatch, dtype="floa
 
 def _layer(network: SpikingNetwork, number: int, arrays: dict, dtype) -> str:
     """Code of a layer; what is too long for code is added to ``arrays``."""
-    neuron, layer = network.neurons[number], network.layers[number]
+    neuron = network.neurons[number]
     pre, post, index = network.connections[number].synapses()
     weights = np.ones(len(pre)) if index is None else network.weights[number].ravel()[index]
     arrays |= {f"pre_{number}": pre, f"post_{number}": post, f"weights_{number}": weights.astype(dtype)}
     per_neuron = {name: value for name, value in neuron.parameters.items() if np.ndim(value)}
     arrays |= {f"{name}_{number}": np.asarray(value) for name, value in per_neuron.items()}
-    declared = {"v_th": neuron.threshold_dimension} | {k: get_dimensions(v) for k, v in per_neuron.items()}
+    declared = {"v_th": _unit(neuron.threshold_dimension)} | {k: _type(v) for k, v in per_neuron.items()}
     equations = [line.strip() for line in neuron.equations.strip().splitlines()]
-    equations += [f"{name} : {_unit(dimension)} (constant)" for name, dimension in declared.items()]
+    equations += [f"{name} : {kind} (constant)" for name, kind in declared.items()]
     values = [f"layer_{number}.v_th = {_literal(network.thresholds[number], neuron.threshold_dimension)}"]
     for name in per_neuron:
-        values.append(f'layer_{number}.{name} = data["{name}_{number}"]{_times(declared[name])}')
+        values.append(f'layer_{number}.{name} = data["{name}_{number}"]{_times(get_dimensions(per_neuron[name]))}')
     scalars = [f"{name!r}: {_scalar(name, v)}" for name, v in neuron.parameters.items() if name not in per_neuron]
     code = LAYER.format(
         number=number,
@@ -200,9 +200,10 @@ def _layer(network: SpikingNetwork, number: int, arrays: dict, dtype) -> str:
         synaptic_variable=neuron.synaptic_variable,
         times_unit=_times(neuron.weight_dimension),
     )
-    if not layer.lateral_inhibition:
+    lateral = network.lateral(number)
+    if lateral is None:
         return code
-    strength = _literal(layer.lateral_inhibition, neuron.weight_dimension)
+    strength = _literal(-lateral.weight, neuron.weight_dimension)
     return code + LATERAL.format(number=number, synaptic_variable=neuron.synaptic_variable, strength=strength)
 
 
@@ -218,7 +219,14 @@ def _scalar(name: str, value) -> str:
             f"the neuron's parameter '{name}' is a function or TimedArray, which can't be written into a script; "
             "export a network without it"
         )
-    return _literal(float(np.asarray(value)), get_dimensions(value))
+    array = np.asarray(value)
+    if array.dtype.kind in "bi":  # truth values and whole numbers stay what they are
+        return repr(array.item())
+    return _literal(float(array), get_dimensions(value))
+
+
+def _type(values) -> str:
+    return "boolean" if np.asarray(values).dtype == bool else _unit(get_dimensions(values))
 
 
 def _literal(value: float, dimension) -> str:

@@ -21,8 +21,8 @@ from brian2 import (
 )
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 
-from hm2bp_brian.brian.devices import check_device, is_runtime
-from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.brian.devices import check_device, holding_brian, is_runtime
+from hm2bp_brian.errors import ConfigurationError, NumericalError
 from hm2bp_brian.model.borders import check_batch
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import NeuronModel
@@ -49,6 +49,7 @@ class BrianNetwork:
         ``built["layer_0"]`` is short for ``built.objects["layer_0"]``.
     """
 
+    @holding_brian
     def __init__(self, spiking_network: SpikingNetwork, dtype, codeobj_class=None):
         self.spiking_network = spiking_network
         self.dtype = np.dtype(dtype)
@@ -121,6 +122,10 @@ class BrianNetwork:
         # not_refractory first: variables marked (unless refractory) can't be written before
         lines = ["not_refractory = True", "lastspike = -1e4*second"] if model.refractory else []
         for name in model.changing_variables:
+            if name in model.state_variables:
+                # NaN and infinity make this NaN, which stays until the states are checked after the run
+                lines.append(f"{name} = 0*{name}")
+                continue
             zero = f"zero_{name}"
             group.namespace[zero] = Quantity(0.0, dim=model.dimension_of(name))
             lines.append(f"{name} = {zero}")
@@ -155,6 +160,7 @@ class BrianNetwork:
         steps = batch.samples * batch.n_steps + batch.steps
         self["input"].set_spikes(batch.neurons, steps * self._dt + self.network.t, sorted=True)
 
+    @holding_brian
     def run(self, batch: SpikeBatch) -> SpikeRecord:
         """Present a batch and read the spike monitors.
 
@@ -165,7 +171,10 @@ class BrianNetwork:
         ShapeError
             If the batch does not fit the network.
         ConfigurationError
-            If another device has been set since the objects were made, or the device does not run at once.
+            If another device has been set since the objects were made, the device does not run at once, or the network
+            has been run for another time than whole presentations.
+        NumericalError
+            If a state has become NaN or infinite.
         KeyboardInterrupt
             If the run was stopped before its end: Brian2 itself returns early and says nothing.
         """
@@ -175,16 +184,43 @@ class BrianNetwork:
                 "on a standalone device, run the network yourself: set_input(batch), network.run(...), device.build() "
                 "and read the monitors; or take hm2bp_brian.simulate(..., engine='brian2'), which does all this"
             )
-        self.set_input(batch)
         start = self.network.t
+        self._check_start(start)
+        self.set_input(batch)
         n_steps = batch.n_samples * batch.n_steps
         with no_cast_warning():
             self.network.run(n_steps * self._dt, namespace={})
         check_finished(round(float((self.network.t - start) / self._dt)), n_steps)
         return self.read_record(batch, start)
 
+    def _check_start(self, start) -> None:
+        # the variables start anew at multiples of a presentation's length
+        steps, n_steps = round(float(start / self._dt)), self.spiking_network.n_steps
+        if steps % n_steps:
+            raise ConfigurationError(
+                f"the network has been run for {steps} steps, and a presentation has {n_steps}: the next one would "
+                "begin in the middle. Run whole presentations, or go back with network.store() and network.restore()"
+            )
+
+    def _check_states(self, layer: int) -> None:
+        group = self[f"layer_{layer}"]
+        for name in self.spiking_network.neurons[layer].state_variables:
+            if not np.isfinite(group.variables[name].get_value()).all():
+                raise NumericalError(
+                    f"layer {layer} has a state ('{name}') that is NaN or infinite; check its weights, and whether the "
+                    "integration method is stable at this dt"
+                )
+
     def read_record(self, batch: SpikeBatch, start=0 * second) -> SpikeRecord:
-        """The spikes that the monitors hold of a batch whose presentation began at time ``start``."""
+        """The spikes that the monitors hold of a batch whose presentation began at time ``start``.
+
+        Raises
+        ------
+        NumericalError
+            If a state has become NaN or infinite.
+        """
+        for layer in range(len(self.spiking_network.layers)):
+            self._check_states(layer)
         layers = [self._read_spikes(layer, batch, start) for layer in range(len(self.spiking_network.layers))]
         return SpikeRecord(batch, layers)
 
@@ -249,10 +285,14 @@ class RuntimePresenter:
 
     program_seconds = 0.0  # there is no compiled program
 
+    @holding_brian
     def __init__(self, network: SpikingNetwork, dtype):
         self._built = BrianNetwork(network, dtype)
+        for brian_object in self._built.objects.values():
+            brian_object._network = self._built.network.id  # as at a run: Brian2 warns of objects that never had one
         self._built.network.store("untouched")
 
+    @holding_brian
     def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
         """Present a batch with the given weights; see ``BrianNetwork.run``."""
         check_device(self._built.device, self._built.network)

@@ -35,31 +35,19 @@ class LinearMap:
 
 @runtime_device()
 def _one_step(neuron: NeuronModel, states: np.ndarray, dt: float, refractory: bool) -> np.ndarray:
-    """Apply one state update to ``states`` (n_probes, n_neurons, n_variables)."""
-    n_probes, n_neurons, _ = states.shape
-    group = _tiled(neuron, n_probes).brian_group(n_probes * n_neurons, v_th=np.inf, name="probe*", dt=dt * second)
-    for variable, values in zip(neuron.state_variables, np.moveaxis(states, -1, 0), strict=True):
-        group.variables[variable].set_value(values.ravel())
-    if refractory:
-        group.variables["lastspike"].set_value(0.0)
-    Network(group).run(dt * second, namespace={})
-    after = [group.variables[v].get_value().reshape(n_probes, n_neurons) for v in neuron.state_variables]
-    return np.stack(after, axis=-1)
-
-
-def _tiled(neuron: NeuronModel, times: int) -> NeuronModel:
-    """The neuron with its one-value-a-neuron parameters repeated."""
-    if not any(np.ndim(value) for value in neuron.parameters.values()):
-        return neuron
-    return NeuronModel(
-        neuron.equations,
-        threshold=neuron.threshold,
-        reset=neuron.reset,
-        refractory=neuron.refractory * second,
-        method=neuron.method,
-        synaptic_variable=neuron.synaptic_variable,
-        **{k: np.tile(v, times) if np.ndim(v) else v for k, v in neuron.parameters.items()},
-    )
+    """Apply one state update to each of ``states`` (n_probes, n_neurons, n_variables)."""
+    # one probe after the other in a group of the layer's size, as equations may use the size N and the index i
+    group = neuron.brian_group(states.shape[1], v_th=np.inf, name="probe*", dt=dt * second)
+    network = Network(group)
+    after = np.empty_like(states)
+    for probe, state in enumerate(states):
+        for variable, values in zip(neuron.state_variables, state.T, strict=True):
+            group.variables[variable].set_value(values)
+        if refractory:
+            group.variables["lastspike"].set_value(float(network.t))
+        network.run(dt * second, namespace={})
+        after[probe] = np.transpose([group.variables[variable].get_value() for variable in neuron.state_variables])
+    return after
 
 
 def linear_map(neuron: NeuronModel, n_neurons: int, dt: float) -> LinearMap:
@@ -80,8 +68,8 @@ def linear_map(neuron: NeuronModel, n_neurons: int, dt: float) -> LinearMap:
     Raises
     ------
     NoSpspError
-        If the equations are not linear below threshold, do not rest at 0, or the threshold or reset is not of the
-        form that an S-PSP needs.
+        If the equations are not linear below threshold, do not rest at 0, hold random numbers, or the threshold or
+        reset is not of the form that an S-PSP needs.
     """
     variables = neuron.state_variables
     membrane = variables.index(neuron.membrane_variable)
@@ -90,29 +78,34 @@ def linear_map(neuron: NeuronModel, n_neurons: int, dt: float) -> LinearMap:
             "no S-PSP: spikes add their weight to the membrane variable, or to one that stands still in the "
             f"refractory time ('{neuron.synaptic_variable}'); give the synapse a variable of its own"
         )
-    per_neuron = any(np.ndim(value) for value in neuron.parameters.values())
-    n_probed = n_neurons if per_neuron else 1
+    if neuron.is_random:
+        raise NoSpspError(
+            "no S-PSP: the neuron has noise (xi) or random numbers; train it without them, or simulate it with "
+            "engine='brian2'"
+        )
     n_variables = len(variables)
-    random = np.random.default_rng(0).normal(size=(3, n_probed, n_variables)) * 10.0
-    units = np.broadcast_to(np.eye(n_variables)[:, None, :], (n_variables, n_probed, n_variables))
-    probes = np.concatenate([np.zeros((1, n_probed, n_variables)), units, random])
+    random = np.random.default_rng(0).normal(size=(3, n_neurons, n_variables)) * 10.0
+    units = np.broadcast_to(np.eye(n_variables)[:, None, :], (n_variables, n_neurons, n_variables))
+    probes = np.concatenate([np.zeros((1, n_neurons, n_variables)), units, random])
     refractory_steps = neuron.refractory_steps(dt)
 
     def probe(refractory: bool) -> np.ndarray:
-        after = _one_step(neuron, probes, dt, refractory)
+        with np.errstate(all="ignore"):  # what overflows is not linear, and refused below
+            after = _one_step(neuron, probes, dt, refractory)
+            moved = after - after[0]
+            matrix = np.moveaxis(moved[1 : 1 + n_variables], 0, -1)
+            expected = np.einsum("nij,pnj->pni", matrix, random)
+        if not np.allclose(moved[1 + n_variables :], expected, rtol=1e-9, atol=1e-9):
+            raise NoSpspError(
+                "no S-PSP: the equations are not linear below threshold (one step of a sum of states is not the sum of "
+                f"their steps):\n{neuron.equations.strip()}"
+            )
         if np.abs(after[0]).max() > 0:
             raise NoSpspError(
                 f"no S-PSP: from zero, one step takes {', '.join(variables)} to {after[0, 0]}; the equations must rest "
                 "at 0 without input (subtract the resting potential from the membrane variable)"
             )
-        matrix = np.moveaxis(after[1 : 1 + n_variables], 0, -1)
-        expected = np.einsum("nij,pnj->pni", matrix, random)
-        if not np.allclose(after[1 + n_variables :], expected, rtol=1e-9, atol=1e-9):
-            raise NoSpspError(
-                "no S-PSP: the equations are not linear below threshold (one step of a sum of states is not the sum of "
-                f"their steps):\n{neuron.equations.strip()}"
-            )
-        return np.broadcast_to(matrix, (n_neurons, n_variables, n_variables))
+        return matrix
 
     active = probe(refractory=False)
     return LinearMap(

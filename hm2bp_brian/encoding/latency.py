@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,8 @@ class LatencyEncoder:
         images = checked_images(images)
         warn_if_dark("images", images)
         n_steps = check_count("n_steps", n_steps, error=SpikeError)
-        brightness = images.reshape(len(images), -1) / (255.0 if images.dtype == np.uint8 else 1.0)
+        pixels = images.reshape(len(images), math.prod(images.shape[1:]))
+        brightness = pixels / (255.0 if images.dtype == np.uint8 else 1.0)
         samples, neurons = np.nonzero(brightness)
         steps = np.rint((1 - brightness[samples, neurons]) * (n_steps - 1)).astype(np.int64)
         return SpikeBatch.from_events(

@@ -6,6 +6,7 @@ Whether neuron j of a sample fires at step t is a hash of (key of the sample, j,
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,7 @@ class BernoulliEncoder:
             If the values have another type, are not finite or outside 0..1.
         """
         images = checked_images(images)
-        flat = images.reshape(len(images), -1)
+        flat = images.reshape(len(images), math.prod(images.shape[1:]))
         if images.dtype == np.uint8:
             return _thresholds(np.arange(256) / (self.rate_divisor * 255))[flat]
         return _thresholds(flat.astype(np.float64) / self.rate_divisor)

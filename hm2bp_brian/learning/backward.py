@@ -21,6 +21,7 @@ from hm2bp_brian.learning.gradient_sum import GradientSum
 from hm2bp_brian.learning.losses import Errors, StandIns
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.learning.spsp import adjoint, layer_spsp, sum_over_trains
+from hm2bp_brian.model.units import with_unit
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 # The loops of lateral inhibition form a series with this sum in the denominator: from here on it is far from the first
@@ -213,7 +214,5 @@ def _kappa_ratios(weights: np.ndarray, e: np.ndarray, o_post: np.ndarray, rules:
 def _check_thresholds(network) -> None:
     for population in network.populations[1:]:
         if not population.threshold > 0:
-            raise ConfigurationError(
-                f"the threshold of {population.name} must be positive for HM2-BP, found "
-                f"{population.threshold:g} (in SI base units)"
-            )
+            found = with_unit(population.threshold, population.neuron.threshold_dimension)
+            raise ConfigurationError(f"the threshold of {population.name} must be positive for HM2-BP, found {found}")

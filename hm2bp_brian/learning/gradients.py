@@ -5,6 +5,7 @@ from __future__ import annotations
 from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.gradient_sum import Gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.learning.regularizers import check_limit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.borders import check_record
 from hm2bp_brian.spikes import SpikeRecord
@@ -54,6 +55,7 @@ def gradients(
         If a threshold is not positive, lateral inhibition too strong for it, or a sample weight negative or not finite.
     """
     check_record(network, record)
+    check_limit(regularizer, network)
     loss = SpikeCountLoss() if loss is None else loss
     errors = loss.errors(record.output.counts, labels)
     if sample_weights is not None:

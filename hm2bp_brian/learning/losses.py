@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, LabelError, NumericalError, ShapeError
+from hm2bp_brian.model.units import to_float
 
 
 def check_labels(labels, n_samples: int, n_classes: int) -> np.ndarray:
@@ -127,15 +128,15 @@ class SpikeCountLoss:
 
     def __post_init__(self):
         for name in ("desired", "undesired"):
-            value = getattr(self, name)
-            if not np.isfinite(value) or value != int(value):
-                raise ConfigurationError(f"SpikeCountLoss.{name} must be a whole number of spikes, found {value!r}")
+            value, expected = getattr(self, name), "a whole number of spikes"
+            if not to_float(f"SpikeCountLoss.{name}", value, expected=expected).is_integer():
+                raise ConfigurationError(f"SpikeCountLoss.{name} must be {expected}, found {value!r}")
         if not self.desired > self.undesired >= 0:
             raise ConfigurationError(
                 "SpikeCountLoss needs desired > undesired >= 0, "
                 f"found desired={self.desired!r}, undesired={self.undesired!r}"
             )
-        if not np.isfinite(self.margin) or self.margin < 0:
+        if to_float("SpikeCountLoss.margin", self.margin, expected="finite and >= 0") < 0:
             raise ConfigurationError(f"SpikeCountLoss.margin must be finite and >= 0, found {self.margin!r}")
 
     def targets(self, labels, n_outputs: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.model.units import to_float
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class WeightLimit:
     strength : float
         lambda.
     beta : float
-    limit : float
+    limit : float or Quantity
         W, in the unit of the weights.
 
     Raises
@@ -37,18 +38,26 @@ class WeightLimit:
 
     strength: float = 10.0
     beta: float = 0.04
-    limit: float = 8.0
+    limit: object = 8.0
 
     def __post_init__(self):
-        for name, value in (("strength", self.strength), ("beta", self.beta), ("limit", self.limit)):
-            if not np.isfinite(value) or value < 0 or (name == "limit" and value == 0):
-                bound = "> 0" if name == "limit" else ">= 0"
-                raise ConfigurationError(f"WeightLimit.{name} must be finite and {bound}, found {value!r}")
+        for name in ("strength", "beta"):
+            if to_float(f"WeightLimit.{name}", getattr(self, name), expected="finite and >= 0") < 0:
+                raise ConfigurationError(f"WeightLimit.{name} must be finite and >= 0, found {getattr(self, name)!r}")
+        if self._limit <= 0:
+            raise ConfigurationError(f"WeightLimit.limit must be finite and > 0, found {self.limit!r}")
+
+    @property
+    def _limit(self) -> float:
+        # in base units, as weights are; which unit it must have, only the network knows: see check_limit
+        return to_float("WeightLimit.limit", self.limit, None, expected="finite and > 0")
 
     def gradient(self, weights) -> np.ndarray:
         """The gradient, float64, of the shape of ``weights``, whose last axis is the neuron (or channel) i."""
         weights = np.asarray(weights, dtype=np.float64)
-        return self.strength * self.beta * weights / self.limit * np.exp(self.beta * (self._mean_square(weights) - 1.0))
+        return (
+            self.strength * self.beta * weights / self._limit * np.exp(self.beta * (self._mean_square(weights) - 1.0))
+        )
 
     def value(self, weights) -> float:
         """The function whose gradient it is, 0 where all weights are 0.
@@ -60,7 +69,17 @@ class WeightLimit:
         """
         weights = np.asarray(weights, dtype=np.float64)
         excess = np.exp(-self.beta) * np.expm1(self.beta * self._mean_square(weights))
-        return float(self.strength * (weights.size // weights.shape[-1]) * self.limit / 2 * excess.sum())
+        return float(self.strength * (weights.size // weights.shape[-1]) * self._limit / 2 * excess.sum())
 
     def _mean_square(self, weights: np.ndarray) -> np.ndarray:
-        return ((weights / self.limit) ** 2).mean(axis=tuple(range(weights.ndim - 1)))
+        return ((weights / self._limit) ** 2).mean(axis=tuple(range(weights.ndim - 1)))
+
+
+def check_limit(regularizer, network) -> None:
+    """Raise UnitError if the limit of a `WeightLimit` does not have the unit of a network's learned weights."""
+    if not isinstance(regularizer, WeightLimit):
+        return
+    for layer, weights in enumerate(network.weights):
+        if weights.size:
+            dimension = network.neurons[layer].weight_dimension
+            to_float(f"WeightLimit.limit, for the weights of layer {layer},", regularizer.limit, dimension)

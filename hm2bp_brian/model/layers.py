@@ -10,6 +10,7 @@ import numpy as np
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.model.connections import AllToAll, Windows
 from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.units import to_float
 
 
 @dataclass(frozen=True)
@@ -22,27 +23,29 @@ class Dense:
         Number of neurons.
     threshold : float or Quantity
         The layer's ``v_th``, in the unit of the membrane variable.
-    lateral_inhibition : float
-        Strength w0 >= 0 with which every neuron inhibits each other one of the layer: a spike adds ``-w0`` to the
-        others' synaptic variable. It is fixed, not learned. HM2-BP accounts for it in the output layer only.
+    lateral_inhibition : float or Quantity
+        Strength w0 >= 0, in the unit of the synaptic variable, with which every neuron inhibits each other one of the
+        layer: a spike adds ``-w0`` to the others' synaptic variable. It is fixed, not learned. HM2-BP accounts for it
+        in the output layer only.
     initializer : Uniform
 
     Raises
     ------
     ConfigurationError
-        If ``units`` is no positive integer or ``lateral_inhibition`` is negative.
+        If ``units`` is no positive integer, ``threshold`` not one finite number, or ``lateral_inhibition`` negative.
     """
 
     units: int
     threshold: object
-    lateral_inhibition: float = 0.0
+    lateral_inhibition: object = 0.0
     initializer: Uniform = field(default_factory=Uniform)
 
     def __post_init__(self):
         _check_count("Dense.units", self.units, 1)
-        if not np.isfinite(self.lateral_inhibition) or self.lateral_inhibition < 0:
+        to_float("Dense.threshold", self.threshold, None)
+        if to_float("Dense.lateral_inhibition", self.lateral_inhibition, None) < 0:
             raise ConfigurationError(
-                f"Dense.lateral_inhibition is a strength and must be finite and >= 0, found {self.lateral_inhibition!r}"
+                f"Dense.lateral_inhibition is a strength and must be >= 0, found {self.lateral_inhibition!r}"
             )
 
     def connect(self, input_shape: tuple[int, ...]) -> AllToAll:
@@ -69,7 +72,7 @@ class Conv2D:
     Raises
     ------
     ConfigurationError
-        If a number is not a suitable integer.
+        If a number is not a suitable integer, or ``threshold`` not one finite number.
     ShapeError
         On connection: if the input is no map (height, width, channels), or smaller than the kernel.
     """
@@ -85,6 +88,7 @@ class Conv2D:
     def __post_init__(self):
         for name, least in (("channels", 1), ("kernel_size", 1), ("padding", 0), ("stride", 1)):
             _check_count(f"Conv2D.{name}", getattr(self, name), least)
+        to_float("Conv2D.threshold", self.threshold, None)
         if self.padding >= self.kernel_size:
             raise ConfigurationError(
                 f"Conv2D.padding must be smaller than kernel_size = {self.kernel_size}, found {self.padding}"
@@ -120,7 +124,7 @@ class SumPool2D:
     Raises
     ------
     ConfigurationError
-        If a number is no positive integer, or ``stride`` larger than ``size``.
+        If a number is no positive integer, ``stride`` larger than ``size``, or ``threshold`` not one finite number.
     ShapeError
         On connection: if the input is no map (height, width, channels), or smaller than the window.
     """
@@ -132,6 +136,7 @@ class SumPool2D:
 
     def __post_init__(self):
         _check_count("SumPool2D.size", self.size, 1)
+        to_float("SumPool2D.threshold", self.threshold, None)
         if self.stride is not None:
             _check_count("SumPool2D.stride", self.stride, 1)
             if self.stride > self.size:

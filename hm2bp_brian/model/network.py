@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from brian2 import second
+from brian2.units.fundamentalunits import Dimension
 
 from hm2bp_brian.brian.probing import LinearMap, linear_map
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError
@@ -13,11 +15,16 @@ from hm2bp_brian.model.connections import AllToAll, AllToOthers, Windows
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.model.projections import Projection
-from hm2bp_brian.model.units import to_float
+from hm2bp_brian.model.units import to_array, to_float, with_unit
+
+LARGEST = float(np.finfo(np.float32).max)  # engines compute in single precision unless asked for more
+MOST_STEPS = 2**31 - 1
 
 
 class WeightList(list):
     """The weights of a network, one array a layer; each assignment is checked.
+
+    Quantities are converted to the base unit of the layer's synaptic variable, in which plain arrays are given.
 
     Raises
     ------
@@ -25,10 +32,15 @@ class WeightList(list):
         If an array has another shape than the layer's weights, or the number of arrays differs.
     NumericalError
         If there is NaN or infinity.
+    UnitError
+        If quantities have another unit than the layer's synaptic variable.
+    ConfigurationError
+        If there is anything but real numbers.
     """
 
-    def __init__(self, shapes: Sequence[tuple[int, ...]], arrays: Iterable):
+    def __init__(self, shapes: Sequence[tuple[int, ...]], dimensions: Sequence[Dimension], arrays: Iterable):
         self._shapes = list(shapes)
+        self._dimensions = list(dimensions)
         arrays = list(arrays)
         if len(arrays) != len(self._shapes):
             raise ShapeError(f"expected weights of {len(self._shapes)} layers, found {len(arrays)} arrays")
@@ -40,7 +52,7 @@ class WeightList(list):
         super().__setitem__(layer, self._checked(layer % len(self), array))
 
     def _checked(self, layer: int, array) -> np.ndarray:
-        array = np.asarray(array)
+        array = to_array(f"weights of layer {layer}", array, self._dimensions[layer])
         if array.dtype not in (np.float32, np.float64):
             array = array.astype(np.float32)
         if array.shape != self._shapes[layer]:
@@ -82,26 +94,30 @@ class SpikingNetwork:
     Raises
     ------
     UnitError, ConfigurationError, ShapeError
-        If units, values or shapes do not fit.
+        If units, values or shapes do not fit, or neurons would fire at the start of every presentation.
+
+    Warns
+    -----
+    UserWarning
+        If a hidden layer has lateral inhibition, for which HM2-BP does not account.
     """
 
     def __init__(self, input_shape, layers, neuron, *, dt, duration, seed: int = 0):
         self.input_shape = _population_shape(input_shape)
-        self.layers = list(layers)
-        if not self.layers:
-            raise ConfigurationError("a network needs at least one layer, found none")
+        self.layers = _checked_layers(layers)
         self.neurons = list(neuron) if isinstance(neuron, list | tuple) else [neuron] * len(self.layers)
         if len(self.neurons) != len(self.layers):
             raise ConfigurationError(f"{len(self.layers)} layers need as many neurons, found {len(self.neurons)}")
         for model in self.neurons:
             if not isinstance(model, NeuronModel):
                 raise ConfigurationError(f"neuron must be a NeuronModel such as LIF(...), found {model!r}")
-        self.seed = int(seed)
+        self.seed = _checked_seed(seed)
         self.dt, self.n_steps = _time_axis(dt, duration)
         self.populations = [Population("input", self.input_shape)]
         self.projections = []
         for number, (layer, model) in enumerate(zip(self.layers, self.neurons, strict=True)):
             self._add_layer(number, layer, model)
+        self._check_start()
         generator = np.random.default_rng(self.seed)
         self.weights = [self._initial_weights(number, generator) for number in range(len(self.layers))]
         self._linear_maps: dict[int, LinearMap] = {}
@@ -110,16 +126,16 @@ class SpikingNetwork:
         """Make the layer's population, its projection from the population before, and its lateral inhibition."""
         before = self.populations[-1]
         connection = layer.connect(before.shape)
-        threshold = to_float(f"threshold of layer {number}", layer.threshold, model.threshold_dimension)
+        threshold = _layer_number(f"threshold of layer {number}", layer.threshold, model.threshold_dimension)
         population = Population(f"layer_{number}", connection.output_shape, model, threshold)
         model.check_size(population.size)
         self.populations.append(population)
         weight = None if 0 not in connection.weight_shape else 1.0
         self.projections.append(Projection(f"synapses_{number}", before, population, connection, weight))
-        if layer.lateral_inhibition:
+        strength = self._lateral_strength(number)
+        if strength:
             others = AllToOthers(population.shape)
-            inhibition = -float(layer.lateral_inhibition)
-            self.projections.append(Projection(f"lateral_{number}", population, population, others, inhibition))
+            self.projections.append(Projection(f"lateral_{number}", population, population, others, -strength))
 
     @property
     def chain(self) -> list[Projection]:
@@ -151,15 +167,44 @@ class SpikingNetwork:
 
     @weights.setter
     def weights(self, arrays):
-        self._weights = WeightList([connection.weight_shape for connection in self.connections], arrays)
+        shapes = [connection.weight_shape for connection in self.connections]
+        self._weights = WeightList(shapes, [model.weight_dimension for model in self.neurons], arrays)
 
     def _initial_weights(self, number: int, generator: np.random.Generator) -> np.ndarray:
         shape = self.connections[number].weight_shape
         if 0 in shape:
             return np.zeros(shape, dtype=np.float32)
         initializer, dimension = self.layers[number].initializer, self.neurons[number].weight_dimension
-        limit = to_float(f"initial limit of layer {number}", initializer.limit, dimension)
+        if not (callable(initializer) and hasattr(initializer, "limit")):
+            raise ConfigurationError(
+                f"initializer of layer {number} must be one such as Uniform(1.0), found {initializer!r}"
+            )
+        limit = _layer_number(f"initial limit of layer {number}", initializer.limit, dimension)
         return initializer(shape, limit, generator)
+
+    def _lateral_strength(self, number: int) -> float:
+        strength = self.layers[number].lateral_inhibition
+        if np.ndim(strength) == 0 and strength == 0:  # there is none, in any unit
+            return 0.0
+        if number < len(self.layers) - 1:
+            warnings.warn(
+                f"layer {number} is hidden and has lateral inhibition of strength {strength}: it is simulated, but "
+                "HM2-BP accounts for it in the output layer only, and its gradients will not be those of the network",
+                UserWarning,
+                stacklevel=4,
+            )
+        return _layer_number(f"lateral inhibition of layer {number}", strength, self.neurons[number].weight_dimension)
+
+    def _check_start(self) -> None:
+        for number, (model, v_th) in enumerate(zip(self.neurons, self.thresholds, strict=True)):
+            if model.fires_at_start(self.size(number), v_th, self.dt):
+                raise ConfigurationError(
+                    f"layer {number}: its threshold '{model.threshold}' with v_th = "
+                    f"{with_unit(v_th, model.threshold_dimension)} holds at the start of a presentation, where all "
+                    "variables are 0: its neurons would fire without input. Write the membrane variable as the "
+                    "distance from rest: subtract the resting potential from it in the equations, from v_th and from "
+                    "the reset (rest at -70 mV and v_th = -50 mV become 0 mV and 20 mV)"
+                )
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -270,8 +315,35 @@ class SpikingNetwork:
         print(self)
 
 
+def _checked_layers(layers) -> list:
+    layers = list(layers) if isinstance(layers, Iterable) else [layers]
+    if not layers:
+        raise ConfigurationError("a network needs at least one layer, found none")
+    for number, layer in enumerate(layers):
+        missing = [n for n in ("connect", "threshold", "lateral_inhibition") if not hasattr(layer, n)]
+        if missing or isinstance(layer, type):
+            raise ConfigurationError(
+                f"layers must be a list of layers such as Dense(10, threshold=1); found {layer!r} as layer {number}"
+            )
+    return layers
+
+
+def _checked_seed(seed) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise ConfigurationError(f"seed must be an integer in 0..2**63-1, found {seed!r}")
+    return int(seed)
+
+
+def _layer_number(name: str, value, dimension: Dimension) -> float:
+    """A layer's setting as a float, which single precision can hold."""
+    number = to_float(name, value, dimension)
+    if abs(number) > LARGEST:
+        raise ConfigurationError(f"{name} is too large for single precision ({LARGEST:.2g}), found {value!r}")
+    return number
+
+
 def _population_shape(shape) -> tuple[int, ...]:
-    shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    shape = tuple(shape) if isinstance(shape, Iterable) else (shape,)
     if not shape or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in shape):
         raise ShapeError(f"input_shape must be positive integers such as (28, 28, 1), found {shape!r}")
     return tuple(int(n) for n in shape)
@@ -282,6 +354,8 @@ def _time_axis(dt, duration) -> tuple[float, int]:
     duration = to_float("duration", duration, second.dim)
     if dt <= 0 or duration <= 0:
         raise ConfigurationError(f"dt and duration must be positive, found {dt} s and {duration} s")
+    if not duration / dt <= MOST_STEPS:
+        raise ConfigurationError(f"duration / dt must be at most {MOST_STEPS} steps, found {duration} s / {dt} s")
     n_steps = round(duration / dt)
     if n_steps < 1 or abs(n_steps * dt - duration) > 1e-6 * dt:
         raise ConfigurationError(

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 import numpy as np
 from brian2 import Equations, Network, NeuronGroup, second
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
-from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
-from brian2.units.fundamentalunits import DIMENSIONLESS, DimensionMismatchError, get_dimensions
+from brian2.equations.equations import BOOLEAN, FLOAT, PARAMETER, SingleEquation
+from brian2.units.fundamentalunits import DimensionMismatchError, get_dimensions
+from brian2.utils.stringtools import get_identifiers
 
-from hm2bp_brian.brian.devices import runtime_device
+from hm2bp_brian.brian.devices import holding_brian, runtime_device
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError, NoSpspError, UnitError
+from hm2bp_brian.model.threshold import dimension_of_threshold
 from hm2bp_brian.model.units import to_float
 
+COMMENT = re.compile(r"[ \t]*#.*")
+RANDOM_FUNCTIONS = {"rand", "randn", "poisson"}
+RESERVED_NAMES = {"v_th", "N", "i", "dt", "t", "t_in_timesteps", "lastspike", "not_refractory"}
 THRESHOLD_ON_VARIABLE = re.compile(r"^\s*(\w+)\s*>=?\s*v_th\s*$")
 RESET_TO_CONSTANT = re.compile(r"^\s*(\w+)\s*=\s*([^=].*)$")
 
@@ -44,9 +50,11 @@ class NeuronModel:
     UnitError
         If units in the equations, of the refractory time or of a parameter do not fit.
     ConfigurationError
-        If names are missing, not used, or reserved, or the equations can't be parsed or integrated.
+        If an argument is of another type, names are missing, not used, or reserved, or the equations can't be parsed or
+        integrated.
     """
 
+    @holding_brian
     def __init__(
         self,
         equations: str,
@@ -58,17 +66,19 @@ class NeuronModel:
         synaptic_variable: str = "I",
         **parameters,
     ):
-        self.equations = equations
-        self.threshold = threshold
-        self.reset = reset
-        self.method = method
-        self.synaptic_variable = synaptic_variable
+        self.equations = _code("equations", equations)
+        self.threshold = _code("threshold", threshold)
+        self.reset = _code("reset", reset)
+        self.method = _checked_method(method)
+        self.synaptic_variable = _code("synaptic_variable", synaptic_variable)
         self.parameters = parameters
+        for name, value in parameters.items():
+            _check_parameter(name, value)
         self.refractory = to_float("refractory", refractory, second.dim)
         if self.refractory < 0:
             raise ConfigurationError(f"refractory must not be negative, found {refractory!r}")
         try:
-            self._parsed = Equations(equations)
+            self._parsed = Equations(self.equations)
         except Exception as error:  # Brian2 raises several unrelated classes for malformed equations
             raise ConfigurationError(f"the neuron's equations can't be read: {error}") from error
         self._check_names()
@@ -87,8 +97,8 @@ class NeuronModel:
             )
         code = "\n".join([self.equations, self.threshold, self.reset])
         for name in self.parameters:
-            if name == "v_th" or name in self._parsed:
-                raise ConfigurationError(f"parameter '{name}' is defined twice")
+            if name in RESERVED_NAMES or name in self._parsed:
+                raise ConfigurationError(f"parameter '{name}' is defined twice; give it another name")
             if not re.search(rf"\b{re.escape(name)}\b", code):
                 raise ConfigurationError(f"parameter '{name}' is not used in the equations, threshold or reset")
         time = re.search(r"\b(t|t_in_timesteps|lastspike)\b", code)
@@ -142,14 +152,31 @@ class NeuronModel:
         """Whether the synaptic variable is marked ``(unless refractory)``, so that spikes are lost meanwhile."""
         return "unless refractory" in self._parsed[self.synaptic_variable].flags and self.refractory > 0
 
-    @property
+    @cached_property
     def threshold_dimension(self):
-        """Dimension of ``v_th``: that of the variable it is compared with."""
-        compared = re.search(r"(\w+)\s*[<>]=?\s*v_th\b", self.threshold) or re.search(
-            r"\bv_th\s*[<>]=?\s*(\w+)", self.threshold
-        )
-        known = compared and compared.group(1) in self._parsed
-        return self.dimension_of(compared.group(1)) if known else DIMENSIONLESS
+        """Dimension of ``v_th``: the one with which the units in the threshold fit."""
+        return dimension_of_threshold(self.threshold, self._parsed.dimensions, self.parameters)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether there is noise (``xi``) or a random number in the equations, the threshold or the reset."""
+        names = get_identifiers("\n".join([self.equations, self.threshold, self.reset]))
+        return self._parsed.is_stochastic or bool(names & RANDOM_FUNCTIONS)
+
+    @runtime_device()
+    def fires_at_start(self, n_neurons: int, v_th: float, dt: float) -> bool:
+        """Whether the threshold holds at the start of a presentation, all variables being 0 (``dt`` in seconds).
+
+        Neurons with random numbers never count as such.
+        """
+        if self.is_random:
+            return False
+        group = self.brian_group(n_neurons, v_th, name="start_check*", dt=dt * second)
+        group._network = "start_check"  # it will never run: keeps Brian2 from warning that it was forgotten
+        thresholder = group.thresholder["spike"]
+        thresholder.before_run({})
+        thresholder.run()
+        return bool(group.variables["_spikespace"].get_value()[-1])
 
     @property
     def membrane_variable(self) -> str:
@@ -198,7 +225,13 @@ class NeuronModel:
         scalars = {k: v for k, v in self.parameters.items() if not np.ndim(v)}
         dimensions = {k: get_dimensions(v) for k, v in arrays.items()} | {"v_th": self.threshold_dimension}
         extra = [
-            SingleEquation(PARAMETER, k, dimensions=d, var_type=FLOAT, flags=["constant"])
+            SingleEquation(
+                PARAMETER,
+                k,
+                dimensions=d,
+                var_type=BOOLEAN if k in arrays and np.asarray(arrays[k]).dtype == bool else FLOAT,
+                flags=["constant"],
+            )
             for k, d in dimensions.items()
         ]
         group = NeuronGroup(
@@ -221,6 +254,38 @@ class NeuronModel:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.equations.strip()!r}, threshold={self.threshold!r}, reset={self.reset!r})"
+
+
+def _code(name: str, text) -> str:
+    """A text in Brian2's language without its comments: what looks at it later takes every word for code."""
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{name} must be a string in Brian2's language, found {text!r}")
+    return COMMENT.sub("", text)
+
+
+def _checked_method(method):
+    names = [method] if isinstance(method, str) else method
+    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(
+            f"method must be the name of a Brian2 integration method such as 'euler', or several, found {method!r}"
+        )
+    return method
+
+
+def _check_parameter(name: str, value) -> None:
+    """Raise ConfigurationError unless the value is a function, a number, or an array with one number a neuron."""
+    if callable(value):
+        return
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of several lengths
+        array = np.array(None)
+    if array.dtype.kind not in "biuf" or array.ndim > 1 or array.size == 0:
+        raise ConfigurationError(
+            f"parameter '{name}' must be a number or Quantity, or an array with one a neuron, found {value!r}"
+        )
+    if np.isnan(array).any():
+        raise ConfigurationError(f"parameter '{name}' must not be NaN, found {value!r}")
 
 
 class LIF(NeuronModel):

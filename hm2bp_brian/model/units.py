@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
-from brian2 import second
-from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_dimensions, get_unit
+from brian2 import Quantity, second
+from brian2.units.fundamentalunits import (
+    DIMENSIONLESS,
+    Dimension,
+    DimensionMismatchError,
+    get_dimensions,
+    get_unit,
+)
 
 from hm2bp_brian.errors import ConfigurationError, UnitError
 
@@ -16,7 +24,28 @@ def dimension_name(dimension: Dimension) -> str:
     return "no unit" if dimension is DIMENSIONLESS else repr(get_unit(dimension))
 
 
-def to_float(name: str, value, dimension: Dimension = DIMENSIONLESS) -> float:
+def with_unit(number: float, dimension: Dimension) -> str:
+    """A number in SI base units, written with its unit, for messages."""
+    return repr(float(number)) if dimension is DIMENSIONLESS else str(Quantity(number, dim=dimension))
+
+
+def _needed(dimension: Dimension) -> str:
+    unit = dimension_name(dimension)
+    if dimension is DIMENSIONLESS:
+        return unit
+    return f"a value in {unit}" + (f", such as {EXAMPLES[unit]}" if unit in EXAMPLES else "")
+
+
+def _is_number(value) -> bool:
+    """Whether a value is one real number, with or without a unit; truth values are none."""
+    if isinstance(value, np.ndarray):  # a Quantity is one, too
+        return value.ndim == 0 and value.dtype.kind in "iuf"
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def to_float(
+    name: str, value, dimension: Dimension | None = DIMENSIONLESS, expected: str = "one finite number"
+) -> float:
     """Convert a scalar quantity to a float in SI base units.
 
     Parameters
@@ -24,8 +53,10 @@ def to_float(name: str, value, dimension: Dimension = DIMENSIONLESS) -> float:
     name : str
         What the value is, for the error message.
     value : Quantity or number
-    dimension : Dimension
-        The expected dimension.
+    dimension : Dimension or None
+        The expected dimension; None where it can't be known yet, and any will do.
+    expected : str
+        What the number must be, for the error message.
 
     Raises
     ------
@@ -34,18 +65,50 @@ def to_float(name: str, value, dimension: Dimension = DIMENSIONLESS) -> float:
     ConfigurationError
         If it is not one finite number.
     """
-    found = get_dimensions(value)
-    if found is not dimension:
-        unit = dimension_name(dimension)
-        example = f", such as {EXAMPLES[unit]}" if unit in EXAMPLES else ""
-        raise UnitError(f"{name} needs {'a value in ' if example else ''}{unit}{example}; found {value!r}")
+    if not _is_number(value):
+        with_example = "" if dimension in (None, DIMENSIONLESS) else f", {_needed(dimension)}"
+        raise ConfigurationError(f"{name} must be {expected}{with_example}; found {value!r}")
+    if dimension is not None and get_dimensions(value) is not dimension:
+        raise UnitError(f"{name} needs {_needed(dimension)}; found {value!r}")
     try:
         number = float(np.asarray(value))
-    except (TypeError, ValueError):
-        number = np.nan
+    except OverflowError:  # an integer of Python may be larger than any float
+        number = np.inf
     if not np.isfinite(number):
-        raise ConfigurationError(f"{name} must be one finite number, found {value!r}")
+        raise ConfigurationError(f"{name} must be {expected}, found {value!r}")
     return number
+
+
+def to_array(name: str, values, dimension: Dimension) -> np.ndarray:
+    """Convert numbers or quantities to a plain array; numbers without a unit count as SI base units.
+
+    Parameters
+    ----------
+    name : str
+        What the values are, for the error message.
+    values : Quantity, array or nested sequence of them
+    dimension : Dimension
+        The dimension of quantities.
+
+    Raises
+    ------
+    UnitError
+        If the values have another unit.
+    ConfigurationError
+        If they are no array of real numbers.
+    """
+    try:
+        array = np.asarray(values)
+        found = get_dimensions(values) if isinstance(values, np.ndarray | list | tuple) else DIMENSIONLESS
+    except DimensionMismatchError as error:
+        raise UnitError(f"{name} have units that differ: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{name} must be an array of numbers: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise ConfigurationError(f"{name} must be an array of real numbers, found dtype {array.dtype}")
+    if found not in (dimension, DIMENSIONLESS):
+        raise UnitError(f"{name} need {_needed(dimension)}, or plain numbers; found {dimension_name(found)}")
+    return array
 
 
 def positive_time(name: str, value) -> float:

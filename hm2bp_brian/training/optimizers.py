@@ -13,7 +13,7 @@ import numpy as np
 
 from hm2bp_brian.engines.updates import NumpyUpdater, chunks
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
-from hm2bp_brian.training.schedules import Constant, check_range
+from hm2bp_brian.training.schedules import Constant, check_range, check_schedule
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,11 @@ class Adam:
     schedule: object = field(default_factory=Constant)
 
     def __post_init__(self):
-        check_range("Adam.learning_rate", self.learning_rate, self.learning_rate > 0, "> 0")
-        check_range("Adam.beta_1", self.beta_1, 0 <= self.beta_1 < 1, "in 0 <= beta_1 < 1")
-        check_range("Adam.beta_2", self.beta_2, 0 <= self.beta_2 < 1, "in 0 <= beta_2 < 1")
-        check_range("Adam.epsilon", self.epsilon, self.epsilon > 0, "> 0")
+        check_range("Adam.learning_rate", self.learning_rate, lambda rate: rate > 0, "> 0")
+        check_range("Adam.beta_1", self.beta_1, lambda decay: 0 <= decay < 1, "in 0 <= beta_1 < 1")
+        check_range("Adam.beta_2", self.beta_2, lambda decay: 0 <= decay < 1, "in 0 <= beta_2 < 1")
+        check_range("Adam.epsilon", self.epsilon, lambda epsilon: epsilon > 0, "> 0")
+        check_schedule("Adam.schedule", self.schedule)
 
     def init(self, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """State before the first update, for weights of these shapes and dtypes."""
@@ -110,8 +111,9 @@ class SGD:
     schedule: object = field(default_factory=Constant)
 
     def __post_init__(self):
-        check_range("SGD.learning_rate", self.learning_rate, self.learning_rate > 0, "> 0")
-        check_range("SGD.momentum", self.momentum, 0 <= self.momentum < 1, "in 0 <= momentum < 1")
+        check_range("SGD.learning_rate", self.learning_rate, lambda rate: rate > 0, "> 0")
+        check_range("SGD.momentum", self.momentum, lambda decay: 0 <= decay < 1, "in 0 <= momentum < 1")
+        check_schedule("SGD.schedule", self.schedule)
 
     def init(self, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """State before the first update, for weights of these shapes and dtypes."""

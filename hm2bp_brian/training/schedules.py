@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.model.units import to_float
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class ExponentialDecay:
     rate: float
 
     def __post_init__(self):
-        check_range("ExponentialDecay.rate", self.rate, 0 < self.rate <= 1, "in 0 < rate <= 1")
+        check_range("ExponentialDecay.rate", self.rate, lambda rate: 0 < rate <= 1, "in 0 < rate <= 1")
 
     def __call__(self, learning_rate: float, epoch: int, epochs: int) -> float:
         """Learning rate of an epoch, counted from 1, of so many."""
@@ -67,8 +69,8 @@ class Cosine:
 
     def __post_init__(self):
         if self.epochs is not None:
-            check_range("Cosine.epochs", self.epochs, self.epochs >= 1, "at least 1")
-        check_range("Cosine.final", self.final, self.final >= 0, ">= 0")
+            check_range("Cosine.epochs", self.epochs, lambda epochs: epochs >= 1, "at least 1")
+        check_range("Cosine.final", self.final, lambda final: final >= 0, ">= 0")
 
     def __call__(self, learning_rate: float, epoch: int, epochs: int) -> float:
         """Learning rate of an epoch, counted from 1, of so many."""
@@ -77,7 +79,13 @@ class Cosine:
         return learning_rate * (self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def check_range(name: str, value: float, fits: bool, expected: str) -> None:
-    """Raise ConfigurationError unless a number is finite and fits what is expected of it."""
-    if not (fits and math.isfinite(value)):
+def check_range(name: str, value, fits: Callable[[float], bool], expected: str) -> None:
+    """Raise UnitError, ConfigurationError unless a setting is a finite number that fits what is expected of it."""
+    if not fits(to_float(name, value, expected=expected)):
         raise ConfigurationError(f"{name} must be {expected}, found {value!r}")
+
+
+def check_schedule(name: str, schedule) -> None:
+    """Raise ConfigurationError unless a setting can be called."""
+    if not callable(schedule):
+        raise ConfigurationError(f"{name} must be a schedule such as InverseSqrt(), found {schedule!r}")

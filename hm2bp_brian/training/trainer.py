@@ -20,6 +20,7 @@ from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import ConfigurationError, NumericalError, UnknownNameError
 from hm2bp_brian.learning.gradient_sum import Gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
+from hm2bp_brian.learning.regularizers import check_limit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.averaging import WeightAverage
@@ -105,6 +106,7 @@ class Trainer:
         self.network = network
         self.loss = SpikeCountLoss() if loss is None else loss
         self.regularizer = regularizer
+        check_limit(regularizer, network)
         self.rules = Rules() if rules is None else rules
         self.dtype = dtype
         self.seed = check_seed(network.seed if seed is None else seed)

@@ -122,7 +122,8 @@ def _deltas_before(network, layer, trains, delta, n_steps, silent_delta_ratio) -
 
 
 def _lateral_factors(network, output, n_steps) -> list[float]:
-    w0, nu = network.layers[-1].lateral_inhibition, network.thresholds[-1]
+    lateral, nu = network.lateral(len(network.layers) - 1), network.thresholds[-1]
+    w0 = 0.0 if lateral is None else lateral.weight
     linear_map = network.linear_map(len(network.layers) - 1)
     factors = []
     for j in range(len(output)):

@@ -14,7 +14,7 @@ from brian2.codegen.generators.cpp_generator import CPPCodeGenerator
 from brian2.codegen.templates import Templater
 from brian2.core.functions import Function
 from brian2.core.variables import ArrayVariable, Constant, Subexpression
-from brian2.utils.stringtools import get_identifiers, word_substitute
+from brian2.utils.stringtools import KEYWORDS, get_identifiers
 
 from hm2bp_brian.brian.devices import preferences, runtime_device
 from hm2bp_brian.errors import EngineError
@@ -24,6 +24,7 @@ STATEFUL_FUNCTIONS = {"rand", "randn", "poisson"}
 DOUBLE_LITERAL = re.compile(r"(?<![\w.])(\d+\.\d*(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)(?![\w.])")
 
 COMMENT = re.compile("#.*")
+NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 # Before every name of the neuron's equations, so that none can be a word of C++ or a name of the kernels.
 PREFIX = "model_"
 
@@ -44,8 +45,10 @@ class FusedGenerator(CPPCodeGenerator):
     def translate(self, code, dtype):
         functions = {name for name, variable in self.variables.items() if isinstance(variable, Function)}
 
-        def rename(text: str) -> str:
-            return word_substitute(text, {name: PREFIX + name for name in get_identifiers(text) - functions})
+        def rename(
+            text: str,
+        ) -> str:  # all names at once, not one after the other: one may be another's with the prefix
+            return NAME.sub(lambda name: name[0] if name[0] in functions | KEYWORDS else PREFIX + name[0], text)
 
         indices = {rename(name): index for name, index in self.variable_indices.items()}
         self.variable_indices = defaultdict(self.variable_indices.default_factory, indices)

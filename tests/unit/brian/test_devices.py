@@ -1,5 +1,7 @@
 """The user's device is looked at and left alone."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from brian2 import get_device, ms, prefs
@@ -82,3 +84,19 @@ def test_names_of_devices(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "brian2cuda", None)
     with pytest.raises(ConfigurationError, match=r"Python >= 3.12, install the extra 'cuda'"):
         named_device("cuda_standalone")
+
+
+def test_brian2_may_be_used_from_several_threads():
+    before = prefs["core.default_float_dtype"]
+
+    def spikes(number):
+        engine, dtype = (("fused", "float32"), ("brian2", "float64"), ("fused", "float64"))[number % 3]
+        network = make_network(sizes=(5, 3), n_inputs=4, n_steps=20)
+        network.linear_map(0)
+        return simulate(network, make_input(network, 2, rate=0.5), engine=engine, dtype=dtype).layers
+
+    expected = [spikes(number) for number in range(3)]
+    with ThreadPoolExecutor(8) as executor:
+        for number, found in enumerate(executor.map(spikes, range(48))):
+            assert found == expected[number % 3]
+    assert prefs["core.default_float_dtype"] is before

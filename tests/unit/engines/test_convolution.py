@@ -1,5 +1,7 @@
 """Convolution and pooling in both engines, against the same network written as dense layers."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from brian2 import ms
@@ -125,6 +127,23 @@ def test_same_bits_for_any_number_of_threads_and_any_batch():
         assert alone == records[0].layers[layer].sample(3)
     found = [engine_gradients(engine, network, records[0], labels, LOSS) for engine in (one, three)]
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_one_engine_may_be_used_from_several_threads():
+    network = make_network("pool")
+    engine = make_engine(network, "fused", "float32", 2)
+    batches = [make_input(network, 3, seed=seed) for seed in range(4)]
+
+    def spikes_and_gradients(batch):
+        record = engine.forward(network.weights, batch).record
+        return record.layers, engine_gradients(engine, network, record, [0, 1, 2], LOSS)
+
+    alone = [spikes_and_gradients(batch) for batch in batches]
+    with ThreadPoolExecutor(6) as executor:
+        for number, found in enumerate(executor.map(spikes_and_gradients, batches * 25)):
+            expected = alone[number % len(batches)]
+            assert found[0] == expected[0]
+            assert all(np.array_equal(a, b) for a, b in zip(found[1], expected[1], strict=True))
 
 
 def test_users_see_one_synapse_a_connection():

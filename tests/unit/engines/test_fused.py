@@ -14,13 +14,13 @@ from oracle import oracle_gradients
 from hm2bp_brian.encoding.poisson import bernoulli_spikes
 from hm2bp_brian.engines.fused import compiler, spike_kernels
 from hm2bp_brian.engines.registry import make_engine, simulate
-from hm2bp_brian.errors import CompilationError, EngineError, NumericalError
+from hm2bp_brian.errors import CompilationError, EngineError, NumericalError, SpikeError
 from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.model.neurons import LIF, NeuronModel
 
 LINEAR = ["euler", "no refractory time", "exact", "rk4", "alpha synapse", "one value a neuron"]
 LOSS = SpikeCountLoss(desired=12, undesired=1, margin=1)
