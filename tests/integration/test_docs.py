@@ -72,6 +72,37 @@ def test_errors_of_the_added_loss_are_its_derivative(extending):
     np.testing.assert_allclose(loss.errors(counts, labels).d_counts, np.transpose(slope), rtol=1e-6, atol=1e-9)
 
 
+def test_added_encoder_fires_bright_pixels_in_every_so_many_steps(extending):
+    images = np.array([[0, 200, 90], [255, 128, 127]], dtype=np.uint8)
+    spikes = extending["Binary"](period=4).encode(images, n_steps=10)
+    assert [spikes.train(sample, neuron).tolist() for sample, neuron in np.ndindex(2, 3)] == [
+        [],
+        [0, 4, 8],
+        [],
+        [0, 4, 8],
+        [0, 4, 8],
+        [],
+    ]
+
+
+def test_added_engine_measures_and_changes_nothing(extending):
+    scope = extending
+    assert min(scope["engine"].seconds.values()) > 0
+    trained = []
+    for timed in (False, True):
+        network = hb.SpikingNetwork(
+            (12, 12, 1), [hb.Dense(2, threshold=2)], hb.LIF(20 * ms, 5 * ms), dt=1 * ms, duration=50 * ms
+        )
+        engine = scope["make_engine"](network, threads=1)
+        engine = scope["Timed"](engine) if timed else engine
+        trainer = hb.Trainer(network, scope["CrossEntropy"](), encoder=scope["Binary"](), engine=engine)
+        trainer.fit(scope["test"], epochs=1, batch_size=20, progress=False)
+        trained.append(network.weights[0])
+        initial = hb.SpikingNetwork((12, 12, 1), network.layers, network.neurons, dt=1 * ms, duration=50 * ms)
+        assert not np.array_equal(network.weights[0], initial.weights[0])
+    np.testing.assert_array_equal(*trained)
+
+
 def test_added_data_set_says_what_is_missing(extending, tmp_path):
     with pytest.raises(DatasetNotFoundError, match="found no train.npz"):
         extending["stripes"](tmp_path)
