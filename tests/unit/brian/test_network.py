@@ -9,9 +9,9 @@ from brian2 import NetworkOperation, StateMonitor, ms
 from brian2 import stop as stop_brian
 from networks import make_input, make_network
 
-from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, UnknownNameError
 from hm2bp_brian.brian.network import build_brian_network
 from hm2bp_brian.engines.registry import make_engine, simulate
+from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, UnknownNameError
 from hm2bp_brian.spikes import SpikeBatch
 
 
