@@ -22,7 +22,7 @@ from brian2 import (
 )
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 
-from hm2bp_brian.brian.devices import check_device, holding_brian, is_runtime
+from hm2bp_brian.devices import check_device, holding_brian, is_runtime
 from hm2bp_brian.errors import ConfigurationError, NumericalError
 from hm2bp_brian.model.borders import check_batch
 from hm2bp_brian.model.network import SpikingNetwork

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +10,6 @@ import numpy as np
 from brian2 import second
 from brian2.units.fundamentalunits import Dimension
 
-from hm2bp_brian.brian.probing import LinearMap, linear_map
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError
 from hm2bp_brian.model.connections import AllToAll, AllToOthers, Windows
 from hm2bp_brian.model.neurons import NeuronModel
@@ -120,7 +120,7 @@ class SpikingNetwork:
         self._check_start()
         generator = np.random.default_rng(self.seed)
         self.weights = [self._initial_weights(number, generator) for number in range(len(self.layers))]
-        self._linear_maps: dict[int, LinearMap] = {}
+        self._linear_maps = {}
 
     def _add_layer(self, number: int, layer, model: NeuronModel) -> None:
         """Make the layer's population, its projection from the population before, and its lateral inhibition."""
@@ -225,8 +225,11 @@ class SpikingNetwork:
         """Number of neurons in the last layer."""
         return self.size(len(self.layers) - 1)
 
-    def linear_map(self, layer: int) -> LinearMap:
+    def linear_map(self, layer: int):
         """The matrix of one step below threshold of a layer's neurons (see ``linearity.linear_map``)."""
+        # a door: what is probed is simulated, and models run nothing
+        from hm2bp_brian.brian.probing import linear_map
+
         if layer not in self._linear_maps:
             self._linear_maps[layer] = linear_map(self.neurons[layer], self.size(layer), self.dt)
         return self._linear_maps[layer]
