@@ -233,9 +233,10 @@ def _from_toml(value):
 
 
 def _make(kind, table: dict):
+    settings = {k: _from_toml(v) for k, v in table.items()}
     try:
-        return kind(**{k: _from_toml(v) for k, v in table.items()})
-    except TypeError as error:
+        return kind(**settings)
+    except (TypeError, ConfigurationError) as error:
         raise ConfigurationError(f"the recipe does not fit {kind.__name__}: {error}") from error
 
 
