@@ -264,10 +264,12 @@ def _from_toml(value):
 
 
 def _make(kind, table: dict):
-<<<<<<< HEAD:hm2bp_brian/experiments/recipe.py
     values = {k: _from_toml(v) for k, v in table.items()}
     check_fields(kind, values)
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"the recipe does not fit {kind.__name__}: {error}") from error
 
 
 def _parsed(text: str) -> dict:
@@ -275,13 +277,6 @@ def _parsed(text: str) -> dict:
         return tomllib.loads(text)
     except ValueError as error:  # tomllib has no class of its own for some numbers
         raise ConfigurationError(f"the recipe is no TOML: {error}") from error
-=======
-    settings = {k: _from_toml(v) for k, v in table.items()}
-    try:
-        return kind(**settings)
-    except (TypeError, ConfigurationError) as error:
-        raise ConfigurationError(f"the recipe does not fit {kind.__name__}: {error}") from error
->>>>>>> neurons:hm2bp_brian/training/recipe.py
 
 
 def _first(count: int | None, available: int, what: str) -> int:
