@@ -13,7 +13,7 @@ from pathlib import Path
 from brian2 import ms
 
 import hm2bp_brian as hb
-from hm2bp_brian.brian.devices import named_device, using_device
+from hm2bp_brian.devices import named_device, using_device
 from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import Hm2bpError
 from hm2bp_brian.files import write_atomically

@@ -12,7 +12,7 @@ import argparse
 from brian2 import ms
 
 import hm2bp_brian as hb
-from hm2bp_brian.brian.devices import named_device, using_device
+from hm2bp_brian.devices import named_device, using_device
 
 # no options, but --help; a notebook has arguments of its own
 argparse.ArgumentParser(description="Train 784-800-10 on some MNIST digits with Brian2 on a GPU.").parse_known_args()

@@ -11,6 +11,7 @@ from brian2 import (
     Clock,
     Equations,
     Network,
+    NetworkOperation,
     NeuronGroup,
     Quantity,
     SpikeGeneratorGroup,
@@ -21,7 +22,7 @@ from brian2 import (
 )
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 
-from hm2bp_brian.brian.devices import check_device, holding_brian, is_runtime
+from hm2bp_brian.devices import check_device, holding_brian, is_runtime
 from hm2bp_brian.errors import ConfigurationError, NumericalError
 from hm2bp_brian.model.borders import check_batch
 from hm2bp_brian.model.network import SpikingNetwork
@@ -45,7 +46,8 @@ class BrianNetwork:
         Holds all objects; add your own monitors with ``network.add``.
     objects : dict
         ``input`` (SpikeGeneratorGroup); for each layer l ``layer_l`` (NeuronGroup), ``synapses_l`` (Synapses with
-        variable ``weight``), ``lateral_l`` if it has lateral inhibition, and ``spikes_l`` (SpikeMonitor).
+        variable ``weight``), ``lateral_l`` if it has lateral inhibition, and ``spikes_l`` (SpikeMonitor); on the
+        runtime device ``state_check`` (NetworkOperation), which looks for infinite states after each presentation.
         ``built["layer_0"]`` is short for ``built.objects["layer_0"]``.
     """
 
@@ -62,6 +64,11 @@ class BrianNetwork:
         self.objects["input"] = self._input_group(codeobj_class)
         for layer in range(len(spiking_network.layers)):
             self._add_layer(layer, codeobj_class)
+        if is_runtime():
+            # before the states are put back to 0
+            self.objects["state_check"] = NetworkOperation(
+                self._check_states, clock=self._presentations, when="start", order=-1, name="state_check*"
+            )
         self.network = Network(*self.objects.values())
         self.set_weights(spiking_network.weights)
 
@@ -122,10 +129,6 @@ class BrianNetwork:
         # not_refractory first: variables marked (unless refractory) can't be written before
         lines = ["not_refractory = True", "lastspike = -1e4*second"] if model.refractory else []
         for name in model.changing_variables:
-            if name in model.state_variables:
-                # NaN and infinity make this NaN, which stays until the states are checked after the run
-                lines.append(f"{name} = 0*{name}")
-                continue
             zero = f"zero_{name}"
             group.namespace[zero] = Quantity(0.0, dim=model.dimension_of(name))
             lines.append(f"{name} = {zero}")
@@ -202,14 +205,14 @@ class BrianNetwork:
                 "begin in the middle. Run whole presentations, or go back with network.store() and network.restore()"
             )
 
-    def _check_states(self, layer: int) -> None:
-        group = self[f"layer_{layer}"]
-        for name in self.spiking_network.neurons[layer].state_variables:
-            if not np.isfinite(group.variables[name].get_value()).all():
-                raise NumericalError(
-                    f"layer {layer} has a state ('{name}') that is NaN or infinite; check its weights, and whether the "
-                    "integration method is stable at this dt"
-                )
+    def _check_states(self) -> None:
+        for layer, model in enumerate(self.spiking_network.neurons):
+            for name in model.state_variables:
+                if not np.isfinite(self[f"layer_{layer}"].variables[name].get_value()).all():
+                    raise NumericalError(
+                        f"layer {layer} has a state ('{name}') that is NaN or infinite; check its weights, and whether "
+                        "the integration method is stable at this dt"
+                    )
 
     def read_record(self, batch: SpikeBatch, start=0 * second) -> SpikeRecord:
         """The spikes that the monitors hold of a batch whose presentation began at time ``start``.
@@ -219,8 +222,7 @@ class BrianNetwork:
         NumericalError
             If a state has become NaN or infinite.
         """
-        for layer in range(len(self.spiking_network.layers)):
-            self._check_states(layer)
+        self._check_states()
         layers = [self._read_spikes(layer, batch, start) for layer in range(len(self.spiking_network.layers))]
         return SpikeRecord(batch, layers)
 

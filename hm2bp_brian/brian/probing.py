@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from brian2 import Network, second
 
-from hm2bp_brian.brian.devices import runtime_device
+from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.model.neurons import NeuronModel
 
@@ -38,14 +38,16 @@ def _one_step(neuron: NeuronModel, states: np.ndarray, dt: float, refractory: bo
     """Apply one state update to each of ``states`` (n_probes, n_neurons, n_variables)."""
     # one probe after the other in a group of the layer's size, as equations may use the size N and the index i
     group = neuron.brian_group(states.shape[1], v_th=np.inf, name="probe*", dt=dt * second)
-    network = Network(group)
+    Network(group).run(0 * second, namespace={})  # generates the code
+    if refractory:
+        group.variables["lastspike"].set_value(0.0)
+    updaters = [updater for updater in (group.subexpression_updater, group.state_updater) if updater is not None]
     after = np.empty_like(states)
     for probe, state in enumerate(states):
         for variable, values in zip(neuron.state_variables, state.T, strict=True):
             group.variables[variable].set_value(values)
-        if refractory:
-            group.variables["lastspike"].set_value(float(network.t))
-        network.run(dt * second, namespace={})
+        for updater in updaters:
+            updater.run()
         after[probe] = np.transpose([group.variables[variable].get_value() for variable in neuron.state_variables])
     return after
 

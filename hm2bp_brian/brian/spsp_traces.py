@@ -9,7 +9,7 @@ import numpy as np
 from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, TimedArray, second
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
-from hm2bp_brian.brian.devices import runtime_device
+from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord

@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 
 from hm2bp_brian.brian.build_folder import BuildFolder
 from hm2bp_brian.brian.cuda import cuda_preferences
-from hm2bp_brian.brian.devices import preferences, using_device
 from hm2bp_brian.brian.network import BrianNetwork, check_finished, no_cast_warning
+from hm2bp_brian.devices import preferences, using_device
 from hm2bp_brian.errors import CompilationError, EngineError
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord

@@ -10,8 +10,8 @@ from brian2 import StateMonitor, get_unit
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
-from hm2bp_brian.brian.devices import runtime_device
 from hm2bp_brian.brian.network import BrianNetwork
+from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import ConfigurationError, NoSpspError
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from hm2bp_brian.brian.devices import is_runtime
 from hm2bp_brian.brian.network import RuntimePresenter
 from hm2bp_brian.brian.standalone import StandalonePresenter
+from hm2bp_brian.devices import is_runtime
 from hm2bp_brian.engines.protocol import HostTape
 from hm2bp_brian.engines.updates import NumpyUpdater
 from hm2bp_brian.learning.backward import backward

@@ -12,8 +12,8 @@ import traceback
 from contextlib import nullcontext
 from importlib.metadata import version
 
-from hm2bp_brian.brian.devices import named_device, using_device
 from hm2bp_brian.brian.export import export_brian
+from hm2bp_brian.devices import named_device, using_device
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError
 from hm2bp_brian.experiments import recipes
 from hm2bp_brian.experiments.benchmark import benchmark

@@ -73,10 +73,12 @@ class RunFolder:
         Raises
         ------
         RunFolderError
-            If the folder holds a run that is not to be resumed.
+            If the folder holds a run that is not to be resumed, or is a file.
         ConfigurationError
             If there is nothing to resume, or the recipe there differs in more than fewer ``epochs``.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunFolderError(f"{self.path} is a file, but a run makes a folder; choose another name with --out")
         files = [file for file in (self.recipe, self.history, self.checkpoint) if file.exists()]
         if not resume:
             if files:

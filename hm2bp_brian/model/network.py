@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +10,6 @@ import numpy as np
 from brian2 import second
 from brian2.units.fundamentalunits import Dimension
 
-from hm2bp_brian.brian.probing import LinearMap, linear_map
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError
 from hm2bp_brian.model.connections import AllToAll, AllToOthers, Windows
 from hm2bp_brian.model.neurons import NeuronModel
@@ -18,7 +18,7 @@ from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.model.units import to_array, to_float, with_unit
 
 LARGEST = float(np.finfo(np.float32).max)  # engines compute in single precision unless asked for more
-MOST_STEPS = 2**31 - 1
+MOST = 2**31 - 1  # steps of a presentation, neurons of a population
 
 
 class WeightList(list):
@@ -41,7 +41,7 @@ class WeightList(list):
     def __init__(self, shapes: Sequence[tuple[int, ...]], dimensions: Sequence[Dimension], arrays: Iterable):
         self._shapes = list(shapes)
         self._dimensions = list(dimensions)
-        arrays = list(arrays)
+        arrays = list(_as_tuple(arrays))
         if len(arrays) != len(self._shapes):
             raise ShapeError(f"expected weights of {len(self._shapes)} layers, found {len(arrays)} arrays")
         super().__init__(self._checked(layer, array) for layer, array in enumerate(arrays))
@@ -120,12 +120,13 @@ class SpikingNetwork:
         self._check_start()
         generator = np.random.default_rng(self.seed)
         self.weights = [self._initial_weights(number, generator) for number in range(len(self.layers))]
-        self._linear_maps: dict[int, LinearMap] = {}
+        self._linear_maps = {}
 
     def _add_layer(self, number: int, layer, model: NeuronModel) -> None:
         """Make the layer's population, its projection from the population before, and its lateral inhibition."""
         before = self.populations[-1]
         connection = layer.connect(before.shape)
+        _check_size(f"layer {number}", connection.output_shape)
         threshold = _layer_number(f"threshold of layer {number}", layer.threshold, model.threshold_dimension)
         population = Population(f"layer_{number}", connection.output_shape, model, threshold)
         model.check_size(population.size)
@@ -184,7 +185,7 @@ class SpikingNetwork:
 
     def _lateral_strength(self, number: int) -> float:
         strength = self.layers[number].lateral_inhibition
-        if np.ndim(strength) == 0 and strength == 0:  # there is none, in any unit
+        if isinstance(strength, int | float) and strength == 0:  # there is none, and no unit is needed to say so
             return 0.0
         if number < len(self.layers) - 1:
             warnings.warn(
@@ -224,8 +225,11 @@ class SpikingNetwork:
         """Number of neurons in the last layer."""
         return self.size(len(self.layers) - 1)
 
-    def linear_map(self, layer: int) -> LinearMap:
+    def linear_map(self, layer: int):
         """The matrix of one step below threshold of a layer's neurons (see ``linearity.linear_map``)."""
+        # a door: what is probed is simulated, and models run nothing
+        from hm2bp_brian.brian.probing import linear_map
+
         if layer not in self._linear_maps:
             self._linear_maps[layer] = linear_map(self.neurons[layer], self.size(layer), self.dt)
         return self._linear_maps[layer]
@@ -316,7 +320,7 @@ class SpikingNetwork:
 
 
 def _checked_layers(layers) -> list:
-    layers = list(layers) if isinstance(layers, Iterable) else [layers]
+    layers = list(_as_tuple(layers))
     if not layers:
         raise ConfigurationError("a network needs at least one layer, found none")
     for number, layer in enumerate(layers):
@@ -343,10 +347,24 @@ def _layer_number(name: str, value, dimension: Dimension) -> float:
 
 
 def _population_shape(shape) -> tuple[int, ...]:
-    shape = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+    shape = _as_tuple(shape)
     if not shape or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in shape):
         raise ShapeError(f"input_shape must be positive integers such as (28, 28, 1), found {shape!r}")
-    return tuple(int(n) for n in shape)
+    shape = tuple(int(n) for n in shape)
+    _check_size("the input", shape)
+    return shape
+
+
+def _as_tuple(values) -> tuple:
+    try:
+        return tuple(values)
+    except TypeError:  # there is only one
+        return (values,)
+
+
+def _check_size(population: str, shape: tuple[int, ...]) -> None:
+    if math.prod(shape) > MOST:
+        raise ShapeError(f"{population} must have at most {MOST} neurons, found shape {shape}")
 
 
 def _time_axis(dt, duration) -> tuple[float, int]:
@@ -354,8 +372,8 @@ def _time_axis(dt, duration) -> tuple[float, int]:
     duration = to_float("duration", duration, second.dim)
     if dt <= 0 or duration <= 0:
         raise ConfigurationError(f"dt and duration must be positive, found {dt} s and {duration} s")
-    if not duration / dt <= MOST_STEPS:
-        raise ConfigurationError(f"duration / dt must be at most {MOST_STEPS} steps, found {duration} s / {dt} s")
+    if not duration / dt <= MOST:
+        raise ConfigurationError(f"duration / dt must be at most {MOST} steps, found {duration} s / {dt} s")
     n_steps = round(duration / dt)
     if n_steps < 1 or abs(n_steps * dt - duration) > 1e-6 * dt:
         raise ConfigurationError(

@@ -12,7 +12,7 @@ from brian2.equations.equations import BOOLEAN, FLOAT, PARAMETER, SingleEquation
 from brian2.units.fundamentalunits import DimensionMismatchError, get_dimensions
 from brian2.utils.stringtools import get_identifiers
 
-from hm2bp_brian.brian.devices import holding_brian, runtime_device
+from hm2bp_brian.devices import holding_brian, runtime_device
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError, NoSpspError, UnitError
 from hm2bp_brian.model.threshold import dimension_of_threshold
 from hm2bp_brian.model.units import to_float

@@ -6,8 +6,8 @@ import pytest
 from brian2 import ms, prefs
 
 from hm2bp_brian.brian.cuda import BACKEND, find_cuda
-from hm2bp_brian.brian.devices import named_device, preferences
 from hm2bp_brian.brian.standalone import Program
+from hm2bp_brian.devices import named_device, preferences
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork

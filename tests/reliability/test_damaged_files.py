@@ -42,7 +42,8 @@ RECIPE = Recipe(
 SHAPE = (6, 6, 1)
 # Damage that leaves what another training could have written.
 CHECKPOINTS_THAT_COULD_BE = re.compile(
-    r"bytes|sample_weights (flat and longer|empty)|(weights/|optimizer/m_|average/sum_)\d negative"
+    r"bytes|history/columns other end first|sample_weights (flat and longer|empty)"
+    r"|(weights/|optimizer/m_|average/sum_)\d negative"
 )
 WEIGHT_FILES_THAT_COULD_BE = re.compile(r"bytes|recipe|(recipe|epoch) other end first|epoch as i1|weights/\d negative")
 LARGEST_NETWORK = 10**4  # weights of a network that is really made of a damaged recipe

@@ -16,7 +16,7 @@ from brian2.core.functions import Function
 from brian2.core.variables import ArrayVariable, Constant, Subexpression
 from brian2.utils.stringtools import KEYWORDS, get_identifiers
 
-from hm2bp_brian.brian.devices import preferences, runtime_device
+from hm2bp_brian.devices import preferences, runtime_device
 from hm2bp_brian.errors import EngineError
 from hm2bp_brian.model.neurons import NeuronModel
 

@@ -106,6 +106,29 @@ def test_script_of_float32(tmp_path):
         np.testing.assert_array_equal(found["neuron_0"], spikes.neurons)
 
 
+@pytest.mark.parametrize("array", [False, True])
+def test_truth_values_and_whole_numbers_stay_what_they_are(tmp_path, array):
+    neuron = NeuronModel(
+        "du/dt = (I - u)/(9*ms) : 1\ndI/dt = -I/(5*ms) : 1",
+        threshold="u > v_th and enabled and i % every == 0",
+        method="euler",
+        enabled=np.array([True, False, True, True]) if array else True,
+        every=2,
+    )
+    network = SpikingNetwork(12, [Dense(4, 0.3, initializer=Uniform(1.5))], neuron, dt=1 * ms, duration=60 * ms)
+    network.weights[0] = np.abs(network.weights[0])
+    batch = make_input(network, 1)
+    script = export_brian(network, tmp_path / "plain", batch)
+    assert "'every': 2" in script.read_text()
+    run_as_stranger(script)
+    for engine in ("brian2", "fused"):
+        spikes = simulate(network, batch, engine=engine, dtype="float64").output
+        assert set(spikes.neurons) == {0, 2}
+        with np.load(script.with_name("spikes.npz")) as found:
+            np.testing.assert_array_equal(found["step_0"], spikes.steps)
+            np.testing.assert_array_equal(found["neuron_0"], spikes.neurons)
+
+
 def test_what_is_not_exported(tmp_path):
     network = make_network(sizes=(3,))
     batch = make_input(network, 1)

@@ -1,5 +1,8 @@
 """The reference engine against a naive simulation written here, and its life between samples and batches."""
 
+import gc
+import logging
+
 import numpy as np
 import pytest
 from brian2 import NetworkOperation, StateMonitor, ms
@@ -8,7 +11,7 @@ from networks import make_input, make_network
 
 from hm2bp_brian.brian.network import build_brian_network
 from hm2bp_brian.engines.registry import make_engine, simulate
-from hm2bp_brian.errors import ConfigurationError, ShapeError, UnknownNameError
+from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, UnknownNameError
 from hm2bp_brian.spikes import SpikeBatch
 
 
@@ -122,3 +125,36 @@ def test_engine_names_dtype_and_threads():
         make_engine(network, "fused", threads=0)
     with pytest.raises(ConfigurationError, match="runs on one core, found threads=2; .* set prefs.*openmp_threads"):
         make_engine(network, "brian2", threads=2)
+
+
+def test_a_presentation_does_not_begin_in_the_middle_of_one():
+    network = make_network()
+    built, batch = build_brian_network(network), make_input(network, 2)
+    built.network.run(10 * ms, namespace={})
+    with pytest.raises(ConfigurationError, match="has been run for 10 steps, and a presentation has 60"):
+        built.run(batch)
+    built.network.run(50 * ms, namespace={})
+    assert built.run(batch).layers[1] == simulate(network, batch, engine="brian2", dtype="float64").layers[1]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("sample", [0, 1])
+def test_states_that_become_infinite_are_an_error(sample):
+    """Also in a presentation that is not the last, whose states are put back afterwards."""
+    network = make_network(sizes=(7, 4))
+    network.weights[1] = np.full((7, 4), 3e38, dtype=np.float32)
+    dense = np.zeros((2, 60, 12), dtype=bool)
+    dense[sample] = True
+    with pytest.raises(NumericalError, match=r"layer 1 has a state \('I'\) that is NaN or infinite"):
+        simulate(network, SpikeBatch.from_dense(dense), engine="brian2", dtype="float32")
+
+
+def test_an_unused_simulator_is_forgotten_in_silence(caplog):
+    logger = logging.getLogger("brian2")
+    logger.addHandler(caplog.handler)
+    try:
+        make_engine(make_network(lateral=0.5), "brian2", "float64")
+        gc.collect()
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert [record.getMessage() for record in caplog.records if "never included" in record.getMessage()] == []

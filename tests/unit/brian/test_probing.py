@@ -55,3 +55,41 @@ def test_delta_synapses_have_no_spsp():
     neuron = NeuronModel("du/dt = -u/tau : 1", tau=4 * ms, synaptic_variable="u")
     with pytest.raises(NoSpspError, match="add their weight to the membrane variable"):
         linear_map(neuron, 1, DT)
+
+
+@pytest.mark.parametrize("refractory", [0, 3])
+def test_matrices_know_the_size_and_the_index(refractory):
+    neuron = NeuronModel(
+        "du/dt = (I*(1 + i)/N - u)/tau : 1\ndI/dt = -I/tau : 1", tau=4 * ms, method="euler", refractory=refractory * ms
+    )
+    matrices = linear_map(neuron, 10, DT)
+    expected = np.broadcast_to(np.eye(2) * (1 - 1 / 4), (10, 2, 2)).copy()
+    expected[:, 1, 0] = np.arange(1, 11) / 10 / 4
+    np.testing.assert_allclose(matrices.active, expected, rtol=1e-12)
+    np.testing.assert_allclose(matrices.refractory, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("rate", ["(I - u)/tau + 0.1*xi*tau**-0.5", "(I - u)/tau + rand()/tau"])
+def test_noise_has_no_spsp(rate):
+    neuron = NeuronModel(f"du/dt = {rate} : 1\ndI/dt = -I/tau : 1", tau=4 * ms, method="euler")
+    with pytest.raises(NoSpspError, match="noise"):
+        linear_map(neuron, 1, DT)
+
+
+def test_a_random_reset_has_no_spsp():
+    neuron = NeuronModel("du/dt = (I - u)/tau : 1\ndI/dt = -I/tau : 1", reset="u = rand()", tau=4 * ms)
+    with pytest.raises(NoSpspError, match="noise"):
+        linear_map(neuron, 1, DT)
+
+
+def test_exponential_neurons_are_called_not_linear():
+    """Also where they do not rest at 0, which no subtraction would mend."""
+    neuron = NeuronModel(
+        "dv/dt = (-v - 70*mV + 2*mV*exp((v + 50*mV)/(2*mV)) + I)/tau : volt\ndI/dt = -I/tau : volt",
+        threshold="v > v_th",
+        reset="v = 0*mV",
+        tau=4 * ms,
+        method="euler",
+    )
+    with pytest.raises(NoSpspError, match="not linear"):
+        linear_map(neuron, 1, DT)

@@ -13,8 +13,8 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from networks import NEURONS, make_input, make_network
 
 from hm2bp_brian.brian import standalone
-from hm2bp_brian.brian.devices import preferences, using_device
 from hm2bp_brian.datasets.labelled import SpikeDataset
+from hm2bp_brian.devices import preferences, using_device
 from hm2bp_brian.engines.registry import make_engine, simulate
 from hm2bp_brian.errors import CompilationError, EngineError, ShapeError
 from hm2bp_brian.learning.losses import SpikeCountLoss

@@ -55,3 +55,27 @@ def test_a_cache_that_can_not_be_written_does_no_harm(cache):
     cache.parent.write_text("a file where the folder should be")
     with pytest.warns(UserWarning, match=r"can't be kept in .*some\.npz"):
         assert cached_spikes("some", lambda: SPIKES) is not None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"steps": np.array(["a", "b", "c"])},
+        {"steps": np.array([1.0, 400.0, 7.0])},
+        {"steps": np.array([1, 400], dtype="u2")},
+        {"neurons": np.array([5, 0, 2**40], dtype="u8")},
+        {"offsets": np.array([0, 3, 2])},
+        {"offsets": np.array([0, 5, 3])},
+        {"offsets": np.array(3)},
+        {"offsets": np.zeros(0, dtype=int)},
+        {"more": np.zeros(3)},
+    ],
+    ids=str,
+)
+def test_a_file_of_something_else_is_made_anew(cache, changes):
+    cached_spikes("some", lambda: SPIKES)
+    with np.load(cache / "some.npz") as file:
+        arrays = dict(file) | changes
+    np.savez(cache / "some.npz", **arrays)
+    for found, expected in zip(cached_spikes("some", lambda: SPIKES), SPIKES, strict=True):
+        assert np.array_equal(found, expected)

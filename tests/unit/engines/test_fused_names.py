@@ -1,5 +1,6 @@
 """A user's names never meet those of C++, of its library or of the kernels."""
 
+import builtins
 import keyword
 
 import numpy as np
@@ -30,7 +31,8 @@ v_threshold refractory_steps constants arrays model model_u pack_bits update_sup
 lio_1 vectorisation_idx array_u array_dt dt_ fired
 """
 NAMES = sorted({*OF_CPP.split(), *OF_LIBRARIES.split(), *OF_KERNELS.split()})
-NAMES = [name for name in NAMES if not keyword.iskeyword(name)]
+# Brian2 itself takes no keywords of Python, and some builtin functions for themselves
+NAMES = [name for name in NAMES if not keyword.iskeyword(name) and not hasattr(builtins, name)]
 # as many in one neuron as keep compiling short
 GROUPS = [NAMES[first::4] for first in range(4)]
 

@@ -301,7 +301,7 @@ def test_wrong_numbers(tmp_path, capsys):
 def test_a_file_where_the_folder_should_be(tmp_path, capsys):
     (tmp_path / "a").write_text("")
     assert run("train", "tiny", "--out", "a") == 2
-    assert "a" in last_error(capsys)
+    assert "a is a file, but a run makes a folder; choose another name with --out" in last_error(capsys)
 
 
 def test_a_folder_that_another_run_holds_is_refused(tmp_path, capsys):

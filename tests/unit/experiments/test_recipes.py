@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tomli_w
+from brian2 import mV
 from tiny_training import tiny_dataset
 
 from hm2bp_brian.encoding import Augmentation, BernoulliEncoder
@@ -209,6 +210,24 @@ def test_speakers_are_left_out_by_the_data_set(monkeypatch):
         ("momentum = 0.9", "momentum = 2.0", ConfigurationError, "SGD.momentum"),
         ("momentum = 0.9", "inertia = 0.9", ConfigurationError, "does not fit SGD: .*'inertia'"),
         ("momentum = 0.9", 'momentum = "much"', ConfigurationError, "does not fit SGD"),
+        ("momentum = 0.9", "momentun = 0.9", ConfigurationError, "field 'momentun'. Did you mean 'momentum'"),
+        ("momentum = 0.9", "momentum = true", ConfigurationError, "SGD: 'momentum' should be a finite number.*True"),
+        ("momentum = 0.9", "momentum = nan", ConfigurationError, "SGD: 'momentum' should be .*found nan"),
+        ("units = 3", "units = 1e1", ConfigurationError, "Dense: 'units' should be a whole number .*found 10.0"),
+        ("units = 3", "units = 1000000000000", ConfigurationError, "Dense: 'units' .* at most 100,000,000, found"),
+        ("threshold = 1.0", "threshold = 0.0", ConfigurationError, "Dense: 'threshold' should be positive, found 0.0"),
+        ("threshold = 1.0", "threshold = [1.0]", ConfigurationError, "Dense: 'threshold' should be a finite number"),
+        ("limit = 1.0", "limit = -1.0", ConfigurationError, "Uniform: 'limit' should be at least 0, found -1.0"),
+        ("epochs = 4", 'epochs = "4"', ConfigurationError, "Cosine: 'epochs' should be a whole number .*found '4'"),
+        ("dt_ms = 1.0", "dt_ms = 0.0", ConfigurationError, "Recipe: 'dt_ms' should be positive"),
+        ("dt_ms = 1.0", "dt_ms = 1e-12", ConfigurationError, "more than 100,000,000 steps of dt_ms = 1e-12"),
+        ("averaging = 0.5", "averaging = 1.0", ConfigurationError, "averaging must be in 0 < averaging < 1"),
+        ("averaging = 0.5", "averaging = [0.5]", ConfigurationError, "'averaging' should be a finite .* or absent"),
+        ("hold_out = 2", "hold_out = 1979-05-27", ConfigurationError, "'hold_out' should be a whole number"),
+        ("boosting = true", "boosting = 1", ConfigurationError, "'boosting' should be true or false, found 1"),
+        ('kind = "SGD"', 'kind = "Cosine"\nepochs = 3', ConfigurationError, "does not fit Cosine: unknown field"),
+        ('kind = "SGD"', 'kind = ["SGD"]', UnknownNameError, "recipe object"),
+        ('dtype = "float32"', 'dtype = "float16"', UnknownNameError, "dtype 'float16'"),
     ],
 )
 def test_wrong_toml(old, new, error, message):
@@ -216,3 +235,30 @@ def test_wrong_toml(old, new, error, message):
     assert old in text
     with pytest.raises(error, match=message):
         Recipe.from_toml(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    "text", [f"name = {'[' * 100_000}", f"seed = {'9' * 5000}"], ids=["nested too deeply", "too many digits"]
+)
+def test_toml_that_python_gives_up_on(text):
+    with pytest.raises(ConfigurationError, match="the recipe is"):
+        Recipe.from_toml(text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layers": (Dense(3, 10 * mV),)}, "Dense: 'threshold' should be a finite number"),
+        ({"layers": ()}, "at least one layer"),
+        ({"optimizer": "adam"}, "'optimizer' should be Adam or SGD, found 'adam'"),
+        ({"optimizer": Adam(schedule=lambda rate, epoch: rate)}, "Adam: 'schedule' should be Constant or"),
+    ],
+)
+def test_what_no_file_could_hold_is_refused_at_once(changes, message):
+    with pytest.raises(ConfigurationError, match=message):
+        dataclasses.replace(EVERYTHING, **changes)
+
+
+def test_numbers_of_numpy_are_written_as_plain_ones():
+    recipe = dataclasses.replace(EVERYTHING, seed=np.int64(5), averaging=np.float32(0.25))
+    assert Recipe.from_toml(recipe.to_toml()) == recipe

@@ -1,4 +1,5 @@
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -58,3 +59,45 @@ def test_weights_of_another_network_are_refused(trained):
     deeper = make_trainer(tiny_network(layers=(LAYERS[0], *LAYERS)))
     with pytest.raises(CheckpointError, match="has no 'weights/2'"):
         read_weights(path).load_into(deeper.network)
+
+
+def packed(path, **changes):
+    """The file again with other arrays, packed: zeros need no room."""
+    with np.load(path) as file:
+        arrays = dict(file) | changes
+    np.savez_compressed(path, **arrays)
+
+
+def test_weights_far_larger_than_the_network_are_refused_before_they_are_unpacked(trained):
+    trainer, path = trained
+    packed(path, **{"weights/0": np.zeros((2000, 20_000))})
+    assert path.stat().st_size < 1e6
+    file, other = read_weights(path), make_trainer()
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match=r"must have shape \(16, 8\) .*found float64 of shape \(2000, 20000\)"):
+        file.load_into(other.network)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights/0": np.full((16, 8), np.nan)}, "'weights/0' holds NaN or infinity"),
+        ({"weights/0": np.full((16, 8), "w")}, "float32 or float64, found <U1"),
+        ({"weights/2": np.zeros(3)}, "has a surplus 'weights/2'"),
+        ({"epoch": np.array(-1)}, "'epoch' should lie in 0"),
+        ({"epoch": np.array(1.0)}, "its epoch is float64"),
+        ({"recipe": np.zeros((2, 2))}, "its recipe is float64 of shape"),
+        ({"recipe": np.array("name = 3")}, "is corrupt: the recipe does not fit Recipe"),
+        ({"recipe": np.array("x" * 10**6)}, "would unpack to 4,000,"),
+    ],
+)
+def test_altered_weight_files_are_refused(trained, changes, message):
+    _, path = trained
+    packed(path, **changes)
+    other = make_trainer()
+    with pytest.raises(CheckpointError, match=message) as caught:
+        read_weights(path).load_into(other.network)
+    assert str(path) in str(caught.value)

@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
+from brian2 import ms, pA
 
-from hm2bp_brian.errors import ConfigurationError
-from hm2bp_brian.learning.regularizers import WeightLimit
+from hm2bp_brian.errors import ConfigurationError, UnitError
+from hm2bp_brian.learning.regularizers import WeightLimit, check_limit
+from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.layers import Dense
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.neurons import LIF, NeuronModel
 
 
 def test_gradient_is_the_derivative_of_the_value():
@@ -37,3 +42,19 @@ def test_impossible_settings_are_refused(settings):
     (name,) = settings
     with pytest.raises(ConfigurationError, match=f"WeightLimit.{name} must be finite"):
         WeightLimit(**settings)
+
+
+def test_the_limit_has_the_unit_of_the_weights():
+    weights = np.array([[1e-10], [4e-10]])
+    np.testing.assert_array_equal(
+        WeightLimit(limit=300 * pA).gradient(weights), WeightLimit(limit=3e-10).gradient(weights)
+    )
+    ampere = NeuronModel("du/dt = (I/amp - u)/tau : 1\ndI/dt = -I/tau : amp", tau=9 * ms, method="euler")
+    time = {"dt": 1 * ms, "duration": 5 * ms}
+    currents = SpikingNetwork(2, [Dense(1, 1.0, initializer=Uniform(9 * pA))], ampere, **time)
+    plain = SpikingNetwork(2, [Dense(1, 1.0)], LIF(9 * ms, 2 * ms), **time)
+    check_limit(WeightLimit(limit=300 * pA), currents)
+    check_limit(WeightLimit(), plain)
+    for limit, network, needed in ((8.0, currents, "a value in amp"), (300 * pA, plain, "no unit")):
+        with pytest.raises(UnitError, match=f"WeightLimit.limit, for the weights of layer 0, needs {needed}"):
+            check_limit(WeightLimit(limit=limit), network)

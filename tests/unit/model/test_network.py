@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brian2 import ms, mV, second
+from brian2 import mA, ms, mV, nS, pA, second
 
 from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, UnitError
 from hm2bp_brian.model.initializers import Uniform
@@ -106,3 +106,71 @@ def test_input_shape(shape):
 def test_no_layers():
     with pytest.raises(ConfigurationError, match="at least one layer"):
         SpikingNetwork(3, [], NEURON, dt=1 * ms, duration=1 * ms)
+
+
+VOLTS = "dv/dt = (I - v)/tau : volt\ndI/dt = -I/tau : volt"
+
+
+def volt_network(*, lateral=0.0, equations=VOLTS, threshold=2 * mV, **parameters):
+    neuron = NeuronModel(equations, threshold="v > v_th", reset="v = 0*mV", tau=20 * ms, method="euler", **parameters)
+    layer = Dense(4, threshold, lateral, initializer=Uniform(5 * mV))
+    return SpikingNetwork(5, [layer], neuron, dt=1 * ms, duration=50 * ms)
+
+
+def test_lateral_inhibition_has_the_unit_of_weights():
+    assert volt_network(lateral=1 * mV).lateral_strengths == [0.001]
+    assert volt_network().lateral_strengths == [0.0]
+    for wrong in (1 * mA, 1.0, 0 * mA):
+        with pytest.raises(UnitError, match="lateral inhibition of layer 0 needs a value in volt"):
+            volt_network(lateral=wrong)
+    with pytest.raises(UnitError, match="lateral inhibition of layer 0 needs no unit"):
+        make([Dense(4, threshold=2, lateral_inhibition=5 * nS)])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Brian2's, which pytest.warns would repeat as its own
+def test_lateral_inhibition_of_a_hidden_layer_warns():
+    with pytest.warns(UserWarning, match="layer 0 is hidden and has lateral inhibition of strength 0.5"):
+        network = make([Dense(4, threshold=2, lateral_inhibition=0.5), Dense(3, threshold=1, lateral_inhibition=0.25)])
+    assert network.lateral_strengths == [0.5, 0.25]
+
+
+def test_weights_with_units_are_converted():
+    network = volt_network()
+    network.weights = [np.full((5, 4), 3) * mV]
+    np.testing.assert_allclose(network.weights[0], 0.003)
+    assert type(network.weights[0]) is np.ndarray
+    for wrong in (np.full((5, 4), 3) * mA, np.full((5, 4), 3) * pA):
+        with pytest.raises(UnitError, match="weights of layer 0 need a value in volt, .*; found amp"):
+            network.weights = [wrong]
+        with pytest.raises(UnitError, match="weights of layer 0"):
+            network.weights[0] = wrong
+
+
+RESTING = "dv/dt = (E - v + R*J)/tau : volt\ndI/dt = -I/tau : volt\nJ = I/R : amp"
+
+
+def test_neurons_that_fire_at_the_start_are_refused():
+    """Rest at -70 mV and a threshold at -50 mV: from v = 0, all neurons would fire in step 0."""
+    with pytest.raises(ConfigurationError, match=r"layer 0: .* v_th = -50. mV holds at the start .* subtract the rest"):
+        volt_network(equations=RESTING, threshold=-50 * mV, E=-70 * mV, R=1 * mV / mA)
+    assert volt_network(equations=RESTING, threshold=20 * mV, E=0 * mV, R=1 * mV / mA).thresholds == [0.02]
+
+
+def test_only_some_neurons_that_fire_at_the_start():
+    neuron = NeuronModel("du/dt = (I - u)/tau : 1\ndI/dt = -I/tau : 1", threshold="u > v_th - i", tau=9 * ms)
+    SpikingNetwork(3, [Dense(2, threshold=1.5)], neuron, dt=1 * ms, duration=5 * ms)
+    with pytest.raises(ConfigurationError, match="holds at the start"):
+        SpikingNetwork(3, [Dense(3, threshold=1.5)], neuron, dt=1 * ms, duration=5 * ms)
+
+
+def test_the_start_is_checked_without_random_numbers():
+    neuron = NeuronModel("du/dt = (I - u)/tau : 1\ndI/dt = -I/tau : 1", threshold="rand() < u*v_th", tau=9 * ms)
+    before = np.random.get_state()[1].copy()
+    SpikingNetwork(3, [Dense(2, threshold=1.5)], neuron, dt=1 * ms, duration=5 * ms)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+@pytest.mark.parametrize("seed", [None, "1", 1.0, True, -1, 2**63])
+def test_seed(seed):
+    with pytest.raises(ConfigurationError, match=r"seed must be an integer in 0\.\.2\*\*63-1"):
+        make(seed=seed)

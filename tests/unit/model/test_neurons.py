@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from brian2 import ms, mV
+from brian2 import amp, ms, mV, ohm, volt
+from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnitError
 from hm2bp_brian.model.neurons import LIF, NeuronModel
@@ -107,3 +108,51 @@ def test_threshold_takes_the_membrane_unit():
     )
     assert neuron.threshold_dimension is mV.dim
     assert neuron.membrane_variable == "v"
+
+
+ADAPTIVE = "dv/dt = (I - v)/tau : volt\ndI/dt = -I/tau : volt\ndtheta/dt = -theta/tau : volt"
+
+
+@pytest.mark.parametrize(
+    ("threshold", "dimension"),
+    [
+        ("v > v_th + theta", volt.dim),
+        ("v > theta + v_th", volt.dim),
+        ("(v - theta) > v_th", volt.dim),
+        ("v > (v_th)", volt.dim),
+        ("abs(v) > v_th", volt.dim),
+        ("v_th < v", volt.dim),
+        ("v/(10*mV) > v_th", DIMENSIONLESS),
+        ("v > v_th*R", amp.dim),
+        ("v**2 > v_th", (volt**2).dim),
+    ],
+)
+def test_the_unit_of_v_th_is_the_one_that_fits(threshold, dimension):
+    parameters = {"R": 2 * ohm} if "R" in threshold else {"a": 1 * volt**2} if "**" in threshold else {}
+    equations = ADAPTIVE + ("\nb = a : volt**2" if "**" in threshold else "")
+    neuron = NeuronModel(
+        equations, threshold=threshold, reset="v = 0*mV; theta += 1*mV", tau=20 * ms, method="euler", **parameters
+    )
+    assert neuron.threshold_dimension is dimension
+
+
+def test_a_threshold_whose_units_fit_with_no_v_th():
+    with pytest.raises(UnitError, match="units in the threshold 'v > tau and v > v_th' do not fit, whatever the unit"):
+        NeuronModel(ADAPTIVE, threshold="v > tau and v > v_th", reset="v = 0*mV", tau=20 * ms, method="euler")
+
+
+@pytest.mark.parametrize("comment", ["potential at time t", "ms", "lastspike, rand()"])
+def test_comments_are_no_code(comment):
+    equations = TWO_VARIABLES.replace(": 1\n", f": 1  # {comment}\n", 1)
+    neuron = NeuronModel(equations, threshold=f"u > v_th  # {comment}", reset=f"u = 0  # u {comment}", tau=8 * ms)
+    assert neuron.state_variables == ("I", "u")
+    assert neuron.membrane_variable == "u"
+    assert not neuron.is_random
+    with pytest.raises(ConfigurationError, match="'extra' is not used"):
+        NeuronModel(TWO_VARIABLES + "# extra", tau=8 * ms, extra=1)
+
+
+@pytest.mark.parametrize("name", ["N", "i", "dt"])
+def test_names_of_brian_are_no_parameters(name):
+    with pytest.raises(ConfigurationError, match=f"parameter '{name}' is defined twice"):
+        NeuronModel(TWO_VARIABLES.replace("I - u", f"I*{name} - u"), tau=8 * ms, **{name: 3})

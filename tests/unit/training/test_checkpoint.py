@@ -131,6 +131,13 @@ def changed(content: bytes, **arrays) -> bytes:
         ({"history/columns": np.array(["a", "b"])}, "columns of the history"),
         ({"history/table": np.zeros((2, 3))}, "columns of the history"),
         ({"history/table": np.zeros(3)}, "'history/table' should be 2-dimensional"),
+        ({"history/table": np.full((2, 7), np.nan)}, "epochs of the history should be 1, 2, 3"),
+        ({"history/table": np.ones((1, 7))}, "it is of epoch 2, but its history ends with 1"),
+        ({"epoch": np.array(-2)}, "'epoch' should lie in 0"),
+        ({"seed": np.array("1")}, "'seed' should be int64 of shape .*, found <U1"),
+        ({"optimizer/v_0": np.full((16, 8), -1.0)}, "'optimizer/v_0' should lie in 0"),
+        ({"weights/0": np.full((16, 8), np.inf)}, "'weights/0' holds NaN or infinity"),
+        ({"sample_weights": np.zeros(12, dtype="f4")}, "'sample_weights' should be 1-dimensional float64"),
     ],
 )
 def test_altered_checkpoints_are_refused(made, tmp_path, arrays, message):

@@ -63,6 +63,10 @@ def test_rows_and_columns():
         (",".join(COLUMNS).encode() + b"\n1,2,3,4\n2,x,3,4\n", "line 3: could not convert"),
         (",".join(COLUMNS).encode() + b"\n,2,3,4\n", "line 2"),
         (",".join(COLUMNS).encode() + b"\ninf,2,3,4\n", "line 2"),
+        (",".join(COLUMNS).encode() + b"\n-1,2,3,4\n", "epochs of the history should be 1, 2, 3 .*found .-1.0"),
+        (",".join(COLUMNS).encode() + b"\n1.5,2,3,4\n", "epochs of the history"),
+        (",".join(COLUMNS).encode() + b"\n1,2,3,4\n3,2,3,4\n", "epochs of the history"),
+        (",".join(COLUMNS).encode() + b",a,a\n1,2,3,4,5,6\n", "columns of the history"),
     ],
 )
 def test_other_files_are_refused_with_name_and_line(tmp_path, content, message):

@@ -8,9 +8,9 @@ from brian2 import get_device, ms, prefs
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from networks import make_input, make_network
 
-from hm2bp_brian.brian.devices import is_runtime, named_device, preferences, runtime_device, using_device
 from hm2bp_brian.brian.network import build_brian_network
 from hm2bp_brian.brian.state_traces import record_state_traces
+from hm2bp_brian.devices import is_runtime, named_device, preferences, runtime_device, using_device
 from hm2bp_brian.engines.registry import make_engine, simulate
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.spsp import spsp
