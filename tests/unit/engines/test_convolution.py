@@ -15,7 +15,7 @@ from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.model.neurons import LIF
+from hm2bp_brian.model.neurons import LIF, NeuronModel
 from hm2bp_brian.spikes import SpikeBatch
 
 LOSS = SpikeCountLoss(desired=10, undesired=1, margin=1)
@@ -103,6 +103,37 @@ def test_gradients_equal_the_unrolled_network(architecture, silence, ratio):
         np.testing.assert_allclose(in_numpy[layer], expected, rtol=1e-12, atol=1e-12 * scale)
         np.testing.assert_allclose(in_fused[layer], expected, rtol=1e-9, atol=1e-9 * scale)
         np.testing.assert_allclose(in_fused.deltas[layer], in_dense.deltas[layer], rtol=1e-9, atol=1e-12)
+
+
+def strong_alpha_synapse(n):
+    """Three variables."""
+    return NeuronModel(
+        """du/dt = (6*I - u)/tau_m : 1 (unless refractory)
+        dI/dt = (h - I)/tau_s : 1
+        dh/dt = -h/tau_s : 1""",
+        refractory=3 * ms,
+        method="euler",
+        synaptic_variable="h",
+        tau_m=20 * ms,
+        tau_s=4 * ms,
+    )
+
+
+@pytest.mark.parametrize("neuron", [strong_alpha_synapse, NEURONS["one value a neuron"]], ids=["alpha", "one value"])
+@pytest.mark.parametrize("architecture", ["padded, strided", "pool", "overlapping pool"])
+@pytest.mark.parametrize("dtype, rtol", [("float64", 1e-9), ("float32", 2e-4)])
+def test_gradients_of_other_neurons_equal_the_reference(architecture, neuron, dtype, rtol):
+    network = make_network(architecture, neuron)
+    batch, labels = make_input(network, 3, seed=1, rate=0.3), np.array([0, 3, 1])
+    record = simulate(network, batch, dtype="float64")
+    assert all(layer.n_spikes for layer in record.layers)
+    expected = gradients(network, record, labels, LOSS)
+    found = engine_gradients(make_engine(network, "fused", dtype, 2), network, record, labels, LOSS)
+    for layer, array in enumerate(expected):
+        scale = np.abs(array).max() if array.size else 0
+        np.testing.assert_allclose(found[layer], array, rtol=rtol, atol=rtol * scale)
+        delta = expected.deltas[layer]
+        np.testing.assert_allclose(found.deltas[layer], delta, rtol=rtol, atol=rtol * np.abs(delta).max())
 
 
 def test_unrolled_gradient_equals_the_oracle():
