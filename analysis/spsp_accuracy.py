@@ -10,6 +10,8 @@ prints a table and keeps it in ``RUN/analysis``.
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from brian2 import second
 from command_line import keep, run_script
@@ -19,7 +21,6 @@ from hm2bp_brian.experiments.trained import load_trained
 from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
 
 SAMPLES = 1
@@ -67,9 +68,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
 def compare(recipe, pre: SpikeBatch, post: SpikeBatch, method: str, refinement: int) -> dict:
     """One row of the table: a time step ``refinement`` times finer than the recipe's."""
     dt = recipe.dt_ms / refinement
-    neuron = LIF(
-        recipe.tau_m_ms * 1e-3 * second, recipe.tau_s_ms * 1e-3 * second, recipe.refractory_ms * 1e-3 * second, method
-    )
+    neuron = dataclasses.replace(recipe.neuron, method=method).make()
     layer = Dense(post.n_neurons, threshold=1.0)
     duration = recipe.duration_ms * 1e-3 * second
     network = SpikingNetwork(pre.shape, [layer], neuron, dt=dt * 1e-3 * second, duration=duration)

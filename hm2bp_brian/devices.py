@@ -109,5 +109,5 @@ def check_device(objects_device, network: Network) -> None:
         raise ConfigurationError(
             f"the objects of the Brian2 network '{network.name}' were made for {type(objects_device).__name__}, but "
             f"the device is now {type(active).__name__}; call set_device before making the network's objects, "
-            "Trainer or simulator"
+            "Trainer or engine"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def to_markdown(rows: Sequence[Mapping]) -> str:
@@ -15,10 +15,16 @@ def to_markdown(rows: Sequence[Mapping]) -> str:
 
 
 def to_csv(rows: Sequence[Mapping]) -> bytes:
-    """The rows as CSV with a header; floats are written exactly."""
+    """The rows as CSV with a header of all their keys; floats are written exactly, what a row lacks is empty."""
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    return csv_table(header, ([row.get(name, "") for name in header] for row in rows))
+
+
+def csv_table(header: Iterable, rows: Iterable[Iterable]) -> bytes:
+    """A table as CSV; floats are written exactly."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue().encode()
 

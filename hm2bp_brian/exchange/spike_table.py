@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import numpy as np
 
 from hm2bp_brian.exchange.packages import load_package
 from hm2bp_brian.files import write_atomically
 from hm2bp_brian.model.units import positive_time
 from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.tables import csv_table
 
 
 def to_dataframe(record: SpikeRecord, dt=None):
@@ -23,12 +21,9 @@ def to_dataframe(record: SpikeRecord, dt=None):
 def to_csv(record: SpikeRecord, path, dt=None) -> None:
     """One row a spike as a CSV file; see ``SpikeRecord.to_csv``."""
     names, populations, columns = _columns(record, dt)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["layer", *columns])
     layers = (names[population] for population in populations)
-    writer.writerows(zip(layers, *(column.tolist() for column in columns.values()), strict=True))
-    write_atomically(path, text.getvalue().encode())
+    rows = zip(layers, *(column.tolist() for column in columns.values()), strict=True)
+    write_atomically(path, csv_table(["layer", *columns], rows))
 
 
 def _columns(record: SpikeRecord, dt) -> tuple[list, np.ndarray, dict[str, np.ndarray]]:

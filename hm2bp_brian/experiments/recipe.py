@@ -18,6 +18,8 @@ from hm2bp_brian.encoding.delays import check_delays, delayed_shape
 from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
+from hm2bp_brian.experiments.neuron_settings import EquationSettings, LIFSettings
+from hm2bp_brian.experiments.quantity_text import quantity
 from hm2bp_brian.experiments.recipe_fields import LARGEST_COUNT, check_fields
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
@@ -25,7 +27,6 @@ from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.training.evaluator import Evaluator
 from hm2bp_brian.training.optimizers import SGD, Adam
 from hm2bp_brian.training.schedules import Constant, Cosine, ExponentialDecay, InverseSqrt
@@ -56,8 +57,12 @@ KINDS = {
         BernoulliEncoder,
         Augmentation,
         SpikeJitter,
+        LIFSettings,
+        EquationSettings,
     )
 }
+# Fields that recipes of version 0.1.0 had instead of a neuron.
+FIELDS_OF_OLD_NEURONS = ("tau_m_ms", "tau_s_ms", "refractory_ms", "method")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +78,11 @@ class Recipe:
         A name that `hm2bp_brian.datasets.catalogue` lists, or "simulated_nmnist". Samples of spikes are presented
         without ``encoder``; their ``augmentation`` is a SpikeJitter.
     layers : tuple of layers
-        With thresholds and initial weights as plain numbers.
+        With thresholds and limits of initial weights as plain numbers, or as texts with units such as "15*mV".
     duration_ms, dt_ms : float
         Length of a presentation and time step.
-    tau_m_ms, tau_s_ms, refractory_ms : float
-        Of the LIF neurons.
-    method : str
-        Brian2's integration method.
+    neuron : LIFSettings or EquationSettings
+        Of all layers.
     encoder, loss, optimizer, regularizer, augmentation, delays, averaging, rules, boosting, dtype
         See `hm2bp_brian.training.trainer.Trainer`.
     batch_size, epochs : int
@@ -105,10 +108,7 @@ class Recipe:
     layers: tuple[Dense | Conv2D | SumPool2D, ...]
     duration_ms: float = 400.0
     dt_ms: float = 1.0
-    tau_m_ms: float = 64.0
-    tau_s_ms: float = 8.0
-    refractory_ms: float = 3.0
-    method: str = "euler"
+    neuron: LIFSettings | EquationSettings = LIFSettings()
     encoder: BernoulliEncoder = BernoulliEncoder()
     loss: SpikeCountLoss = SpikeCountLoss()
     optimizer: Adam | SGD
@@ -177,12 +177,19 @@ class Recipe:
         return train, holdout, test.subset(_first(self.test_samples, len(test), "test"))
 
     def make_network(self, input_shape) -> SpikingNetwork:
-        """A new network with initial weights, for samples of the given shape (before the delay lines)."""
-        neuron = LIF(self.tau_m_ms * ms, self.tau_s_ms * ms, self.refractory_ms * ms, self.method)
+        """A new network with initial weights, for samples of the given shape (before the delay lines).
+
+        Raises
+        ------
+        UnitError, ConfigurationError
+            If the neuron's equations are wrong, or units in them, or those of a threshold or limit don't fit.
+        ShapeError
+            If the layers don't fit the samples or each other.
+        """
         return SpikingNetwork(
             delayed_shape(input_shape, self.delays),
-            self.layers,
-            neuron,
+            [_with_quantities(layer) for layer in self.layers],
+            self.neuron.make(),
             dt=self.dt_ms * ms,
             duration=self.duration_ms * ms,
             seed=self.seed,
@@ -234,11 +241,30 @@ class Recipe:
         try:
             table = _parsed(text)
             table.pop("run", None)
-            if "silent_delta_ratio" in table:  # of 0.1.0, which had no other rule
-                table["rules"] = {"kind": "Rules", "silent_delta_ratio": table.pop("silent_delta_ratio")}
-            return _make(cls, table)
+            return _make(cls, _of_this_version(table))
         except RecursionError as error:
             raise ConfigurationError("the recipe is nested too deeply") from error
+
+
+def _with_quantities(layer):
+    """The layer with quantities in place of the texts that stand for them."""
+    if isinstance(layer.threshold, str):
+        layer = dataclasses.replace(layer, threshold=quantity("threshold", layer.threshold))
+    initializer = getattr(layer, "initializer", None)  # pooling has none
+    if initializer and isinstance(initializer.limit, str):
+        initializer = dataclasses.replace(initializer, limit=quantity("limit", initializer.limit))
+        layer = dataclasses.replace(layer, initializer=initializer)
+    return layer
+
+
+def _of_this_version(table: dict) -> dict:
+    """What a recipe of version 0.1.0 says, in the fields of today."""
+    neuron = {name: table.pop(name) for name in FIELDS_OF_OLD_NEURONS if name in table and "neuron" not in table}
+    if neuron:
+        table["neuron"] = {"kind": "LIFSettings"} | neuron
+    if "silent_delta_ratio" in table:  # there was no other rule
+        table["rules"] = {"kind": "Rules", "silent_delta_ratio": table.pop("silent_delta_ratio")}
+    return table
 
 
 def _to_toml(value):

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
+from hm2bp_brian.experiments.quantity_text import quantity
 from hm2bp_brian.training.schedules import Constant, Cosine, ExponentialDecay, InverseSqrt
 
 # Beyond these no array fits into a machine's memory, and no number into int64 and, squared, into float32.
@@ -17,8 +18,12 @@ LARGEST_COUNT = 10**8
 LARGEST_NUMBER = 1e18
 LARGEST_SEED = 2**63 - 1
 
-# What a class takes from a Python program may be wider than what a file can hold.
-IN_A_FILE = {"threshold": float, "limit": float, "schedule": Constant | ExponentialDecay | InverseSqrt | Cosine}
+# What a class takes from a Python program as any object is narrower in a file: quantities are numbers or texts.
+IN_A_FILE = {
+    "threshold": float | str,
+    "limit": float | str,
+    "schedule": Constant | ExponentialDecay | InverseSqrt | Cosine,
+}
 
 # Ranges that are not checked by the class that has the field.
 POSITIVE = ("duration_ms", "dt_ms", "tau_m_ms", "tau_s_ms", "threshold")
@@ -52,16 +57,23 @@ def _check_value(kind: type, name: str, value) -> None:
     hint = _hints(kind)[name]
     if not _fits(name, value, hint):
         raise _misfit(kind, f"'{name}' should be {_in_words(name, hint)}, found {value!r}")
-    if (name in POSITIVE and value <= 0) or (name in NOT_NEGATIVE and value < 0):
-        raise _misfit(kind, f"'{name}' should be {'positive' if name in POSITIVE else 'at least 0'}, found {value!r}")
+    if name in POSITIVE + NOT_NEGATIVE and hint is not str:  # the threshold of equations is a condition
+        _check_range(kind, name, value)
     for part in value if isinstance(value, tuple) else (value,):
         if dataclasses.is_dataclass(part):
             check_fields(type(part), {field.name: getattr(part, field.name) for field in dataclasses.fields(part)})
 
 
+def _check_range(kind: type, name: str, value) -> None:
+    size = quantity(name, value) if isinstance(value, str) else value
+    if size < 0 or (name in POSITIVE and size == 0):
+        raise _misfit(kind, f"'{name}' should be {'positive' if name in POSITIVE else 'at least 0'}, found {value!r}")
+
+
 @cache
 def _hints(kind: type) -> dict:
-    return {name: IN_A_FILE.get(name, hint) for name, hint in typing.get_type_hints(kind).items()}
+    hints = typing.get_type_hints(kind)
+    return {name: IN_A_FILE[name] if hint is object else hint for name, hint in hints.items()}
 
 
 def _fits(name: str, value, hint) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 
 from hm2bp_brian.encoding import Augmentation, SpikeJitter
 from hm2bp_brian.errors import UnknownNameError
+from hm2bp_brian.experiments.neuron_settings import LIFSettings
 from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
@@ -52,9 +53,7 @@ NMNIST = Recipe(
     layers=_dense_layers(800, n_classes=10, thresholds=(15.0, 15.0), limit=1.0),
     duration_ms=324.0,
     dt_ms=0.6,
-    tau_m_ms=38.4,
-    tau_s_ms=4.8,
-    refractory_ms=1.8,
+    neuron=LIFSettings(tau_m_ms=38.4, tau_s_ms=4.8, refractory_ms=1.8),
     optimizer=Adam(0.005, schedule=Cosine(final=0.01)),
     augmentation=SpikeJitter(place_shift=1, drop=0.1),
     averaging=0.9995,

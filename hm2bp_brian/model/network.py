@@ -184,7 +184,7 @@ class SpikingNetwork:
         return self.size(len(self.layers) - 1)
 
     def linear_map(self, layer: int):
-        """The matrix of one step below threshold of a layer's neurons (see ``linearity.linear_map``)."""
+        """The matrix of one step below threshold of a layer's neurons (see ``brian.probing.linear_map``)."""
         # a door: what is probed is simulated, and models run nothing
         from hm2bp_brian.brian.probing import linear_map
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -31,7 +30,12 @@ CLASS_COLOURS = (
 
 def make_axes(ax, figsize=(6.4, 4.0)):
     """The given axes, or those of a new pyplot figure."""
-    return ax if ax is not None else plt.subplots(figsize=figsize, layout="constrained")[1]
+    if ax is not None:
+        return ax
+    # only when a window is asked for: pyplot chooses a backend, and who draws to files needs none
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=figsize, layout="constrained")[1]
 
 
 def label_image(image, label: str, row: str = "row", column: str = "column", **bar) -> None:

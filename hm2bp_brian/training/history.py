@@ -11,6 +11,7 @@ import numpy as np
 
 from hm2bp_brian.errors import DatasetError
 from hm2bp_brian.files import write_atomically
+from hm2bp_brian.tables import csv_table
 
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "seconds")
 
@@ -69,13 +70,9 @@ class History(Sequence):
 
     def to_csv(self, path) -> None:
         """Write the history with a header line; floats are written exactly."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        for row in self.rows:
-            values = (row.get(name, np.nan) for name in self.columns)
-            writer.writerow(["" if np.isnan(value) else str(value) for value in values])
-        write_atomically(path, text.getvalue().encode())
+        values = ([row.get(name, np.nan) for name in self.columns] for row in self.rows)
+        rows = (["" if np.isnan(value) else str(value) for value in row] for row in values)
+        write_atomically(path, csv_table(self.columns, rows))
 
     @classmethod
     def from_csv(cls, path) -> History:

@@ -1,5 +1,6 @@
 """Files damaged at random: each ends in an error of this package that names it, and leaves everything as it was."""
 
+import dataclasses
 import re
 import tomllib
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from hm2bp_brian.datasets.spike_cache import cached_spikes
 from hm2bp_brian.encoding import Augmentation
 from hm2bp_brian.engines.updates import NumpyUpdater
 from hm2bp_brian.errors import CheckpointError, ConfigurationError, Hm2bpError
+from hm2bp_brian.experiments.neuron_settings import EquationSettings
 from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.experiments.run_folder import RunFolder
 from hm2bp_brian.experiments.weights_file import read_weights, save_weights
@@ -38,6 +40,18 @@ RECIPE = Recipe(
     boosting=True,
     dtype="float64",
     train_samples=7,
+)
+OWN_EQUATIONS = dataclasses.replace(
+    RECIPE,
+    layers=(SumPool2D(2, threshold="1*mV"), Dense(3, threshold="1.5*mV", initializer=Uniform("2*mV"))),
+    neuron=EquationSettings(
+        equations="dv/dt = (j - v)/tau : volt (unless refractory)\ndj/dt = -j/(5*ms) : volt",
+        threshold="v > v_th",
+        reset="v = 0*mV",
+        refractory_ms=2.0,
+        synaptic_variable="j",
+        parameters=(("tau", "20*ms"),),
+    ),
 )
 SHAPE = (6, 6, 1)
 # Damage that leaves what another training could have written.
@@ -130,10 +144,11 @@ def test_weight_files(trained, tmp_path, rounds):
     assert refused > 0.7 * rounds
 
 
+@pytest.mark.parametrize("recipe", [RECIPE, OWN_EQUATIONS], ids=["lif", "own equations"])
 @rounds(300, 10000)
-def test_recipes(tmp_path, rounds):
+def test_recipes(tmp_path, recipe, rounds):
     generator, folder = np.random.default_rng(2), RunFolder(tmp_path)
-    table = tomllib.loads(RECIPE.to_toml()) | {"run": {"engine": "fused"}}
+    table = tomllib.loads(recipe.to_toml()) | {"run": {"engine": "fused"}}
     refused = 0
     for number in range(rounds):
         content = tomli_w.dumps(damaged_table(table, generator) if number % 2 else table).encode()

@@ -6,6 +6,7 @@ from tiny_training import LAYERS, LOSS, NumpyEngine, tiny_dataset
 
 from hm2bp_brian.encoding import BernoulliEncoder
 from hm2bp_brian.engines.registry import ENGINES
+from hm2bp_brian.experiments.neuron_settings import LIFSettings
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
 from hm2bp_brian.experiments.run_folder import RunFolder
 from hm2bp_brian.training.callbacks import CheckpointCallback, HistoryCallback
@@ -15,9 +16,7 @@ RECIPE = Recipe(
     name="tiny",
     layers=LAYERS,
     duration_ms=40.0,
-    tau_m_ms=16.0,
-    tau_s_ms=4.0,
-    refractory_ms=2.0,
+    neuron=LIFSettings(tau_m_ms=16.0, tau_s_ms=4.0, refractory_ms=2.0),
     encoder=BernoulliEncoder(2.0),
     loss=LOSS,
     optimizer=Adam(0.05),

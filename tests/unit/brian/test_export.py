@@ -145,3 +145,23 @@ def test_what_is_not_exported(tmp_path):
     with pytest.raises(ConfigurationError, match="parameter 'drive' is a function"):
         export_brian(network, tmp_path / "a", batch)
     assert not (tmp_path / "a").exists()
+
+
+def test_comments_in_equations_stay_comments(tmp_path):
+    neuron = NeuronModel(
+        """
+        du/dt = (I - u)/(9*ms) : 1  # the "membrane" \""" + quit() + \"""
+        dI/dt = -I/(5*ms) : 1  # not \\x41, \\ nor a 'line'
+        """,
+        reset='u = 0  # """',
+        method="euler",
+    )
+    network = SpikingNetwork(3, [Dense(2, threshold=0.5, initializer=Uniform(2))], neuron, dt=1 * ms, duration=30 * ms)
+    batch = make_input(network, 2, rate=0.5)
+    script = export_brian(network, tmp_path, batch)
+    run_as_stranger(script)
+    expected = simulate(network, batch, engine="brian2", dtype="float64").output
+    assert expected.n_spikes > 2
+    with np.load(script.with_name("spikes.npz")) as found:
+        np.testing.assert_array_equal(found["step_0"], expected.steps)
+        np.testing.assert_array_equal(found["neuron_0"], expected.neurons)

@@ -13,6 +13,7 @@ from hm2bp_brian.engines.registry import ENGINES
 from hm2bp_brian.engines.updates import NumpyUpdater
 from hm2bp_brian.errors import DatasetNotFoundError
 from hm2bp_brian.experiments import cli, recipes
+from hm2bp_brian.experiments.neuron_settings import LIFSettings
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
 from hm2bp_brian.experiments.run_folder import RunFolder
 from hm2bp_brian.learning.backward import backward
@@ -27,8 +28,7 @@ TINY = Recipe(
     name="tiny",
     layers=(Dense(16, threshold=1.0, initializer=Uniform(3.0)), Dense(2, threshold=1.0, initializer=Uniform(3.0))),
     duration_ms=20.0,
-    tau_m_ms=16.0,
-    tau_s_ms=4.0,
+    neuron=LIFSettings(tau_m_ms=16.0, tau_s_ms=4.0),
     loss=SpikeCountLoss(5, 1, 1),
     optimizer=Adam(0.05),
     batch_size=5,

@@ -51,7 +51,7 @@ struct DenseSpsp : LayerTrains {
     scalar *spsp;  // (n_samples, n_pre, n_post)
 };
 
-// For what the equations leave open: neurons without spikes, see learning/gradients.py.
+// For what the equations leave open: neurons without spikes, see learning/backward.py.
 struct Rules {
     double silent_spsp, silent_delta_ratio, silent_kappa_ratio;
 };

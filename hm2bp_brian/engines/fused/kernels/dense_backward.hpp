@@ -1,5 +1,5 @@
 // HM2-BP through a dense layer by the adjoint: q(t) of a tile backwards over time, then one presynaptic train at a time
-// gives S-PSPs, T-PSP, gradient and delta. learning/gradients.py has the same with names and equation numbers.
+// gives S-PSPs, T-PSP, gradient and delta. learning/backward.py has the same with names and equation numbers.
 #pragma once
 #include "adjoint.hpp"
 #include "arguments.hpp"

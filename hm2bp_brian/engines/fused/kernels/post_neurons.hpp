@@ -1,5 +1,5 @@
 // HM2-BP's micro level for W post neurons of one sample: kappa, gradient and delta, with the rules for empty trains.
-// learning/gradients.py has the equations.
+// learning/backward.py has the equations.
 #pragma once
 #include "arguments.hpp"
 #include "tile.hpp"
