@@ -1,4 +1,4 @@
-"""The folder in which Brian2 writes and compiles a program, for one simulator at a time."""
+"""The folder in which Brian2 writes and compiles a program, for one engine at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hm2bp_brian.errors import EngineError
 
 
 class BuildFolder:
-    """A folder that no other simulator, in this or another process, uses as long as this object exists.
+    """A folder that no other engine, in this or another process, uses as long as this object exists.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class BuildFolder:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise EngineError(
-                f"the build folder {self.path} is in use by another simulator or process; name another one in "
+                f"the build folder {self.path} is in use by another engine or process; name another one in "
                 "set_device(..., directory=...), or none for a temporary one"
             ) from error
         weakref.finalize(self, lock.release)

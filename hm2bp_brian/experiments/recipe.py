@@ -262,9 +262,18 @@ def _of_this_version(table: dict) -> dict:
     neuron = {name: table.pop(name) for name in FIELDS_OF_OLD_NEURONS if name in table and "neuron" not in table}
     if neuron:
         table["neuron"] = {"kind": "LIFSettings"} | neuron
+    schedule = _part(_part(table, "optimizer"), "schedule")
+    if schedule.get("kind") == "Cosine" and schedule.get("epochs") == table.get("epochs"):
+        del schedule["epochs"]  # waves had to be told the length of the training
     if "silent_delta_ratio" in table:  # there was no other rule
         table["rules"] = {"kind": "Rules", "silent_delta_ratio": table.pop("silent_delta_ratio")}
     return table
+
+
+def _part(table: dict, name: str) -> dict:
+    """A table in a table; an empty one if there is none, or something else."""
+    part = table.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _to_toml(value):

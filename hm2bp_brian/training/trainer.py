@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -199,6 +200,13 @@ class Trainer:
     def _train_epoch(self, train, batch_size: int, last_epoch: int, progress: bool) -> dict:
         state, epoch, started = self.state, self.epoch + 1, time.perf_counter()
         learning_rate = self.optimizer.schedule(self.optimizer.learning_rate, epoch, last_epoch)
+        if learning_rate == 0:
+            warnings.warn(
+                f"the learning rate of epoch {epoch}, the last of {last_epoch}, is 0: it changes no weight. Give the "
+                "schedule a final rate above 0, such as Cosine(final=0.01), or fit all epochs at once",
+                UserWarning,
+                stacklevel=3,
+            )
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
         tally = Tally(len(train), len(state.weights))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:

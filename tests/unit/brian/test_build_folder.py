@@ -33,7 +33,7 @@ def test_a_folder_in_use_by_another_process(tmp_path):
     )
     with holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(EngineError, match="in use by another simulator or process"):
+        with pytest.raises(EngineError, match="in use by another engine or process"):
             BuildFolder(tmp_path)
         holder.stdin.close()
         holder.wait()

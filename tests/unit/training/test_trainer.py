@@ -13,7 +13,7 @@ from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.training.callbacks import Callback
 from hm2bp_brian.training.optimizers import SGD, Adam
-from hm2bp_brian.training.schedules import ExponentialDecay
+from hm2bp_brian.training.schedules import Cosine, ExponentialDecay
 
 TRAIN, TEST = tiny_dataset(30), tiny_dataset(12, seed=5)
 
@@ -114,6 +114,12 @@ def test_learning_rate_follows_the_schedule():
     trainer = make_trainer(optimizer=KeepWeights(0.01, schedule=ExponentialDecay(0.5)))
     fit(trainer, epochs=3, batch_size=30)
     assert trainer.optimizer.learning_rates == pytest.approx([0.01, 0.005, 0.0025])
+
+
+def test_an_epoch_that_can_not_learn_is_told():
+    trainer = make_trainer(optimizer=SGD(0.01, schedule=Cosine()))
+    with pytest.warns(UserWarning, match="learning rate of epoch 1, the last of 1, is 0"):
+        fit(trainer)
 
 
 def test_rates_are_mean_counts(monkeypatch):
