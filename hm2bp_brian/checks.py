@@ -81,6 +81,14 @@ def check_index(kind: str, index, size: int, where: str, error=ConfigurationErro
     return int(index)
 
 
+def as_tuple(values) -> tuple:
+    """The values as a tuple; what is no sequence as a tuple of one."""
+    try:
+        return tuple(values)
+    except TypeError:  # there is only one
+        return (values,)
+
+
 def check_shape(name: str, shape, error=ShapeError) -> tuple[int, ...]:
     """The shape as a tuple of int; ShapeError, or ``error``, unless it is a sequence of positive integers."""
     sizes = tuple(shape) if isinstance(shape, tuple | list | np.ndarray) else ()

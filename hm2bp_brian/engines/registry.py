@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from hm2bp_brian.checks import check_count
 from hm2bp_brian.engines.reference import ReferenceEngine
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.model.borders import check_batch
@@ -61,8 +62,8 @@ def make_engine(network: SpikingNetwork, engine="fused", dtype="float32", thread
     dtype = np.dtype(dtype).name
     if dtype not in ("float32", "float64"):
         raise ConfigurationError(f"dtype must be 'float32' or 'float64', found '{dtype}'")
-    if threads is not None and (not isinstance(threads, int | np.integer) or threads < 1):
-        raise ConfigurationError(f"threads must be a positive integer, found {threads!r}")
+    if threads is not None:
+        check_count("threads", threads)
     return ENGINES[engine](network, dtype, threads)
 
 

@@ -266,7 +266,10 @@ def _from_toml(value):
 def _make(kind, table: dict):
     values = {k: _from_toml(v) for k, v in table.items()}
     check_fields(kind, values)
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"the recipe does not fit {kind.__name__}: {error}") from error
 
 
 def _parsed(text: str) -> dict:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
+from hm2bp_brian.checks import check_count, check_integer
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.model.connections import AllToAll, Windows
 from hm2bp_brian.model.initializers import Uniform
@@ -41,7 +40,7 @@ class Dense:
     initializer: Uniform = field(default_factory=Uniform)
 
     def __post_init__(self):
-        _check_count("Dense.units", self.units, 1)
+        check_count("Dense.units", self.units)
         to_float("Dense.threshold", self.threshold, None)
         if to_float("Dense.lateral_inhibition", self.lateral_inhibition, None) < 0:
             raise ConfigurationError(
@@ -86,8 +85,9 @@ class Conv2D:
     lateral_inhibition: ClassVar[float] = 0.0
 
     def __post_init__(self):
-        for name, least in (("channels", 1), ("kernel_size", 1), ("padding", 0), ("stride", 1)):
-            _check_count(f"Conv2D.{name}", getattr(self, name), least)
+        for name in ("channels", "kernel_size", "stride"):
+            check_count(f"Conv2D.{name}", getattr(self, name))
+        check_integer("Conv2D.padding", self.padding, 0)
         to_float("Conv2D.threshold", self.threshold, None)
         if self.padding >= self.kernel_size:
             raise ConfigurationError(
@@ -135,10 +135,10 @@ class SumPool2D:
     lateral_inhibition: ClassVar[float] = 0.0
 
     def __post_init__(self):
-        _check_count("SumPool2D.size", self.size, 1)
+        check_count("SumPool2D.size", self.size)
         to_float("SumPool2D.threshold", self.threshold, None)
         if self.stride is not None:
-            _check_count("SumPool2D.stride", self.stride, 1)
+            check_count("SumPool2D.stride", self.stride)
             if self.stride > self.size:
                 raise ConfigurationError(
                     f"SumPool2D.stride must be at most size = {self.size}, or neurons would be skipped; "
@@ -153,12 +153,6 @@ class SumPool2D:
         stride = self.stride or self.size
         rows, columns = (-(-(n - self.size) // stride) + 1 for n in (height, width))
         return Windows(input_shape, (rows, columns, channels), self.size, stride, 0, shared_kernel=False)
-
-
-def _check_count(name: str, value, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        kind = "a positive integer" if least == 1 else f"an integer >= {least}"
-        raise ConfigurationError(f"{name} must be {kind}, found {value!r}")
 
 
 def _map_shape(layer: str, input_shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -4,64 +4,22 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
 
 import numpy as np
 from brian2 import second
 from brian2.units.fundamentalunits import Dimension
 
-from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError
+from hm2bp_brian.checks import as_tuple, check_seed, is_integer
+from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.model.connections import AllToAll, AllToOthers, Windows
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.model.projections import Projection
-from hm2bp_brian.model.units import to_array, to_float, with_unit
+from hm2bp_brian.model.units import to_float, with_unit
+from hm2bp_brian.model.weights import Weights
 
 LARGEST = float(np.finfo(np.float32).max)  # engines compute in single precision unless asked for more
 MOST = 2**31 - 1  # steps of a presentation, neurons of a population
-
-
-class WeightList(list):
-    """The weights of a network, one array a layer; each assignment is checked.
-
-    Quantities are converted to the base unit of the layer's synaptic variable, in which plain arrays are given.
-
-    Raises
-    ------
-    ShapeError
-        If an array has another shape than the layer's weights, or the number of arrays differs.
-    NumericalError
-        If there is NaN or infinity.
-    UnitError
-        If quantities have another unit than the layer's synaptic variable.
-    ConfigurationError
-        If there is anything but real numbers.
-    """
-
-    def __init__(self, shapes: Sequence[tuple[int, ...]], dimensions: Sequence[Dimension], arrays: Iterable):
-        self._shapes = list(shapes)
-        self._dimensions = list(dimensions)
-        arrays = list(_as_tuple(arrays))
-        if len(arrays) != len(self._shapes):
-            raise ShapeError(f"expected weights of {len(self._shapes)} layers, found {len(arrays)} arrays")
-        super().__init__(self._checked(layer, array) for layer, array in enumerate(arrays))
-
-    def __setitem__(self, layer, array):
-        if not isinstance(layer, int | np.integer):
-            raise ShapeError("set the weights of one layer at a time, or assign the whole list to network.weights")
-        super().__setitem__(layer, self._checked(layer % len(self), array))
-
-    def _checked(self, layer: int, array) -> np.ndarray:
-        array = to_array(f"weights of layer {layer}", array, self._dimensions[layer])
-        if array.dtype not in (np.float32, np.float64):
-            array = array.astype(np.float32)
-        if array.shape != self._shapes[layer]:
-            raise ShapeError(f"weights of layer {layer} must have shape {self._shapes[layer]}, found {array.shape}")
-        finite = np.isfinite(array)
-        if not finite.all():
-            where = tuple(int(i) for i in np.argwhere(~finite)[0])
-            raise NumericalError(f"weights of layer {layer} must be finite, found {array[where]} at index {where}")
-        return np.ascontiguousarray(array)
 
 
 class SpikingNetwork:
@@ -111,7 +69,7 @@ class SpikingNetwork:
         for model in self.neurons:
             if not isinstance(model, NeuronModel):
                 raise ConfigurationError(f"neuron must be a NeuronModel such as LIF(...), found {model!r}")
-        self.seed = _checked_seed(seed)
+        self.seed = check_seed(seed)
         self.dt, self.n_steps = _time_axis(dt, duration)
         self.populations = [Population("input", self.input_shape)]
         self.projections = []
@@ -159,7 +117,7 @@ class SpikingNetwork:
         return [population.threshold for population in self.populations[1:]]
 
     @property
-    def weights(self) -> WeightList:
+    def weights(self) -> Weights:
         """Weights, one array a layer, in the base unit of the synaptic variable.
 
         Dense: ``(n_pre, n_post)``; convolution: ``(k, k, c_in, c_out)``; pooling, whose weights are fixed: ``(0,)``.
@@ -169,7 +127,7 @@ class SpikingNetwork:
     @weights.setter
     def weights(self, arrays):
         shapes = [connection.weight_shape for connection in self.connections]
-        self._weights = WeightList(shapes, [model.weight_dimension for model in self.neurons], arrays)
+        self._weights = Weights(shapes, [model.weight_dimension for model in self.neurons], arrays)
 
     def _initial_weights(self, number: int, generator: np.random.Generator) -> np.ndarray:
         shape = self.connections[number].weight_shape
@@ -320,7 +278,7 @@ class SpikingNetwork:
 
 
 def _checked_layers(layers) -> list:
-    layers = list(_as_tuple(layers))
+    layers = list(as_tuple(layers))
     if not layers:
         raise ConfigurationError("a network needs at least one layer, found none")
     for number, layer in enumerate(layers):
@@ -332,12 +290,6 @@ def _checked_layers(layers) -> list:
     return layers
 
 
-def _checked_seed(seed) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-        raise ConfigurationError(f"seed must be an integer in 0..2**63-1, found {seed!r}")
-    return int(seed)
-
-
 def _layer_number(name: str, value, dimension: Dimension) -> float:
     """A layer's setting as a float, which single precision can hold."""
     number = to_float(name, value, dimension)
@@ -347,19 +299,12 @@ def _layer_number(name: str, value, dimension: Dimension) -> float:
 
 
 def _population_shape(shape) -> tuple[int, ...]:
-    shape = _as_tuple(shape)
-    if not shape or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in shape):
+    shape = as_tuple(shape)
+    if not shape or not all(is_integer(n) and n > 0 for n in shape):
         raise ShapeError(f"input_shape must be positive integers such as (28, 28, 1), found {shape!r}")
     shape = tuple(int(n) for n in shape)
     _check_size("the input", shape)
     return shape
-
-
-def _as_tuple(values) -> tuple:
-    try:
-        return tuple(values)
-    except TypeError:  # there is only one
-        return (values,)
 
 
 def _check_size(population: str, shape: tuple[int, ...]) -> None:

@@ -54,6 +54,8 @@ class Adam:
         check_range("Adam.beta_1", self.beta_1, lambda decay: 0 <= decay < 1, "in 0 <= beta_1 < 1")
         check_range("Adam.beta_2", self.beta_2, lambda decay: 0 <= decay < 1, "in 0 <= beta_2 < 1")
         check_range("Adam.epsilon", self.epsilon, lambda epsilon: epsilon > 0, "> 0")
+        if not isinstance(self.clip, bool):
+            raise ConfigurationError(f"Adam.clip must be True or False, found {self.clip!r}")
         check_schedule("Adam.schedule", self.schedule)
 
     def init(self, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from brian2 import ms
@@ -324,10 +326,11 @@ def test_sample_weights_must_be_one_factor_a_sample(sample_weights, error, messa
 def test_thresholds_must_be_positive(threshold):
     layers = [Dense(3, 1.0), Dense(3, 1.0)]
     network = SpikingNetwork(4, layers, LIF(20 * ms, 5 * ms), dt=1 * ms, duration=30 * ms)
-    network.thresholds[1] = threshold  # a network can't be made with a negative one
+    # a network can't be made with a negative one
+    network.populations[2] = dataclasses.replace(network.populations[2], threshold=threshold)
     record = random_record(network, np.random.default_rng(0))
     with pytest.raises(
-        ConfigurationError, match=f"threshold of layer_1 must be positive for HM2-BP, found {threshold:g} "
+        ConfigurationError, match=f"threshold of layer_1 must be positive for HM2-BP, found {threshold}"
     ):
         gradients(network, record, [0, 1, 2])
 

@@ -88,7 +88,7 @@ def test_maps_that_do_not_fit(layer, input_shape, message):
     [
         (lambda: Conv2D(0, 3, threshold=1), "Conv2D.channels must be a positive integer, found 0"),
         (lambda: Conv2D(2, 2.5, threshold=1), "Conv2D.kernel_size"),
-        (lambda: Conv2D(2, 3, threshold=1, padding=-1), "Conv2D.padding must be an integer >= 0"),
+        (lambda: Conv2D(2, 3, threshold=1, padding=-1), "Conv2D.padding must be an integer from 0 on"),
         (lambda: Conv2D(2, 3, threshold=1, padding=3), "padding must be smaller than kernel_size = 3"),
         (lambda: Conv2D(2, 3, threshold=1, stride=0), "Conv2D.stride"),
         (lambda: SumPool2D(0, threshold=1), "SumPool2D.size"),

@@ -61,6 +61,9 @@ def test_weights_are_checked_at_each_assignment():
         network.weights = [bad, np.zeros((4, 3))]
     with pytest.raises(ShapeError, match="expected weights of 2 layers, found 1"):
         network.weights = [np.zeros((6, 4))]
+    with pytest.raises(ShapeError, match=r"layers 0\.\.1, found layer 2"):
+        network.weights[2] = np.ones((6, 4))
+    assert not hasattr(network.weights, "append")
     network.weights[-1] = np.ones((4, 3))
     assert (network.weights[1] == 1).all()
 
@@ -118,8 +121,8 @@ def volt_network(*, lateral=0.0, equations=VOLTS, threshold=2 * mV, **parameters
 
 
 def test_lateral_inhibition_has_the_unit_of_weights():
-    assert volt_network(lateral=1 * mV).lateral_strengths == [0.001]
-    assert volt_network().lateral_strengths == [0.0]
+    assert volt_network(lateral=1 * mV).lateral(0).weight == -0.001
+    assert volt_network().lateral(0) is None
     for wrong in (1 * mA, 1.0, 0 * mA):
         with pytest.raises(UnitError, match="lateral inhibition of layer 0 needs a value in volt"):
             volt_network(lateral=wrong)
@@ -131,7 +134,7 @@ def test_lateral_inhibition_has_the_unit_of_weights():
 def test_lateral_inhibition_of_a_hidden_layer_warns():
     with pytest.warns(UserWarning, match="layer 0 is hidden and has lateral inhibition of strength 0.5"):
         network = make([Dense(4, threshold=2, lateral_inhibition=0.5), Dense(3, threshold=1, lateral_inhibition=0.25)])
-    assert network.lateral_strengths == [0.5, 0.25]
+    assert [network.lateral(layer).weight for layer in (0, 1)] == [-0.5, -0.25]
 
 
 def test_weights_with_units_are_converted():
