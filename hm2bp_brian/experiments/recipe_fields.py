@@ -22,12 +22,13 @@ LARGEST_SEED = 2**63 - 1
 IN_A_FILE = {
     "threshold": float | str,
     "limit": float | str,
+    "lateral_inhibition": float,
     "schedule": Constant | ExponentialDecay | InverseSqrt | Cosine,
 }
 
 # Ranges that are not checked by the class that has the field.
 POSITIVE = ("duration_ms", "dt_ms", "tau_m_ms", "tau_s_ms", "threshold")
-NOT_NEGATIVE = ("refractory_ms", "limit")
+NOT_NEGATIVE = ("refractory_ms", "limit", "lateral_inhibition")
 
 WORDS = {bool: "true or false", str: "a text", types.NoneType: "absent"}
 
