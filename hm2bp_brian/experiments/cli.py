@@ -134,7 +134,7 @@ def _train_into(folder: RunFolder, recipe: Recipe, trainer, train, holdout, test
     if remaining > 0:
         progress = sys.stderr.isatty()
         trainer.fit(train, None, remaining, recipe.batch_size, callbacks=callbacks, progress=progress)
-    save_weights(folder.weights, recipe, trainer)
+    save_weights(folder.weights, recipe, trainer.evaluation_weights, trainer.epoch)
     folder.draw(trainer.evaluator, trainer.history, test)
 
 

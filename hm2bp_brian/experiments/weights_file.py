@@ -14,10 +14,10 @@ from hm2bp_brian.npz import ArrayFile
 from hm2bp_brian.training.checkpoint import check_values
 
 
-def save_weights(path, recipe: Recipe, trainer) -> None:
-    """Write the trainer's evaluation weights in its dtype, its epoch, and the recipe as TOML."""
-    arrays = {f"weights/{layer}": w for layer, w in enumerate(trainer.evaluation_weights)}
-    write_arrays(path, {"recipe": np.array(recipe.to_toml()), "epoch": np.array(trainer.epoch)} | arrays)
+def save_weights(path, recipe: Recipe, weights, epoch: int) -> None:
+    """Write weights, those that are evaluated, the number of finished epochs, and the recipe as TOML."""
+    arrays = {f"weights/{layer}": w for layer, w in enumerate(weights)}
+    write_arrays(path, {"recipe": np.array(recipe.to_toml()), "epoch": np.array(epoch)} | arrays)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,8 @@ class Uniform:
     limit: object = 1.0
 
     def __post_init__(self):
-        if to_float("Uniform.limit", self.limit, None) < 0:
+        # a text passes: recipes keep quantities as texts, and a network takes none
+        if not isinstance(self.limit, str) and to_float("Uniform.limit", self.limit, None) < 0:
             raise ConfigurationError(f"Uniform.limit must be >= 0, found {self.limit!r}")
 
     def __call__(self, shape: tuple[int, ...], limit: float, generator: np.random.Generator) -> np.ndarray:

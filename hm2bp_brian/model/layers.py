@@ -9,7 +9,7 @@ from hm2bp_brian.checks import check_count, check_integer
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.model.connections import AllToAll, Windows
 from hm2bp_brian.model.initializers import Uniform
-from hm2bp_brian.model.units import to_float
+from hm2bp_brian.model.units import check_setting, to_float
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Dense:
 
     def __post_init__(self):
         check_count("Dense.units", self.units)
-        to_float("Dense.threshold", self.threshold, None)
+        check_setting("Dense.threshold", self.threshold)
         if to_float("Dense.lateral_inhibition", self.lateral_inhibition, None) < 0:
             raise ConfigurationError(
                 f"Dense.lateral_inhibition is a strength and must be >= 0, found {self.lateral_inhibition!r}"
@@ -88,7 +88,7 @@ class Conv2D:
         for name in ("channels", "kernel_size", "stride"):
             check_count(f"Conv2D.{name}", getattr(self, name))
         check_integer("Conv2D.padding", self.padding, 0)
-        to_float("Conv2D.threshold", self.threshold, None)
+        check_setting("Conv2D.threshold", self.threshold)
         if self.padding >= self.kernel_size:
             raise ConfigurationError(
                 f"Conv2D.padding must be smaller than kernel_size = {self.kernel_size}, found {self.padding}"
@@ -136,7 +136,7 @@ class SumPool2D:
 
     def __post_init__(self):
         check_count("SumPool2D.size", self.size)
-        to_float("SumPool2D.threshold", self.threshold, None)
+        check_setting("SumPool2D.threshold", self.threshold)
         if self.stride is not None:
             check_count("SumPool2D.stride", self.stride)
             if self.stride > self.size:

@@ -111,6 +111,15 @@ def to_array(name: str, values, dimension: Dimension) -> np.ndarray:
     return array
 
 
+def check_setting(name: str, value) -> None:
+    """Raise ConfigurationError unless a setting of a layer is one finite number, in whatever unit.
+
+    A text passes: recipes keep quantities as texts. A network, which knows the unit, takes none.
+    """
+    if not isinstance(value, str):
+        to_float(name, value, None)
+
+
 def positive_time(name: str, value) -> float:
     """Convert a positive time to seconds; UnitError, ConfigurationError as `to_float`, and if it is not positive."""
     seconds = to_float(name, value, second.dim)

@@ -123,7 +123,8 @@ def test_inspect_writes_a_self_contained_page(run_dir, capsys):
 
 
 def test_inspect_of_a_weight_file(run_dir, capsys):
-    save_weights(run_dir / "weights.npz", RECIPE, load_trained(run_dir).trainer)
+    run = load_trained(run_dir)
+    save_weights(run_dir / "weights.npz", RECIPE, run.network.weights, run.epoch)
     assert cli.main(["inspect", str(run_dir / "weights.npz")]) == 0
     path = run_dir / "weights" / "report.html"
     assert capsys.readouterr().out == f"{path}\n"
@@ -148,7 +149,7 @@ def test_worst_mistakes_come_first():
 
 def test_strongest_chain_goes_from_the_output_to_the_input(run_dir):
     run = load_trained(run_dir)
-    record = run.trainer.record(run.test, 1)
+    record = run.evaluator.record(run.test, 1)
     output, hidden = report.strongest_chain(run.network, record)
     assert output[0] == 1 and hidden[0] == 0
     counts = record.output.counts[0]

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "hm2bp_brian"
-BUILT_FROM = (PACKAGE, "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
+BUILT_FROM = (PACKAGE, "hm2bp_command.py", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
 
 
 def tracked_files() -> list[str]:
@@ -105,7 +105,9 @@ def test_sdist_and_wheel_hold_every_file_of_the_package(sdist, wheel):
 
 def test_samples_of_the_readme(environment, tmp_path):
     samples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    ending = f"import {PACKAGE}, sys; print({PACKAGE}.__file__, history[0]['test_accuracy'], trace.u.shape, sep='\\n')"
+    ending = (
+        f"import {PACKAGE}, sys; print({PACKAGE}.__file__, history[0]['validation_accuracy'], trace.u.shape, sep='\\n')"
+    )
     beginning = "import brian2; brian2.prefs.codegen.target = 'numpy'"
     printed = environment.run("python", "-c", "\n".join([beginning, *samples, ending]), folder=tmp_path)
     path, accuracy, shape = printed.splitlines()[-3:]
@@ -141,8 +143,9 @@ one, other = (hb.simulate(network, spikes, engine=engine, dtype="float64") for e
 assert all(layer.n_spikes for layer in one.layers)
 assert list(one.layers) == list(other.layers)
 trainer = hb.Trainer(network, hb.SpikeCountLoss(), "adam", engine="fused")
-gradients = hb.gradients(network, one, np.array([0, 2]), engine=trainer.simulator)
-print(len(gradients))
+tape = trainer.engine.forward(network.weights, spikes)
+errors = trainer.loss.errors(tape.counts, np.array([0, 2]))
+print(len(trainer.engine.backward(tape, errors, trainer.rules).arrays))
 """
 
 

@@ -116,7 +116,7 @@ def test_checkpoints(trained, tmp_path, rounds):
 @rounds(150, 6000)
 def test_weight_files(trained, tmp_path, rounds):
     generator, path = np.random.default_rng(1), tmp_path / "weights.npz"
-    save_weights(path, RECIPE, trained)
+    save_weights(path, RECIPE, trained.evaluation_weights, trained.epoch)
     with np.load(path) as file:
         arrays = dict(file)
     recipe = tomllib.loads(RECIPE.to_toml())

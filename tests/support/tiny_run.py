@@ -9,7 +9,7 @@ from hm2bp_brian.engines.registry import ENGINES
 from hm2bp_brian.experiments.neuron_settings import LIFSettings
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
 from hm2bp_brian.experiments.run_folder import RunFolder
-from hm2bp_brian.training.callbacks import CheckpointCallback, HistoryCallback
+from hm2bp_brian.training.callbacks import CheckpointCallback, EvaluationCallback, HistoryCallback
 from hm2bp_brian.training.optimizers import Adam
 
 RECIPE = Recipe(
@@ -40,6 +40,10 @@ def make_run(path, recipe=RECIPE):
     folder = RunFolder(path)
     folder.write_recipe(recipe, engine="fused", threads=1)
     trainer = recipe.make_trainer(recipe.make_network(train.shape))
-    callbacks = [CheckpointCallback(folder.checkpoint), HistoryCallback(folder.history)]
-    trainer.fit(train, test, recipe.epochs, recipe.batch_size, callbacks=callbacks, progress=False)
+    callbacks = [
+        EvaluationCallback(test, "test_accuracy"),
+        CheckpointCallback(folder.checkpoint),
+        HistoryCallback(folder.history),
+    ]
+    trainer.fit(train, None, recipe.epochs, recipe.batch_size, callbacks=callbacks, progress=False)
     return trainer

@@ -9,7 +9,7 @@ from hm2bp_brian.datasets import ImageDataset
 from hm2bp_brian.encoding import BernoulliEncoder
 from hm2bp_brian.engines.protocol import HostTape
 from hm2bp_brian.engines.updates import NumpyUpdater
-from hm2bp_brian.learning.backward import backward
+from hm2bp_brian.learning.backward import NumpyKernels, backward
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
@@ -38,7 +38,7 @@ def tiny_network(seed: int = 1, layers=LAYERS, shape=(4, 4, 1)) -> SpikingNetwor
     return SpikingNetwork(shape, layers, LIF(16 * ms, 4 * ms, 2 * ms), dt=1 * ms, duration=40 * ms, seed=seed)
 
 
-class NumpyEngine:
+class NumpyEngine(NumpyKernels):
     """The Euler steps of LIF neurons written down once more, in Brian2's order, all samples at once."""
 
     name = "numpy"
@@ -46,7 +46,7 @@ class NumpyEngine:
     updater = NumpyUpdater
 
     def __init__(self, network, dtype="float64"):
-        self.network = network
+        super().__init__(network)
         self.dtype = np.dtype(dtype)
         self.runs = 0
         self.fail_at = None

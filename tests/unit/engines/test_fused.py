@@ -218,5 +218,7 @@ def test_a_source_is_compiled_once(monkeypatch, tmp_path, capfd):
 
 def test_what_is_no_spike_batch_is_refused():
     network = SpikingNetwork(3, [Dense(2, threshold=1.0)], LIF(15 * ms, 4 * ms), dt=1 * ms, duration=20 * ms)
-    with pytest.raises(SpikeError, match="batch must be a SpikeBatch, found ndarray; make one with"):
+    with pytest.raises(
+        SpikeError, match="expected input spikes as a SpikeBatch, found ndarray; SpikeBatch.from_dense makes one"
+    ):
         simulate(network, np.zeros((1, 20, 3), dtype=bool))

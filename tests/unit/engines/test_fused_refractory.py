@@ -16,7 +16,7 @@ def saturated_intervals(dt, refractory, n_steps, engine, dtype):
     neuron = LIF(20 * ms, 5 * ms, refractory=refractory * ms)
     network = SpikingNetwork(1, [Dense(1, threshold=1e-3)], neuron, dt=dt * ms, duration=n_steps * dt * ms)
     batch = SpikeBatch.from_dense(np.ones((1, n_steps, 1), dtype=bool))
-    record = make_engine(network, engine, dtype).run([np.full((1, 1), 100.0)], batch)
+    record = make_engine(network, engine, dtype).forward([np.full((1, 1), 100.0)], batch).record
     assert record.output.steps[-1] > n_steps - 100
     return np.unique(np.diff(record.output.steps))
 

@@ -21,7 +21,7 @@ def test_the_network_has_the_weights_that_are_evaluated(tmp_path):
     ):
         np.testing.assert_allclose(found, average)
         assert not np.allclose(found, last)
-    assert run.evaluator.accuracy(run.test) == trainer.history[-1]["validation_accuracy"]
+    assert run.evaluator.accuracy(run.test) == trainer.history[-1]["test_accuracy"]
 
 
 def test_records_are_those_of_the_evaluation(tmp_path):

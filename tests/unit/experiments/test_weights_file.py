@@ -19,7 +19,7 @@ def trained(tmp_path):
     trainer = make_trainer(averaging=0.9, optimizer=Adam(0.05))
     trainer.fit(tiny_dataset(30), epochs=2, batch_size=10, progress=False)
     path = tmp_path / "weights.npz"
-    save_weights(path, RECIPE, trainer)
+    save_weights(path, RECIPE, trainer.evaluation_weights, trainer.epoch)
     return trainer, path
 
 
