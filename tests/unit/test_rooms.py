@@ -8,7 +8,7 @@ import hm2bp_brian
 PACKAGE = Path(hm2bp_brian.__file__).parent
 ROOMS = [  # from below; those in one line know nothing of each other
     {"errors"},
-    {"cache", "checks", "devices", "files", "npz", "tables"},
+    {"cache", "checks", "devices", "files", "npz", "rendering", "tables"},
     {"spikes"},
     {"firing_statistics", "model"},
     {"brian"},

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import fields
+
+from hm2bp_brian.learning import rules
+
+RULES = [field.name for field in fields(rules.Rules)]
+DEFINE_RULES = f"#define RULES double {', '.join(RULES)};"
 
 
 def _fields(of_type, names: str) -> list:
@@ -71,9 +77,9 @@ class DenseSpsp(LayerTrains):
 
 
 class Rules(ctypes.Structure):
-    """For what the equations of HM2-BP leave open: neurons without spikes, see ``learning.gradients``."""
+    """Constants of the backward pass, as in `hm2bp_brian.learning.rules`."""
 
-    _fields_ = _floats("silent_spsp silent_delta_ratio silent_kappa_ratio")
+    _fields_ = _floats(" ".join(RULES))
 
 
 class Backward(LayerTrains):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import math
 
 import numpy as np
@@ -54,6 +55,7 @@ class LayerKernels:
                 "#include <cstdint>",
                 f"typedef {scalar} scalar;",
                 f"typedef {flag} flag;",
+                arguments.DEFINE_RULES,
                 '#include "arguments.hpp"',
                 '#include "tile.hpp"',
                 "using namespace std;",
@@ -120,7 +122,7 @@ class LayerKernels:
             "v_th_pre": v_th_pre or 1.0,
             "delta": pointer(delta),
             "factor": pointer(factor),
-            "rules": arguments.Rules(rules.silent_spsp, rules.silent_delta_ratio, rules.silent_kappa_ratio),
+            "rules": arguments.Rules(*dataclasses.astuple(rules)),
             "gradient": pointer(gradient),
             "delta_pre": pointer(delta_pre),
         }

@@ -3,7 +3,7 @@
 import ctypes
 
 from hm2bp_brian.engines.fused import calls
-from hm2bp_brian.engines.fused.arguments import STRUCTURES
+from hm2bp_brian.engines.fused.arguments import DEFINE_RULES, STRUCTURES
 from hm2bp_brian.engines.fused.compiler import KERNELS, load
 
 HEADER = """
@@ -31,7 +31,9 @@ def test_sizes_and_offsets_are_those_of_c():
             place = getattr(structure, field)
             expected += [(f"{name}.{field} at", place.offset), (f"{name}.{field} size", place.size)]
             numbers += [f"offsetof({name}, {field})", f"sizeof({name}::{field})"]
-    source = f'{HEADER}extern "C" const int64_t layout[] = {{{", ".join(f"int64_t({n})" for n in numbers)}}};'
+    source = (
+        DEFINE_RULES + f'{HEADER}extern "C" const int64_t layout[] = {{{", ".join(f"int64_t({n})" for n in numbers)}}};'
+    )
     found = (ctypes.c_int64 * len(numbers)).in_dll(load(source, "the layout of arguments"), "layout")
     assert list(zip((name for name, _ in expected), found, strict=True)) == expected
 

@@ -53,7 +53,7 @@ struct DenseSpsp : LayerTrains {
 
 // For what the equations leave open: neurons without spikes, see learning/backward.py.
 struct Rules {
-    double silent_spsp, silent_delta_ratio, silent_kappa_ratio;
+    RULES  // the fields of learning/rules.py, which arguments.py defines
 };
 
 struct Backward : LayerTrains {
