@@ -10,6 +10,7 @@ from brian2 import ms
 from hm2bp_brian import LIF, Adam, Dense, SpikeCountLoss, SpikingNetwork, Trainer, Uniform, datasets
 from hm2bp_brian.encoding import Augmentation
 from hm2bp_brian.experiments import cli, recipes
+from hm2bp_brian.training.history import History
 from hm2bp_brian.training.schedules import ExponentialDecay
 
 SMALL = dataclasses.replace(
@@ -98,7 +99,7 @@ def test_command_line_from_training_to_evaluation(monkeypatch, tmp_path, capsys)
     capsys.readouterr()
     assert cli.main(["evaluate", str(folder), "--test-samples", "50"]) == 0
     result = json.loads(capsys.readouterr().out)
-    last = (folder / "history.csv").read_text().splitlines()[-1].split(",")
+    last = History.from_csv(folder / "history.csv")[-1]
     assert (result["epochs"], result["samples"]) == (2, 50)
-    assert int(last[0]) == 2 and float(last[3]) == result["accuracy"]
+    assert (last["epoch"], last["test_accuracy"]) == (2, result["accuracy"])
     assert len(list((folder / "figures").glob("*.png"))) == 3

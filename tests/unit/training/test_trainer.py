@@ -116,6 +116,7 @@ def test_learning_rate_follows_the_schedule():
     assert trainer.optimizer.learning_rates == pytest.approx([0.01, 0.005, 0.0025])
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Brian2's, which pytest.warns would repeat as its own
 def test_an_epoch_that_can_not_learn_is_told():
     trainer = make_trainer(optimizer=SGD(0.01, schedule=Cosine()))
     with pytest.warns(UserWarning, match="learning rate of epoch 1, the last of 1, is 0"):
