@@ -38,18 +38,13 @@ class GradientSum:
     def mean(self, weights=(), regularizer=None) -> Gradients:
         """The gradient of the mean loss, plus the regulariser's.
 
-        The sum is used up: its arrays are divided in place, as new ones of all weights' size would cost a few percent
-        of the training time.
-
         Parameters
         ----------
         weights : sequence of arrays, optional
             Those of the regulariser.
         regularizer : WeightLimit, optional
         """
-        arrays = self.arrays
-        for array in arrays:
-            array /= self.n_samples
+        arrays = tuple(array / array.dtype.type(self.n_samples) for array in self.arrays)
         loss = self.loss / self.n_samples
         if regularizer is not None:
             pairs = zip(arrays, weights, strict=True)

@@ -119,7 +119,8 @@ def test_learning_rate_follows_the_schedule():
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Brian2's, which pytest.warns would repeat as its own
 def test_an_epoch_that_can_not_learn_is_told():
     trainer = make_trainer(optimizer=SGD(0.01, schedule=Cosine()))
-    with pytest.warns(UserWarning, match="learning rate of epoch 1, the last of 1, is 0"):
+    fit(trainer)
+    with pytest.warns(UserWarning, match="learning rate of epoch 2, the last of 2, is 0"):
         fit(trainer)
 
 
