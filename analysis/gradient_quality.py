@@ -88,13 +88,14 @@ class FiredOnly:
 
     def __init__(self, engine):
         self.engine = engine
-        self.output_spsp = engine.output_spsp
+        self.own_spsp = engine.own_spsp
 
-    def backward_layer(self, layer, weights, pre, post, delta, factor, rules):
-        """See `hm2bp_brian.learning.backward.NumpyKernels`."""
-        return self.engine.backward_layer(
-            layer, weights, pre, post, np.where(post.counts > 0, delta, 0.0), factor, rules
-        )
+    def backward_component(self, component, walk):
+        """See `hm2bp_brian.learning.component.NumpyKernels`."""
+        for population in component.populations:
+            fired = walk.trains[population.name].counts > 0
+            walk.deltas[population.name] = np.where(fired, walk.deltas[population.name], 0.0)
+        self.engine.backward_component(component, walk)
 
 
 def compare(simulated_loss, run, layer: int, gradient: np.ndarray) -> dict:

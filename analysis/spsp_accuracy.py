@@ -21,7 +21,8 @@ from hm2bp_brian.experiments.trained import load_trained
 from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 SAMPLES = 1
 METHODS = ("euler", "rk2", "rk4", "exact")

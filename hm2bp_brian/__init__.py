@@ -12,11 +12,15 @@ from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.learning.spsp import spsp
-from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.connectors import AllToAll, OneToOne, Sparse
+from hm2bp_brian.model.delays import Learned
+from hm2bp_brian.model.initializers import Between, Normal, OfDistance, Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.model.populations import RateBand
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.optimizers import SGD, Adam
 from hm2bp_brian.training.trainer import Trainer
 
@@ -26,12 +30,20 @@ __all__ = [
     "LIF",
     "SGD",
     "Adam",
+    "AllToAll",
+    "Between",
     "BrianNetwork",
     "Conv2D",
     "Dense",
     "Gradients",
+    "Learned",
     "NeuronModel",
+    "Normal",
+    "OfDistance",
+    "OneToOne",
+    "RateBand",
     "Rules",
+    "Sparse",
     "SpikeBatch",
     "SpikeCountLoss",
     "SpikeRecord",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 # A neuron counts as saturated when it fires at this fraction of the highest rate that its refractory time allows.
 SATURATED_FRACTION = 0.9

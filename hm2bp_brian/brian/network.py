@@ -20,14 +20,18 @@ from brian2 import (
     get_device,
     second,
 )
-from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
+from brian2.equations.equations import FLOAT, INTEGER, PARAMETER, SingleEquation
+from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from hm2bp_brian.devices import check_device, holding_brian, is_runtime
 from hm2bp_brian.errors import ConfigurationError, NumericalError
 from hm2bp_brian.model.borders import check_batch
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import NeuronModel
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.model.populations import Population
+from hm2bp_brian.model.projections import Projection
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 # The clock of presentations runs ahead by this fraction. Compiled programs take two clocks as simultaneous if their
 # times differ by less than 1e-14 s, and rounding errors after a minute are larger: a reset might come after the first
@@ -45,9 +49,10 @@ class BrianNetwork:
     network : brian2.Network
         Holds all objects; add your own monitors with ``network.add``.
     objects : dict
-        ``input`` (SpikeGeneratorGroup); for each layer l ``layer_l`` (NeuronGroup), ``synapses_l`` (Synapses with
-        variable ``weight``), ``lateral_l`` if it has lateral inhibition, and ``spikes_l`` (SpikeMonitor); on the
-        runtime device ``state_check`` (NetworkOperation), which looks for infinite states after each presentation.
+        By name: each input (SpikeGeneratorGroup) and population (NeuronGroup), each projection (Synapses with variable
+        ``weight``), and the spikes of each population (SpikeMonitor): ``spikes_NAME``. In a chain of layers these are
+        ``input``, ``layer_l``, ``synapses_l``, ``lateral_l`` and ``spikes_l``. On the runtime device also
+        ``state_check`` (NetworkOperation), which looks for infinite states after each presentation.
         ``built["layer_0"]`` is short for ``built.objects["layer_0"]``.
     """
 
@@ -60,17 +65,23 @@ class BrianNetwork:
         self._dt = spiking_network.dt * second
         self._clock = self._step_clock()
         self._presentations = Clock(spiking_network.n_steps * self._dt * (1 - AHEAD), name="presentations*")
-        self._synapses = [projection.connection.synapses() for projection in spiking_network.chain]
-        self.objects["input"] = self._input_group(codeobj_class)
-        for layer in range(len(spiking_network.layers)):
-            self._add_layer(layer, codeobj_class)
+        self._synapses = {p.name: p.connection.synapses() for p in spiking_network.projections}
+        for population in spiking_network.inputs:
+            self.objects[population.name] = self._input(population, codeobj_class)
+        for population in spiking_network.neural:
+            self._add_population(population, codeobj_class)
+        for order, projection in enumerate(spiking_network.weighted):
+            self._add_projection(projection, order, codeobj_class)
+        for projection in spiking_network.projections:
+            if projection.lateral:  # last, so that sums are rounded as in the fused engine
+                self._add_projection(projection, len(spiking_network.projections), codeobj_class)
         if is_runtime():
             # before the states are put back to 0
             self.objects["state_check"] = NetworkOperation(
                 self._check_states, clock=self._presentations, when="start", order=-1, name="state_check*"
             )
         self.network = Network(*self.objects.values())
-        self.set_weights(spiking_network.weights)
+        self.set_parameters(spiking_network.parameters)
 
     def __getitem__(self, name: str) -> BrianObject:
         return self.objects[name]
@@ -82,48 +93,71 @@ class BrianNetwork:
         clock.dt = self._dt
         return clock
 
-    def _input_group(self, codeobj_class) -> BrianObject:
+    def _input(self, population: Population, codeobj_class) -> BrianObject:
+        if population.always:
+            return NeuronGroup(
+                1, "", threshold="True", reset="", clock=self._clock, name=population.name, codeobj_class=codeobj_class
+            )
+        return self._input_group(population, codeobj_class)
+
+    def _input_group(self, population: Population, codeobj_class) -> BrianObject:
         no_spikes = np.zeros(0, dtype=int)
-        n_inputs = int(np.prod(self.spiking_network.input_shape))
         return SpikeGeneratorGroup(
-            n_inputs, no_spikes, no_spikes * second, clock=self._clock, name="input", codeobj_class=codeobj_class
+            population.size,
+            no_spikes,
+            no_spikes * second,
+            clock=self._clock,
+            name=population.name,
+            codeobj_class=codeobj_class,
         )
 
-    def _add_layer(self, layer: int, codeobj_class) -> None:
-        model = self.spiking_network.neurons[layer]
-        common = {"dtype": self.dtype, "codeobj_class": codeobj_class, "clock": self._clock}
-        group = model.brian_group(
-            self.spiking_network.size(layer), self.spiking_network.thresholds[layer], name=f"layer_{layer}", **common
+    def _add_population(self, population: Population, codeobj_class) -> None:
+        group = population.neuron.brian_group(
+            population.size,
+            population.threshold,
+            name=population.name,
+            dtype=self.dtype,
+            codeobj_class=codeobj_class,
+            clock=self._clock,
         )
-        self._reset_between_samples(group, model, codeobj_class)
-        pre = self.objects["input" if layer == 0 else f"layer_{layer - 1}"]
-        weight_equation = SingleEquation(PARAMETER, "weight", dimensions=model.weight_dimension, var_type=FLOAT)
+        self._reset_between_samples(group, population.neuron, codeobj_class)
+        self.objects[population.name] = group
+        monitor = self._monitor_name(population)
+        self.objects[monitor] = SpikeMonitor(group, name=monitor, codeobj_class=codeobj_class)
+
+    def _monitor_name(self, population: Population) -> str:
+        network = self.spiking_network
+        return f"spikes_{network.neural.index(population) if network.is_chain else population.name}"
+
+    def _add_projection(self, projection: Projection, order: int, codeobj_class) -> None:
+        model, fixed = projection.target.neuron, projection.weight is not None and projection.lateral
+        dimension, delays = model.weight_dimension, projection.delays
+        equations = [] if fixed else [SingleEquation(PARAMETER, "weight", dimensions=dimension, var_type=FLOAT)]
+        namespace = {"fixed_weight": Quantity(projection.weight, dim=dimension)} if fixed else {}
+        weight, single = "fixed_weight" if fixed else "weight", not delays.learned and np.ndim(delays.steps) == 0
+        if not single or delays.steps:
+            # a spike on its way when a presentation ends does not arrive in the next one
+            weight += f" * int(t_in_timesteps % {self.spiking_network.n_steps} >= steps_on_the_way)"
+            if single:
+                namespace["steps_on_the_way"] = delays.steps
+            else:
+                equations.append(SingleEquation(PARAMETER, "steps_on_the_way", dimensions=DIMENSIONLESS, var_type=INTEGER))
         synapses = Synapses(
-            pre,
-            group,
-            Equations([weight_equation]),
-            on_pre=f"{model.synaptic_variable}_post += weight",
-            name=f"synapses_{layer}",
-            **common,
+            self.objects[projection.source.name],
+            self.objects[projection.target.name],
+            Equations(equations),
+            on_pre=f"{model.synaptic_variable}_post += {weight}",
+            delay=delays.steps * self._dt if single and delays.steps else None,
+            namespace=namespace,
+            name=projection.name,
+            dtype=self.dtype,
+            codeobj_class=codeobj_class,
+            clock=self._clock,
         )
-        i, j, _ = self._synapses[layer]
+        i, j, _ = self._synapses[projection.name]
         synapses.connect(i=i, j=j)
-        self.objects |= {f"layer_{layer}": group, f"synapses_{layer}": synapses}
-        projection = self.spiking_network.lateral(layer)
-        if projection is not None:
-            lateral = Synapses(
-                group,
-                group,
-                on_pre=f"{model.synaptic_variable}_post += fixed_weight",
-                namespace={"fixed_weight": Quantity(projection.weight, dim=model.weight_dimension)},
-                name=projection.name,
-                **common,
-            )
-            i, j, _ = projection.connection.synapses()
-            lateral.connect(i=i, j=j)
-            lateral.pre.order = 1  # after the feed-forward spikes, so that sums are rounded as in the fused engine
-            self.objects[projection.name] = lateral
-        self.objects[f"spikes_{layer}"] = SpikeMonitor(group, name=f"spikes_{layer}", codeobj_class=codeobj_class)
+        synapses.pre.order = order
+        self.objects[projection.name] = synapses
 
     def _reset_between_samples(self, group: NeuronGroup, model: NeuronModel, codeobj_class) -> None:
         # not_refractory first: variables marked (unless refractory) can't be written before
@@ -140,16 +174,27 @@ class BrianNetwork:
             codeobj_class=codeobj_class,
         )
 
-    def set_weights(self, weights) -> None:
-        """Write one array a layer into the Synapses, in the base unit of the synaptic variable."""
-        for layer, array in enumerate(weights):
-            self[f"synapses_{layer}"].variables["weight"].set_value(self._weight_of_each_synapse(layer, array))
+    def set_parameters(self, parameters) -> None:
+        """Write weights and delays into the Synapses.
 
-    def _weight_of_each_synapse(self, layer: int, array) -> np.ndarray:
-        pre, _, index = self._synapses[layer]
-        if index is None:
-            return np.ones(len(pre), dtype=self.dtype)
-        return np.asarray(array, dtype=self.dtype).ravel()[index]
+        Parameters
+        ----------
+        parameters : sequence of arrays
+            As ``SpikingNetwork.parameters``.
+        """
+        for projection in self.spiking_network.weighted:
+            synapses = self[projection.name]
+            synapses.variables["weight"].set_value(self._weight_of_each_synapse(projection, parameters))
+            steps = self.spiking_network.delays_of(projection, parameters)
+            if np.ndim(steps):
+                steps = steps.ravel()[self._synapses[projection.name][2]]
+                synapses.variables["steps_on_the_way"].set_value(steps)
+                synapses.pre.delay = steps * self._dt
+
+    def _weight_of_each_synapse(self, projection: Projection, parameters) -> np.ndarray:
+        pre, _, index = self._synapses[projection.name]
+        weights = np.asarray(self.spiking_network.weights_of(projection, parameters), dtype=self.dtype)
+        return np.full(len(pre), weights, dtype=self.dtype) if index is None else weights.ravel()[index]
 
     def set_input(self, batch: SpikeBatch) -> None:
         """Let the input group fire the spikes of a batch, its samples one after the other, from the present time on.
@@ -160,8 +205,12 @@ class BrianNetwork:
             If the batch does not fit the network.
         """
         check_batch(self.spiking_network, batch)
-        steps = batch.samples * batch.n_steps + batch.steps
-        self["input"].set_spikes(batch.neurons, steps * self._dt + self.network.t, sorted=True)
+        trains = self.spiking_network.trains(batch)
+        for population in self.spiking_network.inputs:
+            if not population.always:
+                spikes = trains[population.name]
+                steps = spikes.samples * spikes.n_steps + spikes.steps
+                self[population.name].set_spikes(spikes.neurons, steps * self._dt + self.network.t, sorted=True)
 
     @holding_brian
     def run(self, batch: SpikeBatch) -> SpikeRecord:
@@ -206,11 +255,11 @@ class BrianNetwork:
             )
 
     def _check_states(self) -> None:
-        for layer, model in enumerate(self.spiking_network.neurons):
-            for name in model.state_variables:
-                if not np.isfinite(self[f"layer_{layer}"].variables[name].get_value()).all():
+        for population, what in zip(self.spiking_network.neural, self.spiking_network.labels, strict=True):
+            for name in population.neuron.state_variables:
+                if not np.isfinite(self[population.name].variables[name].get_value()).all():
                     raise NumericalError(
-                        f"layer {layer} has a state ('{name}') that is NaN or infinite; check its weights, and whether "
+                        f"{what} has a state ('{name}') that is NaN or infinite; check its weights, and whether "
                         "the integration method is stable at this dt"
                     )
 
@@ -223,11 +272,11 @@ class BrianNetwork:
             If a state has become NaN or infinite.
         """
         self._check_states()
-        layers = [self._read_spikes(layer, batch, start) for layer in range(len(self.spiking_network.layers))]
-        return SpikeRecord(batch, layers)
+        network = self.spiking_network
+        return network.record(batch, {p.name: self._read_spikes(p, batch, start) for p in network.neural})
 
-    def _read_spikes(self, layer: int, batch: SpikeBatch, start) -> SpikeBatch:
-        recorded = self[f"spikes_{layer}"].variables
+    def _read_spikes(self, population: Population, batch: SpikeBatch, start) -> SpikeBatch:
+        recorded = self[self._monitor_name(population)].variables
         steps = np.rint((recorded["t"].get_value() - float(start)) / float(self._dt)).astype(int)
         asked = (steps >= 0) & (steps < batch.n_samples * batch.n_steps)
         return SpikeBatch.from_events(
@@ -236,7 +285,7 @@ class BrianNetwork:
             recorded["i"].get_value()[asked],
             n_samples=batch.n_samples,
             n_steps=batch.n_steps,
-            shape=self.spiking_network.shapes[layer],
+            shape=population.shape,
         )
 
 
@@ -295,9 +344,9 @@ class RuntimePresenter:
         self._built.network.store("untouched")
 
     @holding_brian
-    def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
-        """Present a batch with the given weights; see ``BrianNetwork.run``."""
+    def run(self, parameters, batch: SpikeBatch) -> SpikeRecord:
+        """Present a batch with the given parameters; see ``BrianNetwork.run``."""
         check_device(self._built.device, self._built.network)
         self._built.network.restore("untouched")
-        self._built.set_weights(weights)
+        self._built.set_parameters(parameters)
         return self._built.run(batch)

@@ -12,7 +12,8 @@ from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.model.neurons import LIF
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 # The potential u that the presynaptic train alone causes, with weight 1, in the post neuron.
 TRACES = """

@@ -17,7 +17,9 @@ from hm2bp_brian.brian.network import BrianNetwork, check_finished, no_cast_warn
 from hm2bp_brian.devices import preferences, using_device
 from hm2bp_brian.errors import CompilationError, EngineError
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.model.populations import Population
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 NEVER = -1  # a step that no clock shows
 SPARE = 1.3  # room for batches with more spikes than the first one
@@ -51,22 +53,22 @@ class StandaloneNetwork(BrianNetwork):
         self.spike_steps = TimedArray(np.full(n_places, float(NEVER)), dt=1 * second, name="input_spikes*")
         super().__init__(spiking_network, dtype)
 
-    def _input_group(self, codeobj_class) -> NeuronGroup:
+    def _input_group(self, population: Population, codeobj_class) -> NeuronGroup:
         return NeuronGroup(
-            int(np.prod(self.spiking_network.input_shape)),
+            population.size,
             INPUT,
             threshold="t_in_timesteps == next_step",
             reset=INPUT_RESET,
             namespace={"spike_steps": self.spike_steps},
             clock=self._clock,
-            name="input",
+            name=population.name,
             codeobj_class=codeobj_class,
         )
 
     def run_to_the_last_sample(self, n_samples: int) -> None:
         """Generate a run of at most ``n_samples`` presentations, that ends after those which the input has."""
         device, network, clock = get_device(), self.network.name, self._presentations.name
-        presented = device.get_array_name(self["input"].variables["n_samples"])
+        presented = device.get_array_name(self._spiking_inputs[0].variables["n_samples"])
         device.insert_code(
             "before_network_run",
             f"{network}.add(&{clock}, []() {{ if ({clock}.timestep[0] >= {presented}[0]) "
@@ -87,16 +89,27 @@ class StandaloneNetwork(BrianNetwork):
         ends = np.zeros(batch.n_spikes + batch.n_neurons, dtype=bool)
         ends[last] = True
         steps[: len(ends)][~ends] = trains.indices
-        group = self["input"]
-        values = {group.n_samples: batch.n_samples, group.place: first, group.next_step: steps[first]}
-        return values | {self.spike_steps: steps}, last
+        values, position = {self.spike_steps: steps}, 0
+        for group in self._spiking_inputs:
+            own = slice(position, position + len(group))
+            values |= {group.n_samples: batch.n_samples, group.place: first[own], group.next_step: steps[first[own]]}
+            position += len(group)
+        return values, last
 
-    def weight_values(self, weights) -> dict:
-        """Values of the synapses' weights."""
+    @property
+    def _spiking_inputs(self) -> list[NeuronGroup]:
+        return [self[population.name] for population in self.spiking_network.inputs if not population.always]
+
+    def places(self) -> np.ndarray:
+        """``place`` of each input neuron."""
+        return np.concatenate([group.variables["place"].get_value() for group in self._spiking_inputs])
+
+    def parameter_values(self, parameters) -> dict:
+        """Values of the synapses' variables."""
         values = {}
-        for layer, array in enumerate(weights):
-            key = self[f"synapses_{layer}"].weight
-            values[key] = Quantity(self._weight_of_each_synapse(layer, array), dim=key.dim)
+        for projection in self.spiking_network.weighted:
+            key = self[projection.name].weight
+            values[key] = Quantity(self._weight_of_each_synapse(projection, parameters), dim=key.dim)
         return values
 
 
@@ -150,8 +163,8 @@ class Program:
         """Whether there is room for a batch."""
         return batch.n_samples <= self.n_samples and batch.n_spikes <= self.n_spikes
 
-    def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
-        """Present a batch with the given weights in one run of the program.
+    def run(self, parameters, batch: SpikeBatch) -> SpikeRecord:
+        """Present a batch with the given parameters in one run of the program.
 
         Raises
         ------
@@ -161,7 +174,7 @@ class Program:
             If it was stopped before its end.
         """
         with using_device(self.device):
-            sent_weights = self.objects.weight_values(weights)
+            sent_weights = self.objects.parameter_values(parameters)
             sent_input, last = self.objects.input_values(batch)
             self._execute(sent_weights | sent_input, batch.n_samples)
             self._check_received(sent_weights, last)
@@ -196,7 +209,7 @@ class Program:
     def _check_received(self, sent_weights: dict, last: np.ndarray) -> None:
         """Brian2's programs go on with what they had if they can't read an array: compare."""
         received = [np.array_equal(key.variable.get_value(), sent) for key, sent in sent_weights.items()]
-        received.append(np.array_equal(self.objects["input"].variables["place"].get_value(), last))
+        received.append(np.array_equal(self.objects.places(), last))
         if not all(received):
             raise EngineError(
                 f"the program in {self.folder} did not take over all weights and input spikes that were sent; is the "
@@ -228,11 +241,11 @@ class StandalonePresenter:
         self._folder = BuildFolder((get_device().build_options or {}).get("directory"))
         self._program = None
 
-    def run(self, weights, batch: SpikeBatch) -> SpikeRecord:
-        """Present a batch with the given weights; see ``Program.run``."""
+    def run(self, parameters, batch: SpikeBatch) -> SpikeRecord:
+        """Present a batch with the given parameters; see ``Program.run``."""
         if self._program is None or not self._program.fits(batch):
             self._compile(batch)
-        return self._program.run(weights, batch)
+        return self._program.run(parameters, batch)
 
     @property
     def program_seconds(self) -> float:

@@ -10,7 +10,8 @@ import numpy as np
 from hm2bp_brian.learning.gradient_sum import GradientSum
 from hm2bp_brian.learning.losses import Errors
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 
 class Tape(Protocol):
@@ -49,11 +50,11 @@ class Engine(Protocol):
     threads: int
     updater: object
 
-    def forward(self, weights, spikes: SpikeBatch) -> Tape:
-        """Present a batch of input spikes to the network with these weights, one array a layer."""
+    def forward(self, parameters, spikes: SpikeBatch) -> Tape:
+        """Present a batch of input spikes to the network with these parameters (``SpikingNetwork.parameters``)."""
 
     def backward(self, tape: Tape, errors: Errors, rules: Rules) -> GradientSum:
-        """Sum of the samples' gradients; the weights must still be those of the forward pass."""
+        """Sum of the samples' gradients; the parameters must still be those of the forward pass."""
 
     def encoder(self, encoder):
         """The encoder, or one of the engine's own that makes the same spikes."""
@@ -65,12 +66,12 @@ class HostTape:
 
     Parameters
     ----------
-    weights : sequence of arrays
+    parameters : sequence of arrays
         Those of the forward pass, not copied.
     record : SpikeRecord
     """
 
-    weights: tuple[np.ndarray, ...]
+    parameters: tuple[np.ndarray, ...]
     record: SpikeRecord
 
     @property

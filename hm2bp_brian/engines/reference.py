@@ -13,7 +13,7 @@ from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.gradient_sum import GradientSum
 from hm2bp_brian.learning.losses import Errors
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.model.borders import check_batch, checked_weights
+from hm2bp_brian.model.borders import check_batch, checked_parameters
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -37,16 +37,16 @@ class ReferenceEngine:
         self.dtype = np.dtype(dtype)
         self._presenter = (RuntimePresenter if is_runtime() else StandalonePresenter)(network, self.dtype)
 
-    def forward(self, weights, spikes: SpikeBatch) -> HostTape:
+    def forward(self, parameters, spikes: SpikeBatch) -> HostTape:
         """Present a batch; see ``BrianNetwork.run``."""
         check_batch(self.network, spikes)
-        weights = checked_weights(self.network, weights, self.dtype)
-        return HostTape(weights, self._presenter.run(weights, spikes))
+        parameters = checked_parameters(self.network, parameters, self.dtype)
+        return HostTape(parameters, self._presenter.run(parameters, spikes))
 
     def backward(self, tape: HostTape, errors: Errors, rules: Rules) -> GradientSum:
         """Sum of the samples' gradients, float64; see `hm2bp_brian.learning.backward.backward`."""
         errors.check(tape.counts)
-        return backward(self.network, tape.weights, tape.record, errors, rules)
+        return backward(self.network, tape.parameters, tape.record, errors, rules)
 
     def encoder(self, encoder):
         """The encoder itself."""

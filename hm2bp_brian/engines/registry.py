@@ -11,7 +11,8 @@ from hm2bp_brian.engines.reference import ReferenceEngine
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.model.borders import check_batch
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 
 def _fused(network: SpikingNetwork, dtype: str, threads: int | None):

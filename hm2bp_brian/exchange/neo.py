@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hm2bp_brian.exchange.packages import load_package
 from hm2bp_brian.model.units import positive_time
-from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
 
 
 def to_neo(record: SpikeRecord, *, dt):

@@ -7,7 +7,7 @@ import numpy as np
 from hm2bp_brian.exchange.packages import load_package
 from hm2bp_brian.files import write_atomically
 from hm2bp_brian.model.units import positive_time
-from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.tables import csv_table
 
 

@@ -83,7 +83,7 @@ def _stages(trainer, train, batch_size: int) -> dict:
             clock.stop("augment")
         batch = inputs.encode(samples, indices, trainer.seed, epoch)
         clock.stop("encode")
-        tape = trainer.engine.forward(trainer.state.weights, batch)
+        tape = trainer.engine.forward(trainer.state.parameters, batch)
         clock.stop("forward")
         gradient = trainer.gradient(tape, train.labels[indices], indices)
         clock.stop("backward")

@@ -15,7 +15,7 @@ from hm2bp_brian.files import write_atomically
 from hm2bp_brian.firing_statistics import firing_table
 from hm2bp_brian.learning.attribution import spike_attribution
 from hm2bp_brian.rendering import render
-from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.tables import cell
 
 STATISTICS_SAMPLES = 200  # test samples from which firing statistics are computed

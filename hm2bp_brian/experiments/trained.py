@@ -13,7 +13,7 @@ from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.experiments.run_folder import RunFolder
 from hm2bp_brian.experiments.weights_file import read_weights
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.training.averaging import WeightAverage
 from hm2bp_brian.training.checkpoint import load_evaluated
 from hm2bp_brian.training.evaluator import Evaluator

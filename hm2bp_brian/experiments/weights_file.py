@@ -40,20 +40,20 @@ class WeightsFile:
     def load_into(self, network) -> None:
         """Give a network, made from the recipe, the weights; CheckpointError if they don't fit."""
         path, headers = self.file.path, self.file.headers
-        shapes = {f"weights/{layer}": w.shape for layer, w in enumerate(network.weights)}
+        shapes = {f"weights/{layer}": w.shape for layer, w in enumerate(network.parameters)}
         for name in sorted(set(headers) ^ {*shapes, "recipe", "epoch"}):
             has = "has no" if name in shapes else "has a surplus"
             raise CheckpointError(f"{path} is no weight file of this network: it {has} '{name}'")
         for layer, (name, shape) in enumerate(shapes.items()):
             if headers[name].shape != shape or headers[name].dtype not in (np.float32, np.float64):
                 raise CheckpointError(
-                    f"{path} belongs to another network: weights of layer {layer} must have shape {shape} and be "
+                    f"{path} belongs to another network: {network.parameter_name(layer)} must have shape {shape} and be "
                     f"float32 or float64, found {headers[name]}"
                 )
         weights = [self.file.read(name) for name in shapes]
         for name, array in zip(shapes, weights, strict=True):
             check_values(path, name, array)
-        network.weights = [w.astype(self.recipe.dtype) for w in weights]
+        network.parameters = [w.astype(self.recipe.dtype) for w in weights]
 
 
 def read_weights(path) -> WeightsFile:

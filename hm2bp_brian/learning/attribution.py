@@ -10,7 +10,8 @@ from hm2bp_brian.checks import check_index, is_integer
 from hm2bp_brian.errors import SpikeError
 from hm2bp_brian.learning.spsp import layer_spsp
 from hm2bp_brian.model.borders import check_record
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 
 def spike_attribution(

@@ -1,106 +1,90 @@
-"""HM2-BP backwards through a network, from the errors of the output counts to the gradient of every weight.
+"""HM2-BP backwards through a network, from the errors of the output counts to the gradient of every parameter.
 
-With errors o - y of the output counts, thresholds nu, S-PSPs e_{i|j} and T-PSPs a_i = sum_j w_ij e_{i|j}: ::
+With errors o - y of the output counts, nu what a neuron rises from rest to its threshold, S-PSPs e_{i|j} and T-PSPs
+a_i = sum_j w_ij e_{i|j}: ::
 
-    output layer   delta_i = (o_i - y_i) / nu
-    hidden layer   delta_j = 1/nu_j sum_i delta_i w_ij e_{i|j} / o_j
-    any layer      kappa_i = 1 + 1/nu_i sum_l w_il e_{i|l} / o_i
+    output         delta_i = (o_i - y_i) / nu
+    hidden         delta_j = 1/nu_j sum_i delta_i w_ij e_{i|j} / o_j
+    loops          delta <- delta + M^T delta + (M^T)^2 delta + ...,   M_ip = w_ip e_{i|p} / (o_p nu_p)
+    any            kappa_i = 1 + 1/nu_i sum_l w_il e_{i|l} / o_i
                    dE/dw_ij = delta_i kappa_i e_{i|j}
+                   dE/dd_ij = delta_i kappa_i w_ij e'_{i|j},   e' the derivative with respect to the delay
 
-The ratios are not defined where a train is empty; `Rules` says what stands in there.
+The ratios are not defined where a train is empty; `Rules` says what stands in there, and how many terms of the series
+are taken.
 """
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.learning.gradient_sum import GradientSum
+from hm2bp_brian.learning.lateral import lateral_factor
 from hm2bp_brian.learning.losses import Errors, StandIns
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.learning.spsp import adjoint, layer_spsp, sum_over_trains
+from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.units import with_unit
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
-
-# The loops of lateral inhibition form a series with this sum in the denominator: from here on it is far from the first
-# order that the paper keeps, and at 1 it has a pole beyond which gradients turn round.
-STRONG_LOOPS = 0.5
+from hm2bp_brian.spike_record import SpikeRecord, part_of
+from hm2bp_brian.spikes import SpikeBatch
 
 
-class NumpyKernels:
-    """One layer backwards in numpy, float64: what ``backward`` is made of. Engines may bring their own.
+@dataclass(eq=False)
+class Walk:
+    """What is known on the way backwards: by the names of populations, and of parameters by their number.
 
     Parameters
     ----------
-    network : SpikingNetwork
+    parameters : sequence of arrays
+        Those with which the spikes were made.
+    trains : dict of str to SpikeBatch
+        Spikes of each population.
+    deltas : dict of str to array (n_samples, n_neurons)
+        What has come back to each population; whoever walks through a component adds to those of its sources, and
+        puts the sum of the series in place of what came to its own.
+    factors : dict of str to array (n_samples, n_neurons)
+        What multiplies gradients; a population without one has 1.
+    rules : Rules
+    gradients : dict of int to array
+        Sums over the samples.
+    cut : list of int
+        In how many samples the series of a component with loops was cut as it did not converge.
     """
 
-    def __init__(self, network):
-        self.network = network
+    parameters: tuple[np.ndarray, ...]
+    trains: dict[str, SpikeBatch]
+    rules: Rules
+    deltas: dict[str, np.ndarray] = field(default_factory=dict)
+    factors: dict[str, np.ndarray] = field(default_factory=dict)
+    gradients: dict[int, np.ndarray] = field(default_factory=dict)
+    cut: list[int] = field(default_factory=list)
 
-    def backward_layer(self, layer: int, weights, pre: SpikeBatch, post: SpikeBatch, delta, factor, rules: Rules):
-        """One layer's part of the gradient, and the deltas of the layer before.
+    def add_delta(self, name: str, delta: np.ndarray) -> None:
+        """Add to what comes back to a population."""
+        self.deltas[name] = self.deltas[name] + delta if name in self.deltas else delta
 
-        Windows are unrolled into a matrix of all pairs: simple, and slow for large maps.
-
-        Parameters
-        ----------
-        layer : int
-        weights : array
-            Of the connection's ``weight_shape``.
-        pre, post : SpikeBatch
-            Spikes of the population before the layer, and of the layer.
-        delta : float array (n_samples, n_post)
-            Samples in which all are 0 are skipped.
-        factor : float array (n_samples, n_post)
-            Multiplies the gradient, not the deltas of the layer before.
-        rules : Rules
-
-        Returns
-        -------
-        gradient_sum : float64 array like ``weights``
-            Sum over the samples, and over the connections that share a weight, of delta_i kappa_i e_{i|j} times factor.
-        delta_pre : float64 array (n_samples, n_pre) or None
-            None for the first layer.
-        """
-        projection, linear_map = self.network.chain[layer], self.network.linear_map(layer)
-        v_th, v_th_pre = projection.target.threshold, projection.source.threshold
-        weights = projection.connection.unroll(np.asarray(weights, dtype=np.float64))
-        gradient_sum = np.zeros(weights.shape)
-        delta_pre = None if v_th_pre is None else np.zeros((pre.n_samples, pre.n_neurons))
-        for sample in np.flatnonzero(np.any(delta, axis=1)):
-            o_pre, o_post = pre.counts[sample], post.counts[sample]
-            e = sum_over_trains(pre, adjoint(post, linear_map, sample), sample)
-            kappa = 1.0 + _kappa_ratios(weights, e, o_post, rules) / v_th
-            learned = np.where(o_post > 0, e, rules.silent_spsp * (o_pre > 0)[:, None])
-            gradient_sum += learned * (delta[sample] * kappa * factor[sample])
-            if delta_pre is not None:
-                both_fired = (o_pre > 0)[:, None] & (o_post > 0)
-                ratio = np.where(both_fired, e / np.maximum(o_pre, 1)[:, None], rules.silent_delta_ratio)
-                delta_pre[sample] = (weights * ratio) @ delta[sample] / v_th_pre
-        return projection.connection.fold(gradient_sum), delta_pre
-
-    def output_spsp(self, output: SpikeBatch) -> np.ndarray:
-        """S-PSPs among the output neurons, float64 (n_samples, n_outputs, n_outputs): ``[:, j, i]`` is e_{i|j}."""
-        return layer_spsp(output, output, self.network.linear_map(len(self.network.layers) - 1))
+    def factor(self, name: str) -> np.ndarray:
+        """What multiplies a population's gradients."""
+        return self.factors[name] if name in self.factors else np.ones_like(self.deltas[name])
 
 
-def backward(network, weights, record: SpikeRecord, errors: Errors, rules: Rules, kernels=None) -> GradientSum:
-    """Sum over a batch of the gradients of the loss with respect to all weights.
+def backward(network, parameters, record: SpikeRecord, errors: Errors, rules: Rules, kernels=None) -> GradientSum:
+    """Sum over a batch of the gradients of the loss with respect to all parameters.
 
     Parameters
     ----------
     network : SpikingNetwork
-    weights : sequence of arrays
-        One a layer: those with which the record was made.
+    parameters : sequence of arrays
+        Those with which the record was made.
     record : SpikeRecord
     errors : Errors
         Of the record's output counts.
     rules : Rules
     kernels : optional
-        What takes one layer backwards; by default the code of this module.
+        What takes one component backwards; by default `hm2bp_brian.learning.component.NumpyKernels`.
 
     Returns
     -------
@@ -109,31 +93,56 @@ def backward(network, weights, record: SpikeRecord, errors: Errors, rules: Rules
     Raises
     ------
     NoSpspError
-        If a layer's neurons have no S-PSP.
+        If neurons have no S-PSP.
     ConfigurationError
         If a threshold is not positive, or lateral inhibition is too strong for it.
+
+    Warns
+    -----
+    RuntimeWarning
+        If the series of loops does not converge.
     """
-    kernels = NumpyKernels(network) if kernels is None else kernels
+    if kernels is None:
+        # here, as that module needs the Walk of this one
+        from hm2bp_brian.learning.component import NumpyKernels
+
+        kernels = NumpyKernels(network)
     _check_thresholds(network)
-    last = len(network.layers) - 1
-    post = with_stand_ins(record.output, errors.stand_ins)
-    delta, factor = errors.d_counts / network.thresholds[last], np.ones(errors.d_counts.shape)
-    lateral = network.lateral(last)
-    if lateral is not None:
-        factor = lateral_factor(kernels.output_spsp(post), post.counts, lateral.target.threshold, lateral.weight)
-    arrays, deltas = [], []
-    for layer in range(last, -1, -1):
-        pre = record.presynaptic(layer)
-        array, delta_pre = kernels.backward_layer(layer, weights[layer], pre, post, delta, factor, rules)
-        arrays.insert(0, array)
-        deltas.insert(0, delta)
-        if layer:
-            post, delta, factor = pre, delta_pre, np.ones_like(delta_pre)
-    return GradientSum(tuple(arrays), float(errors.values.sum()), record.n_samples, tuple(deltas))
+    walk = Walk(tuple(parameters), network.trains(record.input, record.layers), rules)
+    loss = float(errors.values.sum()) + _add_errors(network, record, errors, walk)
+    for component in reversed(network.components):
+        for population in component.populations:
+            if population.name not in walk.deltas:
+                walk.deltas[population.name] = np.zeros((record.n_samples, population.size))
+        for lateral in component.lateral:
+            trains = walk.trains[lateral.target.name]
+            spsp = kernels.own_spsp(lateral.target, trains)
+            walk.factors[lateral.target.name] = lateral_factor(spsp, trains.counts, lateral.target.nu, lateral.weight)
+        kernels.backward_component(component, walk)
+        _warn_of_cuts(component, walk)
+    arrays = tuple(walk.gradients[number] for number in range(len(walk.parameters)))
+    deltas = tuple(walk.deltas[population.name] for population in network.neural)
+    return GradientSum(arrays, loss, record.n_samples, deltas)
+
+
+def _add_errors(network, record: SpikeRecord, errors: Errors, walk: Walk) -> float:
+    """Start the walk: deltas of readouts, with stand-ins for silent ones, and of rates out of their band; their loss."""
+    output, first, loss = with_stand_ins(record.output, errors.stand_ins), 0, 0.0
+    for population in network.neural:
+        if population.rate_band is not None:
+            values, d_counts = population.rate_band.errors(walk.trains[population.name].counts)
+            loss += float(values.sum())
+            walk.add_delta(population.name, d_counts / population.nu)
+    for population in network.readouts:
+        walk.trains[population.name] = part_of(output, first, population.shape)
+        own = slice(first, first + population.size)
+        walk.add_delta(population.name, errors.d_counts[:, own] / population.nu)
+        first += population.size
+    return loss
 
 
 def with_stand_ins(output: SpikeBatch, stand_ins: StandIns) -> SpikeBatch:
-    """The output layer's spikes, with regular trains in place of the empty ones of silent neurons that are to fire.
+    """The output's spikes, with regular trains in place of the empty ones of silent neurons that are to fire.
 
     The neuron's error still counts 0 spikes.
     """
@@ -151,68 +160,19 @@ def regular_train(n_spikes: int, n_steps: int) -> np.ndarray:
     return np.unique(np.floor((np.arange(n_spikes) + 0.5) * n_steps / n_spikes).astype(np.int64))
 
 
-def lateral_factor(spsp: np.ndarray, counts: np.ndarray, v_th: float, weight: float) -> np.ndarray:
-    """What lateral inhibition in the output layer does to the gradient of its weights.
-
-    With w0 the strength and d_l = 1/nu where l fired, else 0, neuron j's gradient is multiplied by ::
-
-        1 / (1 - w0² sum_{l != j} d_l d_j (e_{l|j} / o_j) (e_{j|l} / o_l))
-
-    Parameters
-    ----------
-    spsp : float array (n_samples, n_outputs, n_outputs)
-        ``[:, j, l]`` is e_{l|j}, silent targets replaced (so that a target always counts as fired).
-    counts : int array (n_samples, n_outputs)
-    v_th : float
-    weight : float
-        -w0.
-
-    Returns
-    -------
-    float64 array (n_samples, n_outputs)
-
-    Raises
-    ------
-    ConfigurationError
-        If the sum times w0² reaches 1, where the factor has a pole and then turns gradients round.
-
-    Warns
-    -----
-    RuntimeWarning
-        If it reaches 0.5.
-    """
-    ratio = spsp / np.maximum(counts, 1)[:, :, None]
-    # ratio[:, j, l] = e_{l|j} / o_j; 0 where either is silent, as d is
-    loops = ratio * ratio.transpose(0, 2, 1)
-    loops[:, range(loops.shape[1]), range(loops.shape[1])] = 0.0
-    strength = (weight / v_th) ** 2 * loops.sum(axis=1)
-    largest = strength.max()
-    if largest >= STRONG_LOOPS:
-        settings = f"lateral inhibition of {-weight:g} with threshold {v_th:g} in the output layer"
-        if largest >= 1:
-            sample, neuron = np.unravel_index(strength.argmax(), strength.shape)
-            raise ConfigurationError(
-                f"{settings} is too strong for HM2-BP: its loops add up to {largest:.3g} at neuron {neuron} in sample "
-                f"{sample}, must stay below 1 (beyond it, gradients would turn round). Lower lateral_inhibition, raise "
-                "the threshold, or ask for fewer spikes (desired)"
-            )
+def _warn_of_cuts(component: Component, walk: Walk) -> None:
+    if component.loops and walk.cut and walk.cut[-1]:
+        names = ", ".join(f"'{projection.name}'" for projection in component.loops)
         warnings.warn(
-            f"{settings} is strong for HM2-BP: its loops exceed {STRONG_LOOPS}, gradients of single neurons more than "
-            "double; at 1 training stops. Lower lateral_inhibition or raise the threshold",
+            f"the series of credit through the loops of {names} does not converge in some samples, and was cut at the "
+            "term that grew; smaller recurrent weights, fewer spikes or Rules(recurrent_terms=0) avoid it",
             RuntimeWarning,
             stacklevel=2,
         )
-    return 1.0 / (1.0 - strength)
-
-
-def _kappa_ratios(weights: np.ndarray, e: np.ndarray, o_post: np.ndarray, rules: Rules) -> np.ndarray:
-    """sum_l w_il e_{i|l} / o_i of each post neuron i."""
-    a = np.einsum("li,li->i", weights, e)
-    return np.where(o_post > 0, a / np.maximum(o_post, 1), rules.silent_kappa_ratio * weights.sum(axis=0))
 
 
 def _check_thresholds(network) -> None:
-    for population in network.populations[1:]:
-        if not population.threshold > 0:
-            found = with_unit(population.threshold, population.neuron.threshold_dimension)
+    for population in network.neural:
+        if not population.nu > 0:
+            found = with_unit(population.nu, population.neuron.threshold_dimension)
             raise ConfigurationError(f"the threshold of {population.name} must be positive for HM2-BP, found {found}")

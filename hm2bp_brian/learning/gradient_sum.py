@@ -47,8 +47,9 @@ class GradientSum:
         arrays = tuple(array / array.dtype.type(self.n_samples) for array in self.arrays)
         loss = self.loss / self.n_samples
         if regularizer is not None:
-            pairs = zip(arrays, weights, strict=True)
-            arrays = tuple(array + regularizer.gradient(w) if w.size else array for array, w in pairs)
+            pairs = zip(arrays, weights, strict=False)
+            pulled = [array + regularizer.gradient(w) if w.size else array for array, w in pairs]
+            arrays = (*pulled, *arrays[len(pulled) :])
             loss += sum(regularizer.value(w) for w in weights if w.size)
         return Gradients(arrays, loss, self.deltas)
 

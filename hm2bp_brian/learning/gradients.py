@@ -8,7 +8,7 @@ from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import check_limit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.borders import check_record
-from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
 
 
 def gradients(
@@ -60,5 +60,5 @@ def gradients(
     errors = loss.errors(record.output.counts, labels)
     if sample_weights is not None:
         errors = errors.weighted(sample_weights)
-    total = backward(network, network.weights, record, errors, Rules() if rules is None else rules)
+    total = backward(network, network.parameters, record, errors, Rules() if rules is None else rules)
     return total.mean(network.weights, regularizer)

@@ -12,7 +12,8 @@ from scipy.sparse import csr_array
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnknownNameError
 from hm2bp_brian.model.borders import check_record
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 METHODS = ("adjoint", "closed_form", "traces")
 

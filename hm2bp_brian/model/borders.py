@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hm2bp_brian.errors import NumericalError, ShapeError, SpikeError
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 
 def check_batch(network, batch: SpikeBatch) -> None:
@@ -24,29 +25,31 @@ def check_batch(network, batch: SpikeBatch) -> None:
         )
 
 
-def checked_weights(network, weights: Sequence[np.ndarray], dtype: np.dtype) -> tuple[np.ndarray, ...]:
-    """The weights, one C-contiguous array of the dtype a layer; those that are so already are not copied.
+def checked_parameters(network, parameters: Sequence[np.ndarray], dtype: np.dtype) -> tuple[np.ndarray, ...]:
+    """The parameters, each C-contiguous and of the dtype; those that are so already are not copied.
 
     Raises
     ------
     ShapeError
-        If there is not one array a layer of the shape of the layer's weights.
+        If there is not one array for each of the network's, of the same shape.
     NumericalError
         If there is NaN or infinity.
     """
-    shapes = [projection.connection.weight_shape for projection in network.chain]
-    if len(weights) != len(shapes):
-        raise ShapeError(f"expected weights of {len(shapes)} layers, found {len(weights)} arrays")
-    checked = tuple(np.ascontiguousarray(w, dtype=dtype) for w in weights)
-    for layer, (array, shape) in enumerate(zip(checked, shapes, strict=True)):
+    own = network.parameters
+    if len(parameters) != len(own):
+        raise ShapeError(f"expected weights of {len(own)} layers, found {len(parameters)} arrays")
+    checked = tuple(np.ascontiguousarray(array, dtype=dtype) for array in parameters)
+    for number, (array, shape) in enumerate(zip(checked, (array.shape for array in own), strict=True)):
         if array.shape != shape:
-            raise ShapeError(f"weights of layer {layer} must have shape {shape}, found {array.shape}")
+            raise ShapeError(f"{network.parameter_name(number)} must have shape {shape}, found {array.shape}")
         with np.errstate(over="ignore", invalid="ignore"):
             # the sum first: it is fast, and not finite where a weight is not
             suspicious = not np.isfinite(array.sum())
         if suspicious and not np.isfinite(array).all():
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            raise NumericalError(f"weights of layer {layer} must be finite, found {array[where]} at index {where}")
+            raise NumericalError(
+                f"{network.parameter_name(number)} must be finite, found {array[where]} at index {where}"
+            )
     return checked
 
 

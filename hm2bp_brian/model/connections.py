@@ -1,4 +1,4 @@
-"""Which neuron of one population is connected to which of the next, and which weight each connection has."""
+"""Which neuron of one population is connected to which of another, and which weight each connection has."""
 
 from __future__ import annotations
 
@@ -8,58 +8,102 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True)
-class AllToAll:
-    """Every neuron to every neuron.
-
-    Parameters
-    ----------
-    input_shape, output_shape : tuple of int
-    """
+class Connection:
+    """Connections from a population of ``input_shape`` to one of ``output_shape``."""
 
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
 
     @property
+    def n_pre(self) -> int:
+        """Neurons that the connections come from."""
+        return math.prod(self.input_shape)
+
+    @property
+    def n_post(self) -> int:
+        """Neurons that they lead to."""
+        return math.prod(self.output_shape)
+
+    def unroll(self, values: np.ndarray) -> np.ndarray:
+        """One value a connection, given in the shape of the weights, as a matrix (n_pre, n_post), elsewhere 0."""
+        pre, post, index = self.synapses()
+        matrix = np.zeros((self.n_pre, self.n_post), dtype=np.float64 if index is None else values.dtype)
+        matrix[pre, post] = 1.0 if index is None else values.ravel()[index]
+        return matrix
+
+    def fold(self, matrix: np.ndarray) -> np.ndarray:
+        """Sum a matrix (n_pre, n_post) over the connections that share a weight, into an array like the weights."""
+        pre, post, index = self.synapses()
+        if index is None:
+            return np.zeros(0)
+        return np.bincount(index, matrix[pre, post], minlength=math.prod(self.weight_shape)).reshape(self.weight_shape)
+
+
+@dataclass(frozen=True)
+class AllPairs(Connection):
+    """Every neuron to every neuron.
+
+    Parameters
+    ----------
+    input_shape, output_shape : tuple of int
+    others : bool
+        Within one population: every neuron to every other one, but not to itself. Weights on the diagonal are not used.
+    """
+
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    others: bool = False
+
+    @property
     def weight_shape(self) -> tuple[int, int]:
         """``(n_pre, n_post)``."""
-        return math.prod(self.input_shape), math.prod(self.output_shape)
+        return self.n_pre, self.n_post
 
     def synapses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One entry a connection, sorted by presynaptic neuron: ``(pre, post, index)``, index into the flat weights."""
         n_pre, n_post = self.weight_shape
         index = np.arange(n_pre * n_post)
+        if self.others:
+            index = index[index // n_post != index % n_post]
         return index // n_post, index % n_post, index
 
-    def unroll(self, weights: np.ndarray) -> np.ndarray:
-        """The weights as a matrix (n_pre, n_post)."""
-        return weights
+    def unroll(self, values: np.ndarray) -> np.ndarray:
+        """The values as a matrix (n_pre, n_post)."""
+        return np.where(np.eye(self.n_pre, dtype=bool), values.dtype.type(0), values) if self.others else values
 
     def fold(self, matrix: np.ndarray) -> np.ndarray:
-        """Sum a matrix (n_pre, n_post) over the connections that share a weight."""
-        return matrix
+        """The matrix, without the connections that do not exist."""
+        return self.unroll(matrix)
 
 
-@dataclass(frozen=True)
-class AllToOthers:
-    """Every neuron of a population to every other one of it, but not to itself.
+@dataclass(frozen=True, eq=False)
+class Pairs(Connection):
+    """Single connections, of which each has a weight of its own.
 
     Parameters
     ----------
-    output_shape : tuple of int
-        Shape of the population.
+    input_shape, output_shape : tuple of int
+    pre, post : int32 arrays (n_connections,)
+        Flat indices of the neurons, sorted by ``pre``, then by ``post``; each pair once.
     """
 
+    input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+    pre: np.ndarray
+    post: np.ndarray
 
-    def synapses(self) -> tuple[np.ndarray, np.ndarray, None]:
-        """One entry a connection, sorted by presynaptic neuron: ``(pre, post, None)``, as all have one weight."""
-        pre, post = np.nonzero(~np.eye(math.prod(self.output_shape), dtype=bool))
-        return pre, post, None
+    @property
+    def weight_shape(self) -> tuple[int]:
+        """``(n_connections,)``."""
+        return (len(self.pre),)
+
+    def synapses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One entry a connection, sorted by presynaptic neuron: ``(pre, post, index)``."""
+        return self.pre, self.post, np.arange(len(self.pre))
 
 
 @dataclass(frozen=True)
-class Windows:
+class Windows(Connection):
     """Each neuron of a map to a square window of the map before; maps are ``(height, width, channels)``.
 
     Parameters
@@ -98,19 +142,3 @@ class Windows:
         index = ((y * self.size + x) * c_in + i) * c_out + j
         order = np.flatnonzero(inside)[np.lexsort((post[inside], pre[inside]))]
         return pre[order], post[order], index[order] if self.shared_kernel else None
-
-    def unroll(self, weights: np.ndarray) -> np.ndarray:
-        """The weights as a matrix (n_pre, n_post), 0 where there is no connection."""
-        pre, post, index = self.synapses()
-        dtype = weights.dtype if self.shared_kernel else np.float64
-        matrix = np.zeros((math.prod(self.input_shape), math.prod(self.output_shape)), dtype=dtype)
-        matrix[pre, post] = 1.0 if index is None else weights.ravel()[index]
-        return matrix
-
-    def fold(self, matrix: np.ndarray) -> np.ndarray:
-        """Sum a matrix (n_pre, n_post) over the connections that share a weight, into an array like the weights."""
-        pre, post, index = self.synapses()
-        if index is None:
-            return np.zeros(0)
-        size = math.prod(self.weight_shape)
-        return np.bincount(index, matrix[pre, post], minlength=size).reshape(self.weight_shape)

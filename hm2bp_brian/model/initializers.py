@@ -1,10 +1,11 @@
-"""How weights start."""
+"""How weights and delays start."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from brian2.units.fundamentalunits import Dimension, get_dimensions
 
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.units import to_float
@@ -35,3 +36,59 @@ class Uniform:
     def __call__(self, shape: tuple[int, ...], limit: float, generator: np.random.Generator) -> np.ndarray:
         """Draw float32 weights of the given shape; ``limit`` is this object's limit as a float."""
         return generator.uniform(-limit, limit, size=shape).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Between:
+    """Values drawn uniformly between two, for weights or delays.
+
+    Parameters
+    ----------
+    low, high : float or Quantity
+
+    Raises
+    ------
+    UnitError, ConfigurationError
+        If they are no numbers with one unit, or ``low`` is above ``high``.
+    """
+
+    low: object
+    high: object
+
+    def __post_init__(self):
+        self.limits(type(self).__name__, None)
+
+    def limits(self, name: str, dimension: Dimension | None) -> tuple[float, float]:
+        """Both limits as floats in base units; ``name`` is what they are for, in messages."""
+        low = to_float(f"{name}, low,", self.low, dimension)
+        high = to_float(f"{name}, high,", self.high, get_dimensions(self.low) if dimension is None else dimension)
+        if low > high:
+            raise ConfigurationError(f"{name}: low must be at most high, found {self.low!r} and {self.high!r}")
+        return low, high
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Weights drawn from a normal distribution.
+
+    Parameters
+    ----------
+    mean, sd : float or Quantity
+        In the unit of the synaptic variable.
+    """
+
+    mean: object
+    sd: object
+
+
+@dataclass(frozen=True)
+class OfDistance:
+    """Weights that are a function of the distance between the positions of their neurons.
+
+    Parameters
+    ----------
+    function : callable
+        Makes an array of weights, in the base unit of the synaptic variable or with a unit, of an array of distances.
+    """
+
+    function: object

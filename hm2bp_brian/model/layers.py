@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from hm2bp_brian.checks import check_count, check_integer
 from hm2bp_brian.errors import ConfigurationError, ShapeError
-from hm2bp_brian.model.connections import AllToAll, Windows
+from hm2bp_brian.model.connections import AllPairs, Windows
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.units import check_setting, to_float
 
@@ -47,9 +47,9 @@ class Dense:
                 f"Dense.lateral_inhibition is a strength and must be >= 0, found {self.lateral_inhibition!r}"
             )
 
-    def connect(self, input_shape: tuple[int, ...]) -> AllToAll:
+    def connect(self, input_shape: tuple[int, ...]) -> AllPairs:
         """The layer's connections to a population of the given shape, which is flattened."""
-        return AllToAll(input_shape, (int(self.units),))
+        return AllPairs(input_shape, (int(self.units),))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,49 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.model.units import to_float
+
+
+@dataclass(frozen=True)
+class RateBand:
+    """A band of spike counts that a population is kept in.
+
+    It adds ``strength * (o_i - high)`` to the derivative of the loss with respect to the count o_i of each neuron above
+    the band, and ``strength * (o_i - low)`` below it.
+
+    Parameters
+    ----------
+    low, high : float
+        Spikes a presentation.
+    strength : float
+
+    Raises
+    ------
+    ConfigurationError
+        Unless 0 <= low <= high and strength >= 0, all finite.
+    """
+
+    low: float = 0.0
+    high: float = math.inf
+    strength: float = 0.01
+
+    def __post_init__(self):
+        to_float("RateBand.low", self.low)
+        if self.high != math.inf:
+            to_float("RateBand.high", self.high)
+        if not 0 <= self.low <= self.high:
+            raise ConfigurationError(f"RateBand needs 0 <= low <= high, found low={self.low!r}, high={self.high!r}")
+        if to_float("RateBand.strength", self.strength, expected="finite and >= 0") < 0:
+            raise ConfigurationError(f"RateBand.strength must be >= 0, found {self.strength!r}")
+
+    def errors(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Loss of each sample, and its derivative with respect to the counts (n_samples, n_neurons)."""
+        excess = np.maximum(counts - self.high, 0.0) + np.minimum(counts - self.low, 0.0)
+        return 0.5 * self.strength * (excess**2).sum(axis=1), self.strength * excess
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +64,53 @@ class Population:
         None for an input, whose spikes come from outside.
     threshold : float or None
         ``v_th``, in SI base units; None for an input.
+    positions : float array (n_neurons, n_dimensions), optional
+        For connections that depend on the distance.
+    sign : int8 array (n_neurons,), optional
+        Dale's law: 1 where all weights of a neuron's outgoing connections are >= 0, -1 where they are <= 0.
+    rate_band : RateBand, optional
+    always : bool
+        An input that fires in each step.
     """
 
     name: str
     shape: tuple[int, ...]
     neuron: NeuronModel | None = None
     threshold: float | None = None
+    positions: np.ndarray | None = None
+    sign: np.ndarray | None = None
+    rate_band: RateBand | None = None
+    always: bool = False
 
     @property
     def size(self) -> int:
         """Number of neurons."""
         return math.prod(self.shape)
+
+    @property
+    def nu(self) -> float | None:
+        """What HM2-BP divides by: how far the membrane variable rises from rest to the threshold."""
+        return self.threshold
+
+
+def distances(source: Population, target: Population, pre: int | None = None) -> np.ndarray:
+    """Distance of a neuron ``pre`` of the source (without it, of each: one row a neuron) to each one of the target.
+
+    Raises
+    ------
+    ConfigurationError
+        If a population has no positions, or theirs have different numbers of dimensions.
+    """
+    for population in (source, target):
+        if population.positions is None:
+            raise ConfigurationError(
+                f"a function of the distance needs positions, and '{population.name}' has none; give it "
+                "positions=(n_neurons, n_dimensions)"
+            )
+    if source.positions.shape[1] != target.positions.shape[1]:
+        raise ConfigurationError(
+            f"positions of '{source.name}' have {source.positions.shape[1]} dimensions, those of '{target.name}' "
+            f"{target.positions.shape[1]}"
+        )
+    start = source.positions[:, None] if pre is None else source.positions[pre]
+    return np.sqrt(((start - target.positions) ** 2).sum(axis=-1))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from hm2bp_brian.model.connections import AllToAll, AllToOthers, Windows
+import numpy as np
+
+from hm2bp_brian.model.connections import AllPairs, Pairs, Windows
+from hm2bp_brian.model.delays import Delays
+from hm2bp_brian.model.initial_weights import sign_of_each
 from hm2bp_brian.model.populations import Population
 
 
@@ -12,32 +17,48 @@ from hm2bp_brian.model.populations import Population
 class Projection:
     """All connections from one population to another, or to itself.
 
-    A spike is delivered at the end of its step, so that it acts on the target from the next step on.
+    A spike is delivered at the end of its step, or so many steps later, and acts on the target from the next step on.
 
     Parameters
     ----------
     name : str
         That of its Synapses in Brian2, such as ``"synapses_0"``.
     source, target : Population
-    connection : AllToAll, AllToOthers or Windows
+    connection : AllPairs, Pairs or Windows
         Which neurons are connected.
     weight : float or None
-        The weight of all connections, fixed, in the base unit of the target's synaptic variable; None where weights are
-        learned and lie in the network.
+        The weight of all connections, fixed, in the base unit of the target's synaptic variable; None where weights lie
+        in the network.
+    plastic : bool
+        Whether its weights are learned.
+    delays : Delays
+    sign : int8 array (n_pre,) or None
+        1 or -1 where all weights of a source neuron are >= 0 or <= 0.
+    lateral : bool
+        The paper's lateral inhibition of the output: HM2-BP accounts for it by a factor of the gradient, not as a loop.
     """
 
     name: str
     source: Population
     target: Population
-    connection: AllToAll | AllToOthers | Windows
+    connection: AllPairs | Pairs | Windows
     weight: float | None = None
-
-    @property
-    def plastic(self) -> bool:
-        """Whether its weights are learned."""
-        return self.weight is None
+    plastic: bool = True
+    delays: Delays = field(default_factory=Delays)
+    sign: np.ndarray | None = None
+    lateral: bool = False
 
     @property
     def recurrent(self) -> bool:
         """Whether it connects a population with itself."""
         return self.source is self.target
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is nothing but connections from one population to another: no delays, loops or signs."""
+        return not self.recurrent and not self.delays.learned and np.ndim(self.delays.steps) == 0 == self.delays.steps
+
+    @cached_property
+    def sign_of_weights(self) -> np.ndarray | None:
+        """The sign that each weight must have, in a shape that fits the weights; None where any will do."""
+        return sign_of_each(self.connection, self.sign)

@@ -7,7 +7,7 @@ import numpy as np
 from hm2bp_brian.learning.attribution import spike_attribution
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.plotting.axes import COLOURS, label_image, make_axes, over_channels, place
-from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
 
 MOST_BARS = 24
 

@@ -7,7 +7,7 @@ import numpy as np
 from hm2bp_brian.firing_statistics import mean_counts, saturated, silent
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.plotting.axes import COLOURS, legend_beside, make_axes, population, whole_numbers
-from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
 
 BINS = 30
 FEW = 20  # a tallest bar of so many neurons still has a linear axis

@@ -7,7 +7,7 @@ import numpy as np
 from hm2bp_brian.firing_statistics import coefficients_of_variation, interspike_intervals
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.plotting.axes import COLOURS, make_axes, population, population_name
-from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
 
 MOST_BINS = 60
 CV_BINS = np.linspace(0.0, 2.0, 41)

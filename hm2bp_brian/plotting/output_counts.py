@@ -6,7 +6,7 @@ import numpy as np
 
 from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
 from hm2bp_brian.plotting.axes import COLOURS, make_axes
-from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
 
 
 def output_counts(record: SpikeRecord, labels, loss: SpikeCountLoss, ax=None):

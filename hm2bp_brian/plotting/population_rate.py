@@ -9,7 +9,7 @@ from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.units import to_float
 from hm2bp_brian.plotting.axes import COLOURS, legend_beside, make_axes, population, population_name
-from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
 
 
 def population_rate(network: SpikingNetwork, record: SpikeRecord, layer, bin_width=10 * ms, ax=None):

@@ -12,7 +12,8 @@ from hm2bp_brian.errors import SpikeError
 from hm2bp_brian.learning.losses import check_labels
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.plotting.axes import CLASS_COLOURS, COLOURS, legend_beside, make_axes, population, population_name
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 READABLE = 6.0  # neurons this far apart (points) have their numbers written beside them
 LONGEST, SHORTEST = 5.5, 1.0  # marks (points)

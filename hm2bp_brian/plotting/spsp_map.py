@@ -16,7 +16,7 @@ from hm2bp_brian.plotting.axes import (
     place,
     whole_numbers,
 )
-from hm2bp_brian.spikes import SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
 
 
 def spsp_map(network: SpikingNetwork, record: SpikeRecord, layer: int, neuron: int, sample: int = 0, ax=None):

@@ -59,10 +59,10 @@ def load_evaluated(path, network, seed: int, average: WeightAverage | None) -> T
     FileNotFoundError, CheckpointError
         As `load_checkpoint`.
     """
-    state = TrainingState(list(network.weights), {}, None if average is None else average.init(network.weights))
+    state = TrainingState(network.parameters, {}, None if average is None else average.init(network.parameters))
     _load(path, state, _identity(network, seed), ignored=OF_TRAINING_ONLY)
     if average is not None and state.average["updates"]:
-        network.weights = average.weights(state.average)
+        network.parameters = average.weights(state.average)
     return state
 
 

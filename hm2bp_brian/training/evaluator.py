@@ -13,7 +13,8 @@ from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.engines.protocol import Engine
 from hm2bp_brian.learning.losses import check_labels
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 # Evaluation draws the same spikes every time, whatever the training seed. Training epochs count from 1.
 SEED = 0

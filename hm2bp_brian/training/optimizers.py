@@ -66,7 +66,7 @@ class Adam:
             state |= {f"m_{layer}": np.zeros_like(w), f"v_{layer}": np.zeros_like(w)}
         return state
 
-    def update(self, state, weights, gradients, learning_rate: float, updater=NumpyUpdater) -> None:
+    def update(self, state, weights, gradients, learning_rate: float, updater=NumpyUpdater, scales=None) -> None:
         """Change weights and state in place by one step against the gradients.
 
         Parameters
@@ -77,6 +77,8 @@ class Adam:
         learning_rate : float
         updater : optional
             What does the arithmetic (see `hm2bp_brian.engines.updates`).
+        scales : sequence of float, optional
+            What multiplies the learning rate of each array; 1 if not given.
         """
         state["updates"] += 1
         updates = int(state["updates"])
@@ -87,7 +89,8 @@ class Adam:
         epsilon, limit = self.epsilon * correction_2, 1 / correction_2 if self.clip else None
         for layer, (w, g) in enumerate(zip(weights, gradients, strict=True)):
             m, v = state[f"m_{layer}"], state[f"v_{layer}"]
-            updater.adam(w, g, m, v, self.beta_1, self.beta_2, step_size, epsilon, limit)
+            step = step_size if scales is None else step_size * scales[layer]
+            updater.adam(w, g, m, v, self.beta_1, self.beta_2, step, epsilon, limit)
 
 
 @dataclass(frozen=True)
@@ -122,13 +125,14 @@ class SGD:
         _check_contiguous(weights)
         return {f"velocity_{layer}": np.zeros_like(w) for layer, w in enumerate(weights)}
 
-    def update(self, state, weights, gradients, learning_rate: float, updater=NumpyUpdater) -> None:
+    def update(self, state, weights, gradients, learning_rate: float, updater=NumpyUpdater, scales=None) -> None:
         """Change weights and state in place by one step against the gradients; see ``Adam.update``."""
         for layer, (w, g) in enumerate(zip(weights, gradients, strict=True)):
+            step_size = learning_rate if scales is None else learning_rate * scales[layer]
             for w_part, g_part, velocity_part, scratch in chunks(w, g, state[f"velocity_{layer}"]):
                 velocity_part *= self.momentum
                 np.add(velocity_part, g_part, out=velocity_part, casting="same_kind")
-                np.multiply(velocity_part, learning_rate, out=scratch)
+                np.multiply(velocity_part, step_size, out=scratch)
                 w_part -= scratch
 
 

@@ -17,8 +17,8 @@ class TrainingState:
 
     Parameters
     ----------
-    weights : list of arrays
-        One a layer, changed in place.
+    parameters : list of arrays
+        Of the network, changed in place.
     optimizer : dict of str to array
         What the optimizer's ``init`` returned, changed in place.
     average : dict of str to array or None
@@ -31,7 +31,7 @@ class TrainingState:
         One row a finished epoch.
     """
 
-    weights: list[np.ndarray]
+    parameters: list[np.ndarray]
     optimizer: dict[str, np.ndarray]
     average: dict[str, np.ndarray] | None = None
     sample_weights: np.ndarray | None = None
@@ -45,7 +45,7 @@ class TrainingState:
             "history/columns": np.array(self.history.columns),
             "history/table": self.history.table(),
         }
-        parts |= {f"weights/{layer}": w.copy() for layer, w in enumerate(self.weights)}
+        parts |= {f"weights/{layer}": w.copy() for layer, w in enumerate(self.parameters)}
         parts |= {f"optimizer/{name}": array.copy() for name, array in self.optimizer.items()}
         parts |= {f"average/{name}": array.copy() for name, array in (self.average or {}).items()}
         if self.sample_weights is not None:
@@ -54,7 +54,7 @@ class TrainingState:
 
     def restore(self, parts: dict[str, np.ndarray]) -> None:
         """Go back to what ``arrays`` returned, in the same arrays; the parts must fit."""
-        for layer, w in enumerate(self.weights):
+        for layer, w in enumerate(self.parameters):
             w[...] = parts[f"weights/{layer}"]
         for prefix, arrays in (("optimizer", self.optimizer), ("average", self.average or {})):
             for name, array in arrays.items():

@@ -117,11 +117,11 @@ class Trainer:
         encoder = self.engine.encoder(BernoulliEncoder() if encoder is None else encoder)
         self.inputs = Inputs(network.input_shape, network.n_steps, network.dt, encoder, augmentation, delays)
         # copies, as arrays that the user still holds must not change
-        network.weights = [np.array(w, dtype=dtype, order="C") for w in network.weights]
+        network.parameters = [np.array(w, dtype=dtype, order="C") for w in network.parameters]
         self.state = TrainingState(
-            list(network.weights),
-            self.optimizer.init(network.weights),
-            None if self.average is None else self.average.init(network.weights),
+            network.parameters,
+            self.optimizer.init(network.parameters),
+            None if self.average is None else self.average.init(network.parameters),
             np.ones(0) if boosting else None,
         )
 
@@ -208,10 +208,10 @@ class Trainer:
                 stacklevel=3,
             )
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
-        tally = Tally(len(train), len(state.weights))
+        tally = Tally(len(train), len(state.parameters))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
             for number, (indices, spikes) in enumerate(self._training_spikes(train, order, batch_size, epoch)):
-                tape = self.engine.forward(state.weights, spikes)
+                tape = self.engine.forward(state.parameters, spikes)
                 gradient = self.gradient(tape, train.labels[indices], indices)
                 _check_finite(gradient, number, epoch)
                 self.update(gradient, learning_rate)
@@ -240,14 +240,17 @@ class Trainer:
         errors = self.loss.errors(tape.counts, labels)
         if self.state.sample_weights is not None:
             errors = errors.weighted(self.state.sample_weights[indices])
-        return self.engine.backward(tape, errors, self.rules).mean(self.state.weights, self.regularizer)
+        weights = self.state.parameters[: len(self.network.weights)]
+        return self.engine.backward(tape, errors, self.rules).mean(weights, self.regularizer)
 
     def update(self, gradient: Gradients, learning_rate: float) -> None:
         """Change the weights by one step of the optimizer, and their average."""
         state, updater = self.state, self.engine.updater
-        self.optimizer.update(state.optimizer, state.weights, gradient, learning_rate, updater)
+        scales = self.network.scales
+        self.optimizer.update(state.optimizer, state.parameters, gradient, learning_rate, updater, scales)
+        self.network.constrain(state.parameters)
         if self.average is not None:
-            self.average.update(state.average, state.weights, updater)
+            self.average.update(state.average, state.parameters, updater)
 
     def _training_spikes(self, train, order, batch_size: int, epoch: int) -> Iterator[tuple[np.ndarray, SpikeBatch]]:
         """Indices and input spikes of each batch; with several threads the next batch is made beside the simulation."""
@@ -270,7 +273,7 @@ class Trainer:
     def evaluation_weights(self) -> Sequence[np.ndarray]:
         """The weights that are evaluated: the average if there is one, else those of the network."""
         if self.average is None or self.state.average["updates"] == 0:
-            return self.network.weights
+            return self.network.parameters
         return self.average.weights(self.state.average)
 
     @property
@@ -304,10 +307,10 @@ class Trainer:
 
     def _take_weights_of_network(self) -> None:
         """Go on from weights that the user has assigned to the network."""
-        for own, assigned in zip(self.state.weights, self.network.weights, strict=True):
+        for own, assigned in zip(self.state.parameters, self.network.parameters, strict=True):
             if assigned is not own:
                 own[...] = assigned
-        self.network.weights = self.state.weights
+        self.network.parameters = self.state.parameters
 
     def _prepare_sample_weights(self, n_samples: int) -> None:
         state = self.state

@@ -10,7 +10,7 @@ from brian2 import ms
 
 import hm2bp_brian as hb
 from hm2bp_brian.errors import DatasetNotFoundError, EngineError, ShapeError
-from hm2bp_brian.model.connections import AllToAll
+from hm2bp_brian.model.connections import AllPairs
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -51,7 +51,7 @@ def test_added_connection_is_the_diagonal_of_all_to_all(extending):
     one_to_one.weights[0] = np.linspace(4, 8, 5)
     all_to_all = hb.SpikingNetwork((5,), [dense, hb.Dense(2, threshold=1)], neuron, **axis)
     all_to_all.weights = [np.diag(one_to_one.weights[0]), one_to_one.weights[1]]
-    assert isinstance(all_to_all.connections[0], AllToAll)
+    assert isinstance(all_to_all.connections[0], AllPairs)
     spikes = hb.SpikeBatch.from_dense(np.random.default_rng(1).random((2, 100, 5)) < 0.3)
     record = hb.simulate(one_to_one, spikes, engine="brian2", dtype="float64")
     expected = hb.simulate(all_to_all, spikes, engine="brian2", dtype="float64")

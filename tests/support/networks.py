@@ -5,7 +5,7 @@ from brian2 import ms
 
 from hm2bp_brian.engines.protocol import HostTape
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.model.borders import checked_weights
+from hm2bp_brian.model.borders import checked_parameters
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
@@ -92,6 +92,6 @@ def make_input(network, n_samples=5, rate=0.15, seed=0) -> SpikeBatch:
 
 def engine_gradients(engine, network, record, labels, loss, rules=None):
     """The mean gradients that an engine computes of spikes that were recorded."""
-    tape = HostTape(checked_weights(network, network.weights, engine.dtype), record)
+    tape = HostTape(checked_parameters(network, network.weights, engine.dtype), record)
     errors = loss.errors(record.output.counts, labels)
     return engine.backward(tape, errors, Rules() if rules is None else rules).mean()

@@ -9,13 +9,15 @@ from hm2bp_brian.datasets import ImageDataset
 from hm2bp_brian.encoding import BernoulliEncoder
 from hm2bp_brian.engines.protocol import HostTape
 from hm2bp_brian.engines.updates import NumpyUpdater
-from hm2bp_brian.learning.backward import NumpyKernels, backward
+from hm2bp_brian.learning.backward import backward
+from hm2bp_brian.learning.component import NumpyKernels
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.trainer import Trainer
 
 LOSS = SpikeCountLoss(desired=8, undesired=1, margin=1)
@@ -55,7 +57,7 @@ class NumpyEngine(NumpyKernels):
         return encoder
 
     def backward(self, tape, errors, rules):
-        return backward(self.network, tape.weights, tape.record, errors, rules)
+        return backward(self.network, tape.parameters, tape.record, errors, rules)
 
     def forward(self, weights, batch):
         self.runs += 1

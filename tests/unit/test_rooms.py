@@ -10,6 +10,7 @@ ROOMS = [  # from below; those in one line know nothing of each other
     {"errors"},
     {"cache", "checks", "devices", "files", "npz", "rendering", "tables"},
     {"spikes"},
+    {"spike_record"},
     {"firing_statistics", "model"},
     {"brian"},
     {"encoding", "learning"},
@@ -22,8 +23,8 @@ RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms}
 # Methods that users look for where they are, and that are one line: imports within functions that lead upwards.
 DOORS = {
     ("spikes.py", "model.units"),
-    ("spikes.py", "exchange.neo"),
-    ("spikes.py", "exchange.spike_table"),
+    ("spike_record.py", "exchange.neo"),
+    ("spike_record.py", "exchange.spike_table"),
     ("model/network.py", "brian.probing"),
     ("model/network.py", "exchange.nir"),
 }

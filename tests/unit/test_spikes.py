@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hm2bp_brian.errors import ConfigurationError, ShapeError, SpikeError, UnitError
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 dense_spikes = st.tuples(*[st.integers(1, 4)] * 4).flatmap(lambda shape: arrays(bool, shape))
 

@@ -106,7 +106,59 @@ class WindowsBackward(Backward):
     _fields_ = [("windows", Windows)]
 
 
+class PopulationCalls(ctypes.Structure):
+    """The functions of ``kernels/population.hpp``, compiled with a population's neurons."""
+
+    _fields_ = _pointers("make free start update reset finite make_adjoint free_adjoint adjoint")
+
+
+class GraphPopulation(ctypes.Structure):
+    """A population of a component that is run as a graph."""
+
+    _fields_ = [
+        ("calls", PopulationCalls),
+        *_integers("n_neurons"),
+        *_pointers("forward counts spikes trains"),
+        *_floats("nu"),
+        *_pointers("delta factor"),
+    ]
+
+
+class GraphProjection(ctypes.Structure):
+    """A projection to such a population."""
+
+    _fields_ = [
+        *_integers("source target n_pre n_post"),
+        *_pointers("neurons offsets steps trains rows post weights delays"),
+        *_integers("delay longest_delay lateral"),
+        *_floats("nu_pre"),
+        *_pointers("gradient delay_gradient delta_pre"),
+    ]
+
+
+class GraphForward(ctypes.Structure):
+    """A component's presentation."""
+
+    _fields_ = [
+        *_integers("n_samples n_steps n_populations n_projections threads"),
+        *_pointers("populations projections failure"),
+    ]
+
+
+class GraphBackward(ctypes.Structure):
+    """HM2-BP through a component."""
+
+    _fields_ = [
+        *_integers("n_samples n_steps n_populations n_projections threads"),
+        *_pointers("populations projections"),
+        ("rules", Rules),
+        *_integers("n_parts"),
+        *_pointers("n_cut"),
+    ]
+
+
 STRUCTURES = (
     *(Windows, Forward, DenseForward, WindowsForward),
     *(LayerTrains, DenseSpsp, Rules, Backward, DenseBackward, WindowsBackward),
+    *(PopulationCalls, GraphPopulation, GraphProjection, GraphForward, GraphBackward),
 )

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
+from hm2bp_brian.engines.fused.component_kernels import make_kernels
 from hm2bp_brian.engines.fused.encoder import CompiledBernoulliEncoder
-from hm2bp_brian.engines.fused.layer_kernels import make_kernels
 from hm2bp_brian.engines.fused.update_kernels import CompiledUpdater
 from hm2bp_brian.engines.protocol import HostTape
 from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.gradient_sum import GradientSum
 from hm2bp_brian.learning.losses import Errors
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.model.borders import check_batch, checked_weights
+from hm2bp_brian.model.borders import check_batch, checked_parameters
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 
 class FusedEngine:
@@ -44,15 +44,15 @@ class FusedEngine:
         self.dtype = np.dtype(dtype)
         self.threads = threads
         self.updater = CompiledUpdater(self.dtype, threads)
-        self._layers = [make_kernels(network, n, self.dtype, threads) for n in range(len(network.layers))]
+        self._components = [make_kernels(network, c, self.dtype, threads) for c in network.components]
 
-    def forward(self, weights, spikes: SpikeBatch) -> HostTape:
+    def forward(self, parameters, spikes: SpikeBatch) -> HostTape:
         """Present a batch.
 
         Parameters
         ----------
-        weights : sequence of arrays
-            One array a layer, as ``network.weights``.
+        parameters : sequence of arrays
+            As ``network.parameters``.
         spikes : SpikeBatch
 
         Raises
@@ -60,27 +60,30 @@ class FusedEngine:
         SpikeError, ShapeError
             If the batch or the weights don't fit the network.
         NumericalError
-            If a weight is not finite, or a state becomes NaN or infinite; layer, sample and step are named.
+            If a weight is not finite, or a state becomes NaN or infinite; population, sample and step are named.
         """
         check_batch(self.network, spikes)
-        weights = checked_weights(self.network, weights, self.dtype)
-        populations = [spikes]
-        for kernels, array in zip(self._layers, weights, strict=True):
-            populations.append(kernels.forward(array, populations[-1]))
-        return HostTape(weights, SpikeRecord(spikes, populations[1:]))
+        parameters = checked_parameters(self.network, parameters, self.dtype)
+        trains = self.network.trains(spikes)
+        for kernels in self._components:
+            kernels.forward(parameters, trains)
+        return HostTape(parameters, self.network.record(spikes, trains))
 
     def backward(self, tape: HostTape, errors: Errors, rules: Rules) -> GradientSum:
         """Sum of the samples' gradients in the engine's dtype; see `hm2bp_brian.learning.backward.backward`."""
         errors.check(tape.counts)
-        return backward(self.network, tape.weights, tape.record, errors, rules, kernels=self)
+        return backward(self.network, tape.parameters, tape.record, errors, rules, kernels=self)
 
-    def backward_layer(self, layer: int, *arguments):
-        """The same as ``learning.backward.NumpyKernels.backward_layer``, compiled."""
-        return self._layers[layer].backward(*arguments)
+    def backward_component(self, component, walk) -> None:
+        """The same as ``learning.component.NumpyKernels.backward_component``, compiled."""
+        self._kernels_of(component).backward(walk)
 
-    def output_spsp(self, output: SpikeBatch) -> np.ndarray:
-        """The same as ``learning.backward.NumpyKernels.output_spsp``, compiled."""
-        return self._layers[-1].spsp(output, output)
+    def own_spsp(self, population, trains: SpikeBatch) -> np.ndarray:
+        """The same as ``learning.component.NumpyKernels.own_spsp``, compiled."""
+        return next(k for k in self._components if population in k.component.populations).own_spsp(population, trains)
+
+    def _kernels_of(self, component):
+        return next(kernels for kernels in self._components if kernels.component is component)
 
     def encoder(self, encoder):
         """A compiled twin of a BernoulliEncoder; other encoders as they are."""

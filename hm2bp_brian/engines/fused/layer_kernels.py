@@ -1,4 +1,4 @@
-"""The kernels of one layer: its neurons' generated code, compiled with the kernels of its kind of connection."""
+"""The kernels of one layer: a population with one projection to it, a tile of neurons at a time."""
 
 from __future__ import annotations
 
@@ -12,67 +12,52 @@ from hm2bp_brian.engines.fused import arguments, spike_kernels
 from hm2bp_brian.engines.fused.calls import call, pointer
 from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.compiler import load
-from hm2bp_brian.errors import EngineError, NumericalError
-from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.model.connections import AllToAll, Windows
+from hm2bp_brian.engines.fused.sources import neuron_source
+from hm2bp_brian.errors import NumericalError
+from hm2bp_brian.learning.backward import Walk
+from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.populations import Population
 from hm2bp_brian.spikes import SpikeBatch
-
-C_TYPES = {"float32": ("float", "int32_t"), "float64": ("double", "int64_t")}
 
 
 class LayerKernels:
-    """Forward and backward pass of one layer.
+    """Forward and backward pass of a component that is a single population with one plain projection to it.
 
     Parameters
     ----------
     network : SpikingNetwork
-    layer : int
+    component : Component
     dtype : numpy dtype
     threads : int
     """
 
     kind = ""
 
-    def __init__(self, network: SpikingNetwork, layer: int, dtype: np.dtype, threads: int):
-        neuron = network.neurons[layer]
-        self.layer = layer
+    def __init__(self, network: SpikingNetwork, component: Component, dtype: np.dtype, threads: int):
+        (self.population,), (self.projection,) = component.populations, component.inputs
+        self.component = component
         self.network = network
-        self.projection = network.chain[layer]
+        self.layer = network.neural.index(self.population)
+        self.label = network.labels[self.layer]
+        self.weights_number = network.weighted.index(self.projection)
         self.connection = self.projection.connection
-        self.lateral = network.lateral(layer)
+        self.lateral = network.lateral(self.layer)
         self.dt = network.dt
         self.dtype = dtype
         self.threads = threads
-        self.code = generate(neuron, network.size(layer), network.thresholds[layer], network.dt, dtype)
-        self.library = load(self._source(), f"{self.kind} kernels in {dtype} for {neuron!r}")
-
-    def _source(self) -> str:
-        scalar, flag = C_TYPES[self.dtype.name]
-        return "\n".join(
-            [
-                "#include <cmath>",
-                "#include <cstdint>",
-                f"typedef {scalar} scalar;",
-                f"typedef {flag} flag;",
-                arguments.DEFINE_RULES,
-                '#include "arguments.hpp"',
-                '#include "tile.hpp"',
-                "using namespace std;",
-                "template <typename T> static inline int int_(T value) { return int(value); }",
-                self.code.source,
-                f'#include "{self.kind}_forward.hpp"',
-                f'#include "{self.kind}_backward.hpp"',
-            ]
-        )
+        neuron = self.population.neuron
+        self.code = generate(neuron, self.population.size, self.population.threshold, network.dt, dtype)
+        headers = (f"{self.kind}_forward.hpp", f"{self.kind}_backward.hpp")
+        self.library = load(neuron_source(self.code, dtype, headers), f"{self.kind} kernels in {dtype} for {neuron!r}")
 
     def cast(self, array: np.ndarray) -> np.ndarray:
         """The array as the kernels take it; no copy if it is so already."""
         return np.ascontiguousarray(array, dtype=self.dtype)
 
-    def forward(self, weights: np.ndarray, pre: SpikeBatch) -> SpikeBatch:
-        """The layer's spikes; NumericalError if a state becomes NaN or infinite."""
-        weights = self.cast(weights)
+    def forward(self, parameters, trains: dict[str, SpikeBatch]) -> None:
+        """Add the population's spikes to ``trains``; NumericalError if a state becomes NaN or infinite."""
+        weights, pre = self.cast(parameters[self.weights_number]), trains[self.projection.source.name]
         failure = np.empty(2, dtype=np.int64)
         arrays = (ctypes.c_void_p * len(self.code.arrays))(*(array.ctypes.data for array in self.code.arrays))
         fields = {
@@ -88,13 +73,15 @@ class LayerKernels:
             "failure": pointer(failure),
             "threads": self.threads,
         }
-        (neurons, offsets), trains = self._forward(fields, pre.n_samples, pre.n_steps, failure)
-        shape = self.connection.output_shape
-        return SpikeBatch.from_sorted(neurons, offsets, pre.n_samples, pre.n_steps, shape, trains)
+        (neurons, offsets), by_neuron = self._forward(fields, pre.n_samples, pre.n_steps, failure)
+        shape = self.population.shape
+        trains[self.population.name] = SpikeBatch.from_sorted(
+            neurons, offsets, pre.n_samples, pre.n_steps, shape, by_neuron
+        )
 
     def _call(self, function: str, structure: ctypes.Structure) -> None:
         task = (
-            f"{function} of layer {self.layer}, {self.connection.input_shape} -> {self.connection.output_shape} "
+            f"{function} of {self.label}, {self.connection.input_shape} -> {self.connection.output_shape} "
             f"neurons, with {structure.n_samples} samples of {structure.n_steps} steps in {self.dtype} on "
             f"{self.threads} threads"
         )
@@ -104,30 +91,35 @@ class LayerKernels:
         sample, step = failure
         if sample >= 0:
             raise NumericalError(
-                f"layer {self.layer} has a state that is NaN or infinite in sample {sample} at step {step}; "
+                f"{self.label} has a state that is NaN or infinite in sample {sample} at step {step}; "
                 "check its weights, and whether the integration method is stable at this dt"
             )
 
-    def backward(self, weights, pre, post, delta, factor, rules: Rules):
-        """The same as ``learning.backward.NumpyKernels.backward_layer``."""
-        linear_map = self.network.linear_map(self.layer)
-        v_th, v_th_pre = self.projection.target.threshold, self.projection.source.threshold
+    def backward(self, walk: Walk) -> None:
+        """The same as ``learning.component.NumpyKernels.backward_component``."""
+        linear_map, name = self.network.linear_map(self.layer), self.population.name
+        source, weights = self.projection.source, walk.parameters[self.weights_number]
+        pre, post, delta = walk.trains[source.name], walk.trains[name], walk.deltas[name]
         gradient = np.empty(weights.shape, dtype=self.dtype)
-        delta_pre = None if v_th_pre is None else np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
-        active, refractory = self._matrices(linear_map)
-        weights, delta, factor = (self.cast(array) for array in (weights, delta, factor))
+        delta_pre = None
+        if source.neuron is not None:
+            delta_pre = np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
+        active, refractory = kernel_matrices(linear_map, self.dtype)
+        weights, delta, factor = (self.cast(array) for array in (weights, delta, walk.factor(name)))
         fields = self._trains(pre, post, active, refractory, linear_map) | {
             "weights": self._pointer_to(weights),
-            "v_th": v_th,
-            "v_th_pre": v_th_pre or 1.0,
+            "v_th": self.population.nu,
+            "v_th_pre": source.nu or 1.0,
             "delta": pointer(delta),
             "factor": pointer(factor),
-            "rules": arguments.Rules(*dataclasses.astuple(rules)),
+            "rules": arguments.Rules(*dataclasses.astuple(walk.rules)),
             "gradient": pointer(gradient),
             "delta_pre": pointer(delta_pre),
         }
         self._backward(fields)
-        return gradient, delta_pre
+        walk.gradients[self.weights_number] = gradient if self.projection.plastic else np.zeros_like(gradient)
+        if delta_pre is not None:
+            walk.add_delta(source.name, delta_pre)
 
     def _trains(self, pre: SpikeBatch, post: SpikeBatch, active, refractory, linear_map) -> dict:
         """Fields of ``arguments.LayerTrains``; whoever calls keeps the arrays alive (a batch keeps its trains)."""
@@ -145,14 +137,6 @@ class LayerKernels:
             "threads": self.threads,
         }
 
-    def _matrices(self, linear_map) -> tuple[np.ndarray, np.ndarray]:
-        """The map's matrices with the membrane potential as first and the synaptic variable as last variable."""
-        ends = (linear_map.membrane, linear_map.synaptic)
-        others = [variable for variable in range(linear_map.active.shape[-1]) if variable not in ends]
-        order = [linear_map.membrane, *others, linear_map.synaptic]
-        active, refractory = (m[:, order][:, :, order] for m in (linear_map.active, linear_map.refractory))
-        return self.cast(active), self.cast(refractory)
-
     def _pointer_to(self, weights: np.ndarray):
         return pointer(weights if weights.size else None)
 
@@ -162,8 +146,8 @@ class DenseKernels(LayerKernels):
 
     kind = "dense"
 
-    def __init__(self, network: SpikingNetwork, layer: int, dtype: np.dtype, threads: int):
-        super().__init__(network, layer, dtype, threads)
+    def __init__(self, network: SpikingNetwork, component: Component, dtype: np.dtype, threads: int):
+        super().__init__(network, component, dtype, threads)
         n_pre, n_post = self.connection.weight_shape
         self._sizes = {"n_pre": n_pre, "n_post": n_post}
 
@@ -181,11 +165,12 @@ class DenseKernels(LayerKernels):
     def _backward(self, fields) -> None:
         self._call("dense_backward", arguments.DenseBackward(**fields, **self._sizes))
 
-    def spsp(self, pre: SpikeBatch, post: SpikeBatch) -> np.ndarray:
-        """The same as ``learning.spsp.layer_spsp``."""
+    def own_spsp(self, population: Population, trains: SpikeBatch) -> np.ndarray:
+        """The same as ``learning.component.NumpyKernels.own_spsp``."""
+        pre = post = trains
         linear_map = self.network.linear_map(self.layer)
         spsp = np.empty((pre.n_samples, pre.n_neurons, post.n_neurons), dtype=self.dtype)
-        active, refractory = self._matrices(linear_map)
+        active, refractory = kernel_matrices(linear_map, self.dtype)
         fields = self._trains(pre, post, active, refractory, linear_map)
         sizes = {"n_pre": pre.n_neurons, "n_post": post.n_neurons}
         self._call("dense_spsp", arguments.DenseSpsp(**fields, **sizes, spsp=pointer(spsp)))
@@ -197,8 +182,8 @@ class WindowsKernels(LayerKernels):
 
     kind = "windows"
 
-    def __init__(self, network: SpikingNetwork, layer: int, dtype: np.dtype, threads: int):
-        super().__init__(network, layer, dtype, threads)
+    def __init__(self, network: SpikingNetwork, component: Component, dtype: np.dtype, threads: int):
+        super().__init__(network, component, dtype, threads)
         c = self.connection
         self._windows = arguments.Windows(*c.input_shape, *c.output_shape, c.size, c.stride, c.padding)
 
@@ -221,15 +206,11 @@ class WindowsKernels(LayerKernels):
         self._call("windows_backward", arguments.WindowsBackward(**fields, windows=self._windows))
 
 
-KERNELS = {AllToAll: DenseKernels, Windows: WindowsKernels}
-
-
-def make_kernels(network: SpikingNetwork, layer: int, dtype: np.dtype, threads: int) -> LayerKernels:
-    """The kernels for a layer's kind of connection; EngineError if there are none."""
-    kind = type(network.connections[layer])
-    if kind not in KERNELS:
-        raise EngineError(
-            f"layer {layer}: engine 'fused' has kernels for {' and '.join(known.__name__ for known in KERNELS)}, found "
-            f"{kind.__name__}; take engine='brian2'"
-        )
-    return KERNELS[kind](network, layer, dtype, threads)
+def kernel_matrices(linear_map, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """The map's matrices with the membrane potential as first and the synaptic variable as last variable."""
+    ends = (linear_map.membrane, linear_map.synaptic)
+    others = [variable for variable in range(linear_map.active.shape[-1]) if variable not in ends]
+    order = [linear_map.membrane, *others, linear_map.synaptic]
+    matrices = (m[:, order][:, :, order] for m in (linear_map.active, linear_map.refractory))
+    active, refractory = (np.ascontiguousarray(matrix, dtype=dtype) for matrix in matrices)
+    return active, refractory

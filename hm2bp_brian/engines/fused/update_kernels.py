@@ -8,7 +8,7 @@ import numpy as np
 
 from hm2bp_brian.engines.fused.calls import call, int64, pointer
 from hm2bp_brian.engines.fused.compiler import load
-from hm2bp_brian.engines.fused.layer_kernels import C_TYPES
+from hm2bp_brian.engines.fused.sources import C_TYPES
 
 
 class CompiledUpdater:

@@ -9,7 +9,8 @@ from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 
 def network_of(neuron, dt=1 * ms):

@@ -11,7 +11,7 @@ HEADER = """
 #include <cstdint>
 typedef float scalar;
 typedef int32_t flag;
-#include "arguments.hpp"
+#include "graph.hpp"
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
 """
 

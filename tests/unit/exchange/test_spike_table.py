@@ -8,7 +8,8 @@ import pytest
 from brian2 import ms
 
 from hm2bp_brian.errors import ConfigurationError, MissingPackageError, UnitError
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 
 def make_record(seed=0) -> SpikeRecord:

@@ -20,7 +20,8 @@ from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.history import History
 from hm2bp_brian.training.optimizers import Adam
 
@@ -59,7 +60,7 @@ class MemorylessEngine:
         return encoder
 
     def backward(self, tape, errors, rules):
-        return backward(self.network, tape.weights, tape.record, errors, rules)
+        return backward(self.network, tape.parameters, tape.record, errors, rules)
 
     def forward(self, weights, batch):
         self.runs += 1

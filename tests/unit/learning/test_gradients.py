@@ -10,9 +10,11 @@ from random_records import lif_network, random_record
 
 from hm2bp_brian.errors import ConfigurationError, LabelError, NoSpspError, ShapeError
 from hm2bp_brian.learning import backward as module
-from hm2bp_brian.learning.backward import NumpyKernels, backward, lateral_factor, regular_train
+from hm2bp_brian.learning.backward import backward, regular_train
+from hm2bp_brian.learning.component import NumpyKernels
 from hm2bp_brian.learning.gradient_sum import Gradients, GradientSum
 from hm2bp_brian.learning.gradients import gradients
+from hm2bp_brian.learning.lateral import lateral_factor
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
@@ -20,7 +22,8 @@ from hm2bp_brian.learning.spsp import layer_spsp, spsp
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 
 def assert_same(found, expected, rtol=1e-9):
@@ -228,23 +231,25 @@ def test_lateral_inhibition_changes_the_output_gradient_only():
     assert not np.allclose(without[1], with_it[1])
 
 
-def test_kernels_of_an_engine_can_take_a_layer_backwards():
+def test_kernels_of_an_engine_can_take_a_component_backwards():
     network = lif_network(sizes=(4, 5, 3))
     record = random_record(network, np.random.default_rng(11))
     calls = []
 
     class Doubled(NumpyKernels):
-        def backward_layer(self, layer, weights, pre, post, delta, factor, rules):
-            calls.append((layer, weights.shape, factor.shape))
-            gradient, delta_pre = super().backward_layer(layer, weights, pre, post, delta, factor, rules)
-            return 2 * gradient, delta_pre
+        def backward_component(self, component, walk):
+            (projection,) = component.inputs
+            calls.append((projection.name, walk.deltas[projection.target.name].shape))
+            super().backward_component(component, walk)
+            number = network.weighted.index(projection)
+            walk.gradients[number] = 2 * walk.gradients[number]
 
     errors = SpikeCountLoss().errors(record.output.counts, [0, 1, 2])
     once, twice = (
         backward(network, network.weights, record, errors, Rules(), kernels).mean()
         for kernels in (None, Doubled(network))
     )
-    assert calls == [(1, (5, 3), (3, 3)), (0, (4, 5), (3, 5))]
+    assert calls == [("synapses_1", (3, 3)), ("synapses_0", (3, 5))]
     for layer in range(2):
         np.testing.assert_array_equal(twice[layer], 2 * once[layer])
 
@@ -327,7 +332,7 @@ def test_thresholds_must_be_positive(threshold):
     layers = [Dense(3, 1.0), Dense(3, 1.0)]
     network = SpikingNetwork(4, layers, LIF(20 * ms, 5 * ms), dt=1 * ms, duration=30 * ms)
     # a network can't be made with a negative one
-    network.populations[2] = dataclasses.replace(network.populations[2], threshold=threshold)
+    network.neural[1] = dataclasses.replace(network.neural[1], threshold=threshold)
     record = random_record(network, np.random.default_rng(0))
     with pytest.raises(
         ConfigurationError, match=f"threshold of layer_1 must be positive for HM2-BP, found {threshold}"

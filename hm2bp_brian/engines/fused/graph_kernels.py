@@ -1,0 +1,266 @@
+"""The kernels of any component: populations that feed back on one another, or have several or delayed projections."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+from functools import cache
+
+import numpy as np
+
+from hm2bp_brian.engines.fused import arguments, spike_kernels
+from hm2bp_brian.engines.fused.calls import call, pointer
+from hm2bp_brian.engines.fused.codegen import generate
+from hm2bp_brian.engines.fused.compiler import load
+from hm2bp_brian.engines.fused.layer_kernels import kernel_matrices
+from hm2bp_brian.engines.fused.sources import neuron_source, plain_source
+from hm2bp_brian.engines.fused.stored_projection import StoredProjection
+from hm2bp_brian.errors import NumericalError
+from hm2bp_brian.learning.backward import Walk
+from hm2bp_brian.learning.spsp import layer_spsp
+from hm2bp_brian.model.graph import Component
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.populations import Population
+from hm2bp_brian.spikes import SpikeBatch
+
+# Parts of a batch whose gradients are summed one after the other, each in its own memory: so many at most, and so many
+# numbers in all. Part of what makes results the same for any number of threads.
+PARTS, PART_NUMBERS = 16, 2**26
+
+
+@cache
+def _library(dtype: np.dtype) -> ctypes.CDLL:
+    headers = ("adjoint.hpp", "graph_forward.hpp", "graph_backward.hpp")
+    return load(plain_source(dtype, headers), f"the kernels of graphs in {dtype}")
+
+
+class GraphKernels:
+    """Forward and backward pass of a component.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    component : Component
+    dtype : numpy dtype
+    threads : int
+    """
+
+    def __init__(self, network: SpikingNetwork, component: Component, dtype: np.dtype, threads: int):
+        self.network = network
+        self.component = component
+        self.dtype = dtype
+        self.threads = threads
+        self.library = _library(dtype)
+        self._codes = [generate(p.neuron, p.size, p.threshold, network.dt, dtype) for p in component.populations]
+        self._calls = [
+            self._functions(population, code)
+            for population, code in zip(component.populations, self._codes, strict=True)
+        ]
+        self._stored = [StoredProjection(p, dtype) for p in (*component.projections, *component.lateral)]
+        # as Brian2 orders them
+        self._stored.sort(key=lambda stored: (stored.projection.lateral, network.projections.index(stored.projection)))
+
+    def _functions(self, population: Population, code) -> arguments.PopulationCalls:
+        source = neuron_source(code, self.dtype, ("population.hpp",))
+        library = load(source, f"a population in {self.dtype} of {population.neuron!r}")
+        names = "new free start update reset finite adjoint_new adjoint_free adjoint".split()
+        functions = (getattr(library, f"population_{name}") for name in names)
+        return arguments.PopulationCalls(*(ctypes.cast(function, ctypes.c_void_p) for function in functions))
+
+    def forward(self, parameters, trains: dict[str, SpikeBatch]) -> None:
+        """Add the populations' spikes to ``trains``; NumericalError if a state becomes NaN or infinite."""
+        one = next(iter(trains.values()))
+        n_samples, n_steps = one.n_samples, one.n_steps
+        kept: list = []  # what the structures point to
+        counts = [np.zeros(n_samples * n_steps + 1, dtype=np.int64) for _ in self._codes]
+        spikes = [ctypes.c_void_p() for _ in self._codes]
+        populations = (arguments.GraphPopulation * len(self._codes))()
+        for number, population in enumerate(self.component.populations):
+            forward = self._forward_of(self._codes[number], n_samples, n_steps, kept)
+            populations[number] = arguments.GraphPopulation(
+                calls=self._calls[number],
+                n_neurons=population.size,
+                forward=ctypes.addressof(forward),
+                counts=pointer(counts[number][1:]),
+                spikes=ctypes.addressof(spikes[number]),
+            )
+        projections = self._projections(parameters, trains, kept)
+        failure = np.empty(2, dtype=np.int64)
+        self._call(
+            "graph_forward",
+            arguments.GraphForward(
+                n_samples,
+                n_steps,
+                len(populations),
+                len(projections),
+                self.threads,
+                ctypes.addressof(populations),
+                ctypes.addressof(projections),
+                pointer(failure),
+            ),
+        )
+        try:
+            self._check_state(failure)
+            for population, count, lists in zip(self.component.populations, counts, spikes, strict=True):
+                trains[population.name] = self._batch(population, n_samples, n_steps, count, lists)
+        finally:
+            for lists in spikes:
+                self.library.free_spikes(lists)
+
+    def _forward_of(self, code, n_samples: int, n_steps: int, kept: list) -> arguments.Forward:
+        arrays = (ctypes.c_void_p * len(code.arrays))(*(array.ctypes.data for array in code.arrays))
+        forward = arguments.Forward(
+            n_samples=n_samples,
+            n_steps=n_steps,
+            arrays=ctypes.addressof(arrays),
+            constants=pointer(code.constants),
+            dt=self.network.dt,
+            refractory_steps=min(code.refractory_steps, n_steps),
+        )
+        kept += [arrays, forward]
+        return forward
+
+    def _batch(self, population: Population, n_samples: int, n_steps: int, offsets, lists) -> SpikeBatch:
+        np.cumsum(offsets, out=offsets)
+        neurons = np.empty(offsets[-1], dtype=np.int32)
+        self.library.take_spikes(lists, pointer(neurons))
+        by_neuron = spike_kernels.transpose_lists(neurons, offsets, n_samples, population.size, self.threads)
+        return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, population.shape, by_neuron)
+
+    def _projections(self, parameters, trains: dict[str, SpikeBatch], kept: list):
+        """The structures of all projections, without what only one pass needs."""
+        structures = (arguments.GraphProjection * len(self._stored))()
+        populations = self.component.populations
+        for number, stored in enumerate(self._stored):
+            projection = stored.projection
+            weights = stored.weights(self.network.weights_of(projection, parameters))
+            delays = self.network.delays_of(projection, parameters)
+            single = None if np.ndim(delays) == 0 else stored.delays(delays)
+            inside = projection.source in populations
+            structure = arguments.GraphProjection(
+                source=populations.index(projection.source) if inside else -1,
+                target=populations.index(projection.target),
+                n_pre=projection.source.size,
+                n_post=projection.target.size,
+                rows=pointer(stored.rows),
+                post=pointer(stored.post),
+                weights=pointer(weights),
+                delays=pointer(single),
+                delay=delays if single is None else 0,
+                longest_delay=projection.delays.longest,
+                lateral=projection.lateral,
+            )
+            if projection.source.name in trains:
+                batch = trains[projection.source.name]
+                steps, offsets = batch.by_neuron
+                structure.neurons, structure.offsets = pointer(batch.neurons), pointer(batch.offsets)
+                structure.steps, structure.trains = pointer(steps), pointer(offsets)
+                kept += [batch, steps, offsets]
+            structures[number] = structure
+            kept += [weights, single]
+        return structures
+
+    def backward(self, walk: Walk) -> None:
+        """The same as ``learning.component.NumpyKernels.backward_component``."""
+        component, kept = self.component, []
+        n_samples, n_steps = next((b.n_samples, b.n_steps) for b in walk.trains.values())
+        populations = (arguments.GraphPopulation * len(component.populations))()
+        deltas = {}
+        for number, population in enumerate(component.populations):
+            delta = deltas[population.name] = np.array(walk.deltas[population.name], dtype=self.dtype, order="C")
+            factor = np.ascontiguousarray(walk.factor(population.name), dtype=self.dtype)
+            trains = self._trains_of(population, walk.trains[population.name], kept)
+            populations[number] = arguments.GraphPopulation(
+                calls=self._calls[number],
+                n_neurons=population.size,
+                trains=ctypes.addressof(trains),
+                nu=population.nu,
+                delta=pointer(delta),
+                factor=pointer(factor),
+            )
+            kept.append(factor)
+        projections = self._projections(walk.parameters, walk.trains, kept)
+        results = [self._results(stored, s, n_samples) for stored, s in zip(self._stored, projections, strict=True)]
+        n_numbers = sum(stored.n_entries for stored in self._stored)
+        n_cut = np.zeros(1, dtype=np.int64)
+        self._call(
+            "graph_backward",
+            arguments.GraphBackward(
+                n_samples,
+                n_steps,
+                len(populations),
+                len(projections),
+                self.threads,
+                ctypes.addressof(populations),
+                ctypes.addressof(projections),
+                arguments.Rules(*dataclasses.astuple(walk.rules)),
+                max(2, min(PARTS, PART_NUMBERS // max(n_numbers, 1))),
+                pointer(n_cut),
+            ),
+        )
+        for stored, (gradient, delay_gradient, delta_pre) in zip(self._stored, results, strict=True):
+            self._put(stored, gradient, delay_gradient, delta_pre, walk)
+        walk.deltas |= deltas
+        walk.cut.append(int(n_cut[0]))
+
+    def _trains_of(self, population: Population, spikes: SpikeBatch, kept: list) -> arguments.LayerTrains:
+        linear_map = self.network.linear_map(self.network.neural.index(population))
+        active, refractory = kernel_matrices(linear_map, self.dtype)
+        steps, offsets = spikes.by_neuron
+        trains = arguments.LayerTrains(
+            post_steps=pointer(steps),
+            post_trains=pointer(offsets),
+            n_samples=spikes.n_samples,
+            n_steps=spikes.n_steps,
+            active=pointer(active),
+            refractory=pointer(refractory),
+            refractory_steps=min(linear_map.refractory_steps, spikes.n_steps),
+        )
+        kept += [active, refractory, steps, offsets, trains]
+        return trains
+
+    def _results(self, stored: StoredProjection, structure, n_samples: int):
+        """Arrays for what the backward pass finds out of a projection, where it is wanted; their addresses are written."""
+        projection = stored.projection
+        gradient = np.empty(stored.n_entries, dtype=self.dtype) if projection.plastic else None
+        delay_gradient = np.empty(stored.n_entries, dtype=self.dtype) if projection.delays.learned else None
+        outside = projection in self.component.inputs and projection.source.neuron is not None
+        delta_pre = np.empty((n_samples, projection.source.size), dtype=self.dtype) if outside else None
+        structure.nu_pre = projection.source.nu or 0.0
+        structure.gradient, structure.delay_gradient = pointer(gradient), pointer(delay_gradient)
+        structure.delta_pre = pointer(delta_pre)
+        return gradient, delay_gradient, delta_pre
+
+    def _put(self, stored: StoredProjection, gradient, delay_gradient, delta_pre, walk: Walk) -> None:
+        projection = stored.projection
+        if projection.lateral:
+            return
+        shape = projection.connection.weight_shape
+        number = self.network.weighted.index(projection)
+        walk.gradients[number] = np.zeros(shape, self.dtype) if gradient is None else stored.fold(gradient)
+        if delay_gradient is not None:
+            walk.gradients[self.network.delay_number(projection)] = stored.fold(delay_gradient)
+        if delta_pre is not None:
+            walk.add_delta(projection.source.name, delta_pre)
+
+    def own_spsp(self, population: Population, trains: SpikeBatch) -> np.ndarray:
+        """The same as ``learning.component.NumpyKernels.own_spsp``, which it is: readouts are small."""
+        return layer_spsp(trains, trains, self.network.linear_map(self.network.neural.index(population)))
+
+    def _call(self, function: str, structure: ctypes.Structure) -> None:
+        names = ", ".join(f"'{population.name}'" for population in self.component.populations)
+        task = (
+            f"{function} of {names} with {structure.n_samples} samples of {structure.n_steps} steps in {self.dtype} on "
+            f"{self.threads} threads"
+        )
+        call(getattr(self.library, function), ctypes.byref(structure), task=task)
+
+    def _check_state(self, failure: np.ndarray) -> None:
+        sample, place = failure
+        if sample >= 0:
+            step, number = divmod(int(place), len(self.component.populations))
+            name = self.component.populations[number].name
+            raise NumericalError(
+                f"'{name}' has a state that is NaN or infinite in sample {sample} at step {step}; check its weights, "
+                "and whether the integration method is stable at this dt"
+            )

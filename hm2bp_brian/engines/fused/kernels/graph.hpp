@@ -1,0 +1,63 @@
+// What Python hands to the kernels of a graph: engines/fused/arguments.py has the same structures, field by field.
+#pragma once
+#include "arguments.hpp"
+
+// The functions of population.hpp, compiled with a population's neurons.
+struct PopulationCalls {
+    void *(*make)(const Forward *, int64_t n_neurons, scalar **synaptic);
+    void (*free)(void *);
+    void (*start)(void *);
+    int64_t (*update)(void *, int64_t step, int32_t *fired);
+    void (*reset)(void *, const int32_t *fired, int64_t n_fired);
+    int (*finite)(const void *);
+    void *(*make_adjoint)(const LayerTrains *, int64_t n_neurons);
+    void (*free_adjoint)(void *);
+    void (*adjoint)(const void *, int64_t sample, int64_t tile, scalar *q, scalar *counts);
+};
+
+struct GraphPopulation {
+    PopulationCalls calls;
+    int64_t n_neurons;
+    const Forward *forward;
+    int64_t *counts;      // (n_samples, n_steps), of spikes
+    SpikeLists **spikes;  // for take_spikes and free_spikes
+    const LayerTrains *trains;
+    double nu;
+    scalar *delta;         // (n_samples, n_neurons): in what came from outside, out the sum of the series
+    const scalar *factor;  // (n_samples, n_neurons)
+};
+
+// A projection is dense, (n_pre, n_post), or sparse, one entry a connection.
+struct GraphProjection {
+    int64_t source;  // number of the population it comes from, or -1: from outside
+    int64_t target;
+    int64_t n_pre, n_post;
+    const int32_t *neurons;  // spikes of the source, if from outside: in each step, and below of each neuron
+    const int64_t *offsets;
+    const int32_t *steps;
+    const int64_t *trains;
+    const int64_t *rows;  // sparse: (n_pre + 1), where the connections of each source neuron begin; dense: null
+    const int32_t *post;  // sparse: target of each connection
+    const scalar *weights;
+    const int32_t *delays;  // of each connection, in steps; null if all have `delay`
+    int64_t delay, longest_delay;
+    int64_t lateral;  // inhibition of the readout: not in the backward pass
+    double nu_pre;    // 0: the source is an input, and wants no delta
+    scalar *gradient, *delay_gradient, *delta_pre;  // or null
+};
+
+struct GraphForward {
+    int64_t n_samples, n_steps, n_populations, n_projections, threads;
+    GraphPopulation *populations;
+    const GraphProjection *projections;
+    int64_t *failure;  // sample, and step * n_populations + population, of a non-finite state; or (-1, -1)
+};
+
+struct GraphBackward {
+    int64_t n_samples, n_steps, n_populations, n_projections, threads;
+    GraphPopulation *populations;
+    const GraphProjection *projections;
+    Rules rules;
+    int64_t n_parts;  // into which the samples go: decides the last bits of gradients
+    int64_t *n_cut;   // samples in which the series was cut
+};

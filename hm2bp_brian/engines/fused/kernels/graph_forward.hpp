@@ -1,0 +1,236 @@
+// Populations that feed back on one another, or receive several projections, over a presentation: all of them a step,
+// then the next. A sample at a time. In each step, as in Brian2: state update and threshold of all, then synapses in the
+// order of projections, then reset.
+#pragma once
+#include <memory>
+
+#include "graph.hpp"
+#include "parallel.hpp"
+#include "status.hpp"
+
+constexpr int64_t GRAPH_FORWARD_PARTS = 32;
+
+// Dense weights with rows padded to whole tiles, so that a row is whole vectors.
+struct PaddedRows {
+    int64_t stripe;
+    Buffer weights;
+
+    PaddedRows(const GraphProjection &p, bool wanted)
+        : stripe((p.n_post + TILE - 1) / TILE * TILE), weights(wanted ? p.n_pre * stripe : 0) {
+        for (int64_t pre = 0; wanted && pre < p.n_pre; pre++) {
+            scalar *row = weights.data + pre * stripe;
+            std::copy(p.weights + pre * p.n_post, p.weights + (pre + 1) * p.n_post, row);
+            std::fill(row + p.n_post, row + stripe, scalar(0));
+        }
+    }
+};
+
+// A population in one thread's sample: its state, its spikes so far, and what is on its way to it.
+struct Running {
+    const GraphPopulation &population;
+    void *state;
+    scalar *synaptic;
+    int64_t stripe;
+    Buffer drive;  // (n_steps, stripe): what delays of single connections deliver in each step
+    bool has_drive;
+    std::vector<int32_t> spikes;
+    std::vector<int64_t> offsets;  // of each step
+
+    Running(const GraphPopulation &population, int64_t n_steps, bool has_drive)
+        : population(population), stripe((population.n_neurons + TILE - 1) / TILE * TILE),
+          drive(has_drive ? n_steps * stripe : 0), has_drive(has_drive), offsets(n_steps + 1) {
+        state = population.calls.make(population.forward, population.n_neurons, &synaptic);
+    }
+    ~Running() { population.calls.free(state); }
+    Running(const Running &) = delete;
+
+    void start(int64_t n_steps) {
+        population.calls.start(state);
+        spikes.clear();
+        if (has_drive) memset(drive.data, 0, n_steps * stripe * sizeof(scalar));
+    }
+    void update(int64_t step) {
+        offsets[step] = spikes.size();
+        spikes.resize(spikes.size() + population.n_neurons);
+        const int64_t n_fired = population.calls.update(state, step, spikes.data() + offsets[step]);
+        spikes.resize(offsets[step] + n_fired);
+        offsets[step + 1] = spikes.size();
+    }
+    void reset(int64_t step) {
+        population.calls.reset(state, spikes.data() + offsets[step], offsets[step + 1] - offsets[step]);
+    }
+    void add_drive(int64_t step) {
+        const scalar *row = drive.data + step * stripe;
+        for (int64_t i = 0; i < stripe; i++) synaptic[i] += row[i];
+    }
+};
+
+static inline void deliver_dense(const PaddedRows &rows, const int32_t *spike, const int32_t *last, scalar *synaptic) {
+    for (int64_t first = 0; first < rows.stripe; first += TILE) {
+        auto *target = reinterpret_cast<vector_t *>(synaptic + first);
+        vector_t sums[TILE / LANES];
+        for (int v = 0; v < TILE / LANES; v++) sums[v] = target[v];
+        for (const int32_t *s = spike; s != last; s++) {
+            const auto *row = reinterpret_cast<const vector_t *>(rows.weights.data + *s * rows.stripe + first);
+            for (int v = 0; v < TILE / LANES; v++) sums[v] += row[v];
+        }
+        for (int v = 0; v < TILE / LANES; v++) target[v] = sums[v];
+    }
+}
+
+static inline void deliver_sparse(const GraphProjection &p, const int32_t *spike, const int32_t *last, scalar *synaptic) {
+    for (; spike != last; spike++)
+        for (int64_t c = p.rows[*spike]; c < p.rows[*spike + 1]; c++) synaptic[p.post[c]] += p.weights[c];
+}
+
+// Single delays: what spikes of step `step` deliver, now or later.
+static inline void deliver_late(const GraphProjection &p, const int32_t *spike, const int32_t *last, int64_t step,
+                                int64_t n_steps, Running &target) {
+    auto add = [&](int64_t connection, int64_t post) {
+        const int64_t at = step + p.delays[connection];
+        if (at < n_steps) target.drive.data[at * target.stripe + post] += p.weights[connection];
+    };
+    for (; spike != last; spike++)
+        if (p.rows)
+            for (int64_t c = p.rows[*spike]; c < p.rows[*spike + 1]; c++) add(c, p.post[c]);
+        else
+            for (int64_t post = 0; post < p.n_post; post++) add(*spike * p.n_post + post, post);
+}
+
+// Dense, with single delays, from outside: all spikes are known, so that the drive of 16 neurons is made at a time, over
+// the whole presentation, in first-level cache.
+static inline void drive_from_outside(const GraphProjection &p, int64_t sample, int64_t n_steps, const scalar *by_post,
+                                      const int32_t *delays_by_post, Running &target) {
+    constexpr int64_t BLOCK = 16;
+    const int64_t length = n_steps + p.longest_delay;
+    std::vector<scalar> rows(BLOCK * length);
+    const int64_t *trains = p.trains + sample * p.n_pre;
+    for (int64_t first = 0; first < p.n_post; first += BLOCK) {
+        const int64_t n = std::min(BLOCK, p.n_post - first);
+        std::fill(rows.begin(), rows.end(), scalar(0));
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t pre = 0; pre < p.n_pre; pre++) {
+                const scalar weight = by_post[(first + i) * p.n_pre + pre];
+                scalar *row = rows.data() + i * length + delays_by_post[(first + i) * p.n_pre + pre];
+                for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) row[p.steps[k]] += weight;
+            }
+        for (int64_t step = 0; step < n_steps; step++)
+            for (int64_t i = 0; i < n; i++)
+                target.drive.data[step * target.stripe + first + i] += rows[i * length + step];
+    }
+}
+
+// What all threads share.
+struct GraphPresentation : GraphForward {
+    std::vector<std::unique_ptr<PaddedRows>> padded;
+    std::vector<std::vector<scalar>> weights_by_post;  // of dense projections from outside with single delays
+    std::vector<std::vector<int32_t>> delays_by_post;
+    std::vector<bool> has_drive;
+
+    explicit GraphPresentation(const GraphForward &arguments)
+        : GraphForward(arguments), weights_by_post(n_projections), delays_by_post(n_projections),
+          has_drive(n_populations) {
+        for (int64_t k = 0; k < n_projections; k++) {
+            const GraphProjection &p = projections[k];
+            padded.push_back(std::make_unique<PaddedRows>(p, !p.rows && !p.delays));
+            if (p.delays) has_drive[p.target] = true;
+            if (!p.delays || p.rows || p.source >= 0) continue;
+            weights_by_post[k].resize(p.n_pre * p.n_post);
+            delays_by_post[k].resize(p.n_pre * p.n_post);
+            for (int64_t pre = 0; pre < p.n_pre; pre++)
+                for (int64_t post = 0; post < p.n_post; post++) {
+                    weights_by_post[k][post * p.n_pre + pre] = p.weights[pre * p.n_post + post];
+                    delays_by_post[k][post * p.n_pre + pre] = p.delays[pre * p.n_post + post];
+                }
+        }
+    }
+
+    void deliver(int64_t number, int64_t sample, int64_t step, std::vector<std::unique_ptr<Running>> &running) const {
+        const GraphProjection &p = projections[number];
+        const int64_t sent = p.delays ? step : step - p.delay;
+        if (sent < 0 || !weights_by_post[number].empty()) return;
+        const int32_t *first, *last;
+        if (p.source < 0) {
+            first = p.neurons + p.offsets[sample * n_steps + sent];
+            last = p.neurons + p.offsets[sample * n_steps + sent + 1];
+        } else {
+            const Running &source = *running[p.source];
+            first = source.spikes.data() + source.offsets[sent];
+            last = source.spikes.data() + source.offsets[sent + 1];
+        }
+        if (first == last) return;
+        Running &target = *running[p.target];
+        if (p.delays)
+            deliver_late(p, first, last, step, n_steps, target);
+        else if (p.rows)
+            deliver_sparse(p, first, last, target.synaptic);
+        else
+            deliver_dense(*padded[number], first, last, target.synaptic);
+    }
+
+    // Returns -1, or the first step * n_populations + population with a non-finite state if check_each_step, or 0 if one
+    // ended non-finite.
+    int64_t run(int64_t sample, std::vector<std::unique_ptr<Running>> &running, bool check_each_step) const {
+        auto first_infinite = [&] {
+            for (int64_t k = 0; k < n_populations; k++)
+                if (!populations[k].calls.finite(running[k]->state)) return k;
+            return int64_t(-1);
+        };
+        for (auto &one : running) one->start(n_steps);
+        for (int64_t k = 0; k < n_projections; k++)
+            if (!weights_by_post[k].empty())
+                drive_from_outside(projections[k], sample, n_steps, weights_by_post[k].data(), delays_by_post[k].data(),
+                                   *running[projections[k].target]);
+        for (int64_t step = 0; step < n_steps; step++) {
+            for (auto &one : running) one->update(step);
+            for (int64_t k = 0; k < n_projections; k++) deliver(k, sample, step, running);
+            for (auto &one : running) {
+                if (one->has_drive) one->add_drive(step);
+                one->reset(step);
+            }
+            if (check_each_step && first_infinite() >= 0) return step * n_populations + first_infinite();
+        }
+        return first_infinite() < 0 ? -1 : 0;
+    }
+};
+
+static void forward_graph(const GraphForward &arguments) {
+    const GraphPresentation g(arguments);
+    std::vector<std::unique_ptr<SpikeLists>> lists;
+    for (int64_t k = 0; k < g.n_populations; k++) lists.push_back(std::make_unique<SpikeLists>(g.n_samples));
+    FirstFailure first_failure;
+    const int64_t n_chunks = std::min(g.n_samples, GRAPH_FORWARD_PARTS);
+    parallel_for(n_chunks, g.threads, [&](int64_t chunk) {
+        std::vector<std::unique_ptr<Running>> running;
+        for (int64_t k = 0; k < g.n_populations; k++)
+            running.push_back(std::make_unique<Running>(g.populations[k], g.n_steps, g.has_drive[k]));
+        for (int64_t s = chunk * g.n_samples / n_chunks; s < (chunk + 1) * g.n_samples / n_chunks; s++) {
+            if (g.run(s, running, false) >= 0) {
+                first_failure.report(s, g.n_steps * g.n_populations, g.run(s, running, true));
+                return;
+            }
+            for (int64_t k = 0; k < g.n_populations; k++) {
+                (*lists[k])[s] = running[k]->spikes;
+                for (int64_t step = 0; step < g.n_steps; step++)
+                    g.populations[k].counts[s * g.n_steps + step] =
+                        running[k]->offsets[step + 1] - running[k]->offsets[step];
+            }
+        }
+    });
+    first_failure.write(g.n_steps * g.n_populations, g.failure);
+    for (int64_t k = 0; k < g.n_populations; k++) *g.populations[k].spikes = lists[k].release();
+}
+
+extern "C" {
+
+int graph_forward(const GraphForward *arguments) {
+    return status_of([=] { forward_graph(*arguments); });
+}
+
+// Copies the spikes of all samples behind each other.
+void take_spikes(const SpikeLists *lists, int32_t *neurons) {
+    for (const auto &list : *lists) neurons = std::copy(list.begin(), list.end(), neurons);
+}
+
+void free_spikes(SpikeLists *lists) { delete lists; }
+}

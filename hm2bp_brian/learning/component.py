@@ -1,0 +1,205 @@
+"""One component of a network backwards in numpy, float64: the equations of ``backward``, a sample at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from hm2bp_brian.learning.backward import Walk
+from hm2bp_brian.learning.rules import Rules
+from hm2bp_brian.learning.spsp import adjoint, layer_spsp
+from hm2bp_brian.model.graph import Component
+from hm2bp_brian.model.populations import Population
+from hm2bp_brian.model.projections import Projection
+from hm2bp_brian.spikes import SpikeBatch
+
+
+class NumpyKernels:
+    """What ``backward`` is made of. Engines may bring their own.
+
+    All connections are single ones here: simple, and slow for large maps.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    """
+
+    def __init__(self, network):
+        self.network = network
+
+    def own_spsp(self, population: Population, trains: SpikeBatch) -> np.ndarray:
+        """S-PSPs among a population's neurons, float64 (n_samples, n, n): ``[:, j, i]`` is e_{i|j}."""
+        return layer_spsp(trains, trains, self._linear_map(population))
+
+    def backward_component(self, component: Component, walk: Walk) -> None:
+        """Add to the walk the component's gradients, and the deltas of the populations before it."""
+        links = [Link.of(self.network, projection, walk.parameters) for projection in component.projections]
+        n_samples = len(walk.deltas[component.populations[0].name])
+        before = {
+            link.source.name: np.zeros((n_samples, link.source.size))
+            for link in links
+            if link.projection in component.inputs and link.source.neuron is not None
+        }
+        deltas = {p.name: np.array(walk.deltas[p.name], dtype=np.float64) for p in component.populations}
+        sums = [(np.zeros(len(link.pre)), np.zeros(len(link.pre))) for link in links]
+        n_cut = 0
+        for sample in np.flatnonzero(np.any([delta.any(axis=1) for delta in deltas.values()], axis=0)):
+            state = Sample(component, links, walk, sample, self._linear_map)
+            n_cut += state.sum_series(deltas)
+            for link, e, (weight_sum, delay_sum) in zip(links, state.spsp, sums, strict=True):
+                coefficient = state.coefficient(link.target, deltas)
+                weight_sum += coefficient[link.post] * state.learned(link, e)
+                if link.projection.delays.learned:
+                    delay_sum += coefficient[link.post] * link.weights * state.delay_slope(link)
+                if link.source.name in before and link.projection in component.inputs:
+                    before[link.source.name][sample] += state.delta_before(link, e, deltas)
+        for name, delta in before.items():
+            walk.add_delta(name, delta)
+        walk.deltas |= deltas
+        walk.cut.append(n_cut)
+        for link, (weight_sum, delay_sum) in zip(links, sums, strict=True):
+            link.put_gradients(self.network, weight_sum, delay_sum, walk.gradients)
+
+    def _linear_map(self, population: Population):
+        return self.network.linear_map(self.network.neural.index(population))
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """A projection as single connections: arrays (n_connections,) of neurons, weights and delays in steps."""
+
+    projection: Projection
+    pre: np.ndarray
+    post: np.ndarray
+    index: np.ndarray | None
+    weights: np.ndarray
+    delays: np.ndarray
+
+    @classmethod
+    def of(cls, network, projection: Projection, parameters) -> Link:
+        """The connections of a projection with these parameters."""
+        pre, post, index = projection.connection.synapses()
+        weights = np.asarray(network.weights_of(projection, parameters), dtype=np.float64)
+        delays = np.asarray(network.delays_of(projection, parameters))
+        weights, delays = (v.ravel()[index] if v.ndim else np.broadcast_to(v, pre.shape) for v in (weights, delays))
+        return cls(projection, pre, post, index, weights, delays)
+
+    @property
+    def source(self) -> Population:
+        """Where the connections come from."""
+        return self.projection.source
+
+    @property
+    def target(self) -> Population:
+        """Where they lead to."""
+        return self.projection.target
+
+    def sum_over_trains(self, trains: csr_array, q: np.ndarray) -> np.ndarray:
+        """Of each connection the sum of ``q_i(t + d_ij)`` over the spikes t of j; ``q`` (any number of steps, n_post)."""
+        n_steps, sums = trains.shape[1], np.empty(len(self.pre))
+        for delay in np.unique(self.delays):
+            late = q[delay : delay + n_steps]
+            chosen = self.delays == delay
+            sums[chosen] = (trains @ late)[self.pre[chosen], self.post[chosen]]
+        return sums
+
+    def put_gradients(self, network, weight_sum, delay_sum, gradients: dict[int, np.ndarray]) -> None:
+        """Put sums of single connections among the gradients, in the arrays' shapes; 0 where nothing is learned."""
+        shape = self.projection.connection.weight_shape
+
+        def folded(values):
+            if self.index is None or not self.projection.plastic:
+                return np.zeros(shape)
+            return np.bincount(self.index, values, minlength=int(np.prod(shape))).reshape(shape)
+
+        gradients[network.weighted.index(self.projection)] = folded(weight_sum)
+        if self.projection.delays.learned:
+            gradients[network.delay_number(self.projection)] = folded(delay_sum)
+
+
+class Sample:
+    """One sample of a component: its counts, S-PSPs and T-PSPs."""
+
+    def __init__(self, component: Component, links: list[Link], walk: Walk, sample: int, linear_map):
+        self.component, self.links, self.rules, self.sample = component, links, walk.rules, sample
+        names = {p.name for p in component.populations} | {link.source.name for link in links}
+        self.counts = {name: walk.trains[name].counts[sample] for name in names}
+        self.factors = {p.name: walk.factor(p.name)[sample] for p in component.populations}
+        self.q = {p.name: adjoint(walk.trains[p.name], linear_map(p), sample) for p in component.populations}
+        self.trains = {link.source.name: _matrix(walk.trains[link.source.name], sample) for link in links}
+        self.spsp = [link.sum_over_trains(self.trains[link.source.name], self._late(link, 0)) for link in links]
+        self.kappa = {p.name: self._kappa(p, self.rules) for p in component.populations}
+
+    def _late(self, link: Link, shift: int) -> np.ndarray:
+        """q from step ``shift`` on, as long as the longest delay needs it: 0 after the end, its first value before 0."""
+        q = self.q[link.target.name]
+        before, after = np.repeat(q[:1], 1, axis=0), np.zeros((link.delays.max() + 1, q.shape[1]))
+        return np.concatenate([before, q, after])[1 + shift :]
+
+    def _kappa(self, population: Population, rules: Rules) -> np.ndarray:
+        o = self.counts[population.name]
+        a, weight_sum = np.zeros(population.size), np.zeros(population.size)
+        for link, e in zip(self.links, self.spsp, strict=True):
+            if link.target is population:
+                a += np.bincount(link.post, link.weights * e, population.size)
+                weight_sum += np.bincount(link.post, link.weights, population.size)
+        return 1.0 + np.where(o > 0, a / np.maximum(o, 1), rules.silent_kappa_ratio * weight_sum) / population.nu
+
+    def sum_series(self, deltas: dict[str, np.ndarray]) -> bool:
+        """Put the sum of the series in place of its first term; whether it was cut as a term grew."""
+        term = {p.name: deltas[p.name][self.sample] for p in self.component.populations}
+        for _ in range(self.rules.recurrent_terms if self.component.loops else 0):
+            following = {name: np.zeros(len(values)) for name, values in term.items()}
+            for link, e in zip(self.links, self.spsp, strict=True):
+                if link.projection not in self.component.loops:
+                    continue
+                o_pre, o_post = self.counts[link.source.name][link.pre], self.counts[link.target.name][link.post]
+                both_fired = (o_pre > 0) & (o_post > 0)
+                flow = (
+                    np.where(both_fired, link.weights * e / np.maximum(o_pre, 1), 0.0)
+                    * term[link.target.name][link.post]
+                )
+                following[link.source.name] += np.bincount(link.pre, flow, link.source.size) / link.source.nu
+            if _norm(following) > _norm(term):
+                return True
+            term = following
+            for name, values in term.items():
+                deltas[name][self.sample] += values
+        return False
+
+    def coefficient(self, population: Population, deltas: dict[str, np.ndarray]) -> np.ndarray:
+        """delta_i kappa_i, times the factor of lateral inhibition."""
+        name = population.name
+        return deltas[name][self.sample] * self.kappa[name] * self.factors[name]
+
+    def learned(self, link: Link, e: np.ndarray) -> np.ndarray:
+        """e_{i|j} for the gradient."""
+        o_pre, o_post = self.counts[link.source.name][link.pre], self.counts[link.target.name][link.post]
+        return np.where(o_post > 0, e, self.rules.silent_spsp * (o_pre > 0))
+
+    def delay_slope(self, link: Link) -> np.ndarray:
+        """Derivative of e_{i|j} with respect to the delay in steps: the central difference."""
+        trains = self.trains[link.source.name]
+        later, earlier = (link.sum_over_trains(trains, self._late(link, shift)) for shift in (1, -1))
+        fired = self.counts[link.target.name][link.post] > 0
+        return np.where(fired, (later - earlier) / 2, 0.0)
+
+    def delta_before(self, link: Link, e: np.ndarray, deltas: dict[str, np.ndarray]) -> np.ndarray:
+        """What comes back to the source."""
+        o_pre, o_post = self.counts[link.source.name][link.pre], self.counts[link.target.name][link.post]
+        both_fired = (o_pre > 0) & (o_post > 0)
+        ratio = np.where(both_fired, e / np.maximum(o_pre, 1), self.rules.silent_delta_ratio)
+        flow = link.weights * ratio * deltas[link.target.name][self.sample][link.post]
+        return np.bincount(link.pre, flow, link.source.size) / link.source.nu
+
+
+def _matrix(trains: SpikeBatch, sample: int) -> csr_array:
+    """The spikes of a sample, (n_neurons, n_steps)."""
+    steps, offsets = trains.sample(sample).by_neuron
+    return csr_array((np.ones(len(steps)), steps, offsets), shape=(trains.n_neurons, trains.n_steps))
+
+
+def _norm(term: dict[str, np.ndarray]) -> float:
+    return float(np.sqrt(sum((values**2).sum() for values in term.values())))

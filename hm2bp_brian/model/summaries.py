@@ -1,0 +1,63 @@
+"""What ``SpikingNetwork.summary`` prints."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hm2bp_brian.model.units import with_unit
+
+
+def chain_summary(network) -> str:
+    """A table of the layers of a chain."""
+    rows = [("layer", "shape", "parameters", "threshold"), ("input", str(network.input_shape), "0", "")]
+    for number, layer in enumerate(network.layers):
+        size = network.weights[number].size
+        rows.append(
+            (f"{number} {type(layer).__name__}", str(network.shapes[number]), f"{size:,}", str(layer.threshold))
+        )
+    rows.append(("total", "", f"{sum(w.size for w in network.weights):,}", ""))
+    return _table(rows)
+
+
+def graph_summary(network) -> str:
+    """Two tables: the populations, and the projections among them."""
+    rows = [("population", "shape", "threshold", "")]
+    for population in network.populations:
+        threshold = "input"
+        if population.neuron is not None:
+            threshold = with_unit(population.threshold, population.neuron.threshold_dimension)
+        rows.append((population.name, str(population.shape), threshold, "readout" * (population in network.readouts)))
+    tables = [_table(rows)]
+    rows = [("projection", "connections", "delay in steps", "trained")]
+    for projection in network.projections:
+        name = f"{projection.name}: {projection.source.name} -> {projection.target.name}"
+        rows.append((name, f"{len(projection.connection.synapses()[0]):,}", _delays(projection), _trained(projection)))
+    rows.append(("parameters", f"{sum(p.size for p in network.parameters):,}", "", ""))
+    tables.append(_table(rows))
+    if any(component.loops for component in network.components):
+        tables.append("A spike is put in at the end of its step, so that loops have a delay of at least one step.")
+    return "\n\n".join(tables)
+
+
+def _delays(projection) -> str:
+    delays = projection.delays
+    if delays.learned:
+        return f"learned, {delays.limits[0]:g}..{delays.limits[1]:g}"
+    if np.ndim(delays.steps) == 0:
+        return str(delays.steps)
+    return f"{np.min(delays.steps)}..{np.max(delays.steps)}"
+
+
+def _trained(projection) -> str:
+    if projection.lateral:
+        return "lateral inhibition, fixed"
+    if not projection.plastic:
+        return "fixed"
+    return "yes" if projection.sign is None else "yes, signs kept"
+
+
+def _table(rows: list[tuple]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.insert(1, "-" * max(len(line) for line in lines))
+    return "\n".join(lines)
