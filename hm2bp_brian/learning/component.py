@@ -106,15 +106,14 @@ class Link:
         return sums
 
     def put_gradients(self, network, weight_sum, delay_sum, gradients: dict[int, np.ndarray]) -> None:
-        """Put sums of single connections among the gradients, in the arrays' shapes; 0 where nothing is learned."""
+        """Put sums of single connections among the gradients, in the arrays' shapes; 0 for weights that are fixed."""
         shape = self.projection.connection.weight_shape
 
         def folded(values):
-            if self.index is None or not self.projection.plastic:
-                return np.zeros(shape)
             return np.bincount(self.index, values, minlength=int(np.prod(shape))).reshape(shape)
 
-        gradients[network.weighted.index(self.projection)] = folded(weight_sum)
+        plastic = self.projection.plastic and self.index is not None
+        gradients[network.weighted.index(self.projection)] = folded(weight_sum) if plastic else np.zeros(shape)
         if self.projection.delays.learned:
             gradients[network.delay_number(self.projection)] = folded(delay_sum)
 

@@ -174,7 +174,7 @@ def test_samples_without_error_are_skipped(monkeypatch):
     record = random_record(network, np.random.default_rng(9), n_samples=3, silent=0)
     loss = SpikeCountLoss(desired=100, undesired=0, margin=99)
     visited = []
-    monkeypatch.setattr(module, "adjoint", lambda *args: visited.append(args[2]) or pytest.fail("not needed"))
+    monkeypatch.setattr(component, "adjoint", lambda *args: visited.append(args[2]) or pytest.fail("not needed"))
     found = gradients(network, record, [0, 1, 2], loss)
     assert visited == [] and found.loss == 0
     assert not any(gradient.any() for gradient in found)
