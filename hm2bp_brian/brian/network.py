@@ -141,7 +141,9 @@ class BrianNetwork:
             if single:
                 namespace["steps_on_the_way"] = delays.steps
             else:
-                equations.append(SingleEquation(PARAMETER, "steps_on_the_way", dimensions=DIMENSIONLESS, var_type=INTEGER))
+                equations.append(
+                    SingleEquation(PARAMETER, "steps_on_the_way", dimensions=DIMENSIONLESS, var_type=INTEGER)
+                )
         synapses = Synapses(
             self.objects[projection.source.name],
             self.objects[projection.target.name],

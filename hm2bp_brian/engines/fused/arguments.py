@@ -129,7 +129,9 @@ class GraphProjection(ctypes.Structure):
 
     _fields_ = [
         *_integers("source target n_pre n_post"),
-        *_pointers("neurons offsets steps trains rows post weights delays"),
+        *_pointers("neurons offsets steps trains starts partners"),
+        *_integers("by_target"),
+        *_pointers("weights delays"),
         *_integers("delay longest_delay lateral"),
         *_floats("nu_pre"),
         *_pointers("gradient delay_gradient delta_pre"),

@@ -84,7 +84,7 @@ class GraphKernels:
                 counts=pointer(counts[number][1:]),
                 spikes=ctypes.addressof(spikes[number]),
             )
-        projections = self._projections(parameters, trains, kept)
+        projections = self._projections(parameters, trains, kept, backwards=False)
         failure = np.empty(2, dtype=np.int64)
         self._call(
             "graph_forward",
@@ -127,26 +127,29 @@ class GraphKernels:
         by_neuron = spike_kernels.transpose_lists(neurons, offsets, n_samples, population.size, self.threads)
         return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, population.shape, by_neuron)
 
-    def _projections(self, parameters, trains: dict[str, SpikeBatch], kept: list):
-        """The structures of all projections, without what only one pass needs."""
+    def _projections(self, parameters, trains: dict[str, SpikeBatch], kept: list, backwards: bool):
+        """The structures of all projections, without what the backward pass finds out."""
         structures = (arguments.GraphProjection * len(self._stored))()
         populations = self.component.populations
         for number, stored in enumerate(self._stored):
             projection = stored.projection
-            weights = stored.weights(self.network.weights_of(projection, parameters))
             delays = self.network.delays_of(projection, parameters)
-            single = None if np.ndim(delays) == 0 else stored.delays(delays)
-            inside = projection.source in populations
+            inside, single = projection.source in populations, np.ndim(delays) > 0
+            by_target = not stored.dense and (backwards or (single and not inside))
+            starts, partners = stored.lists(by_target)
+            weights = stored.spread(self.network.weights_of(projection, parameters), by_target, self.dtype)
+            spread_delays = stored.spread(delays, by_target, np.dtype(np.int32)) if single else None
             structure = arguments.GraphProjection(
                 source=populations.index(projection.source) if inside else -1,
                 target=populations.index(projection.target),
                 n_pre=projection.source.size,
                 n_post=projection.target.size,
-                rows=pointer(stored.rows),
-                post=pointer(stored.post),
+                starts=pointer(starts),
+                partners=pointer(partners),
+                by_target=by_target,
                 weights=pointer(weights),
-                delays=pointer(single),
-                delay=delays if single is None else 0,
+                delays=pointer(spread_delays),
+                delay=0 if single else delays,
                 longest_delay=projection.delays.longest,
                 lateral=projection.lateral,
             )
@@ -157,7 +160,7 @@ class GraphKernels:
                 structure.steps, structure.trains = pointer(steps), pointer(offsets)
                 kept += [batch, steps, offsets]
             structures[number] = structure
-            kept += [weights, single]
+            kept += [weights, spread_delays]
         return structures
 
     def backward(self, walk: Walk) -> None:
@@ -179,7 +182,7 @@ class GraphKernels:
                 factor=pointer(factor),
             )
             kept.append(factor)
-        projections = self._projections(walk.parameters, walk.trains, kept)
+        projections = self._projections(walk.parameters, walk.trains, kept, backwards=True)
         results = [self._results(stored, s, n_samples) for stored, s in zip(self._stored, projections, strict=True)]
         n_numbers = sum(stored.n_entries for stored in self._stored)
         n_cut = np.zeros(1, dtype=np.int64)
