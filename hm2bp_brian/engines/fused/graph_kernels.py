@@ -25,7 +25,7 @@ from hm2bp_brian.spikes import SpikeBatch
 
 # Parts of a batch whose gradients are summed one after the other, each in its own memory: so many at most, and so many
 # numbers in all. Part of what makes results the same for any number of threads.
-PARTS, PART_NUMBERS = 16, 2**26
+PARTS, PART_NUMBERS = 8, 2**26
 
 
 @cache

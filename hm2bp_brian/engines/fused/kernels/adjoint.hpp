@@ -92,6 +92,18 @@ static inline flags_t spread(unsigned bits) {
     return ((all + flag(bits)) & lane_bit) != 0;
 }
 
+// Adds to the lanes whose bits are set, of as many as a vector has.
+static inline void add_where(vector_t &sum, uint64_t bits, vector_t added) {
+#ifdef __AVX512F__
+    if constexpr (LANES == 16)
+        sum = (vector_t)_mm512_mask_add_ps((__m512)sum, __mmask16(bits), (__m512)sum, (__m512)added);
+    else
+        sum = (vector_t)_mm512_mask_add_pd((__m512d)sum, __mmask8(bits), (__m512d)sum, (__m512d)added);
+#else
+    sum = spread(unsigned(bits & ((uint64_t(1) << LANES) - 1))) ? sum + added : sum;
+#endif
+}
+
 template <int W, int SPAN, int K, bool UNIFORM>
 static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const Phases<W> &phases, scalar *q) {
     constexpr int VECTORS = W / LANES, ROW = SPAN / LANES;

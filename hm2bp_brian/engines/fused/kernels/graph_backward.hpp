@@ -158,19 +158,24 @@ static void backward_tile(const GraphWalk &g, int64_t population, int64_t tile, 
     }
 }
 
-// Sums of parts in order, without padding.
-static void add_parts(const GraphProjection &p, const std::vector<const scalar *> &parts, scalar *out) {
-    auto sum_at = [&](int64_t place) {
-        scalar sum = 0;
-        for (const scalar *part : parts) sum += part[place];
-        return sum;
-    };
-    if (p.starts)
-        for (int64_t c = 0; c < p.n_entries(); c++) out[c] = sum_at(c);
-    else
-        for (int64_t pre = 0; pre < p.n_pre; pre++)
-            for (int64_t post = 0; post < p.n_post; post++)
-                out[pre * p.n_post + post] = sum_at((post / TILE * p.n_pre + pre) * TILE + post % TILE);
+// Sums of parts in order, without padding: of some source neurons, or of some single connections.
+static void add_parts(const GraphProjection &p, const std::vector<const scalar *> &parts, int64_t first, int64_t last,
+                      scalar *out) {
+    if (p.starts) {
+        for (int64_t c = first; c < last; c++) {
+            scalar sum = 0;
+            for (const scalar *part : parts) sum += part[c];
+            out[c] = sum;
+        }
+        return;
+    }
+    for (int64_t pre = first; pre < last; pre++)
+        for (int64_t post = 0; post < p.n_post; post += TILE) {
+            alignas(64) scalar sums[TILE] = {};
+            for (const scalar *part : parts)
+                for (int lane = 0; lane < TILE; lane++) sums[lane] += part[(post / TILE * p.n_pre + pre) * TILE + lane];
+            std::copy(sums, sums + std::min<int64_t>(TILE, p.n_post - post), out + pre * p.n_post + post);
+        }
 }
 
 static void backward_graph(const GraphBackward &arguments) {
@@ -197,14 +202,16 @@ static void backward_graph(const GraphBackward &arguments) {
         for (int64_t k = 0; k < g.n_populations; k++)
             for (int64_t tile = 0; tile < g.n_tiles[k]; tile++) backward_tile(g, k, tile, first, last, *sums[part]);
     });
-    parallel_for(2 * g.n_projections, g.threads, [&](int64_t unit) {
-        const GraphProjection &p = g.projections[unit / 2];
-        scalar *out = unit % 2 ? p.delay_gradient : p.gradient;
+    constexpr int64_t BLOCKS = 32;  // of each projection
+    parallel_for(2 * g.n_projections * BLOCKS, g.threads, [&](int64_t unit) {
+        const int64_t k = unit / BLOCKS / 2, block = unit % BLOCKS, is_delay = unit / BLOCKS % 2;
+        const GraphProjection &p = g.projections[k];
+        scalar *out = is_delay ? p.delay_gradient : p.gradient;
         if (!out) return;
         std::vector<const scalar *> parts;
-        for (const auto &part : sums)
-            parts.push_back((unit % 2 ? part->delay_gradient : part->gradient)[unit / 2].data());
-        add_parts(p, parts, out);
+        for (const auto &part : sums) parts.push_back((is_delay ? part->delay_gradient : part->gradient)[k].data());
+        const int64_t n = p.starts ? p.n_entries() : p.n_pre;
+        add_parts(p, parts, block * n / BLOCKS, (block + 1) * n / BLOCKS, out);
     });
     *g.n_cut = n_cut;
 }

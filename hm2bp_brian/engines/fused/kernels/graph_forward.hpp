@@ -4,6 +4,7 @@
 #pragma once
 #include <memory>
 
+#include "adjoint.hpp"
 #include "graph.hpp"
 #include "parallel.hpp"
 #include "status.hpp"
@@ -93,27 +94,56 @@ static inline void deliver_late(const GraphProjection &p, const int32_t *spike, 
         }
 }
 
-// Single delays from outside: all spikes are known, so that the drive of 16 neurons is made at a time, over the whole
-// presentation, in first-level cache.
-static inline void drive_from_outside(const GraphProjection &p, int64_t sample, int64_t n_steps, Running &target) {
-    constexpr int64_t BLOCK = 16;
-    const int64_t length = n_steps + p.longest_delay;
-    std::vector<scalar> rows(BLOCK * length);
-    const int64_t *trains = p.trains + sample * p.n_pre;
-    for (int64_t first = 0; first < p.n_post; first += BLOCK) {
-        const int64_t n = std::min(BLOCK, p.n_post - first);
-        std::fill(rows.begin(), rows.end(), scalar(0));
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t c = p.starts[first + i]; c < p.starts[first + i + 1]; c++) {
-                const scalar weight = p.weights[c];
-                scalar *row = rows.data() + i * length + p.delays[c];
-                const int64_t *train = trains + p.partners[c];
-                for (int64_t k = train[0]; k < train[1]; k++) row[p.steps[k]] += weight;
+// The trains of one sample as bits, a bit a step, with as many silent steps before as delays reach back.
+struct TrainBits {
+    static constexpr int64_t WORD = 64;
+    int64_t before, n_words;
+    std::vector<uint64_t> words;
+
+    TrainBits(const GraphProjection &p, int64_t sample, int64_t n_steps)
+        : before((p.longest_delay + WORD - 1) / WORD * WORD), n_words((before + n_steps) / WORD + 2 + LANES / 4),
+          words(p.n_pre * n_words) {
+        const int64_t *trains = p.trains + sample * p.n_pre;
+        for (int64_t pre = 0; pre < p.n_pre; pre++)
+            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
+                const int64_t bit = before + p.steps[k];
+                words[pre * n_words + bit / WORD] |= uint64_t(1) << bit % WORD;
             }
-        for (int64_t step = 0; step < n_steps; step++)
-            for (int64_t i = 0; i < n; i++)
-                target.drive.data[step * target.stripe + first + i] += rows[i * length + step];
     }
+
+    // Where the steps of a neuron begin, from a step that may be negative on.
+    const uint64_t *word_of(int64_t pre, int64_t step) const { return &words[pre * n_words + (before + step) / WORD]; }
+    int shift_of(int64_t step) const { return int((before + step) % WORD); }
+};
+
+// Single delays from outside: all spikes are known, so that what one neuron gets in a stretch of steps is summed in
+// registers, connection by connection.
+static inline void drive_from_outside(const GraphProjection &p, int64_t sample, int64_t n_steps, Running &target) {
+    constexpr int64_t WORD = TrainBits::WORD, WORDS = LANES / 4, STRETCH = WORDS * WORD;  // 16 vectors
+    constexpr int64_t BLOCK = 16, PIECES = WORD / LANES;
+    const TrainBits bits(p, sample, n_steps);
+    alignas(64) scalar rows[BLOCK][STRETCH];
+    for (int64_t first = 0; first < p.n_post; first += BLOCK)
+        for (int64_t step = 0; step < n_steps; step += STRETCH) {
+            const int64_t n = std::min(BLOCK, p.n_post - first);
+            for (int64_t i = 0; i < n; i++) {
+                vector_t sums[WORDS * PIECES] = {};
+                for (int64_t c = p.starts[first + i]; c < p.starts[first + i + 1]; c++) {
+                    const uint64_t *word = bits.word_of(p.partners[c], step - p.delays[c]);
+                    const int shift = bits.shift_of(step - p.delays[c]);
+                    const vector_t weight = vector_t{} + p.weights[c];
+                    for (int w = 0; w < WORDS; w++) {
+                        const uint64_t spikes = word[w] >> shift | word[w + 1] << 1 << (WORD - 1 - shift);
+                        for (int k = 0; k < PIECES; k++)
+                            add_where(sums[w * PIECES + k], spikes >> k * LANES, weight);
+                    }
+                }
+                memcpy(rows[i], sums, sizeof sums);
+            }
+            for (int64_t s = 0; s < std::min(STRETCH, n_steps - step); s++)
+                for (int64_t i = 0; i < n; i++)
+                    target.drive.data[(step + s) * target.stripe + first + i] += rows[i][s];
+        }
 }
 
 // What all threads share.

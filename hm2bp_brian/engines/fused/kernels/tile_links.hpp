@@ -52,11 +52,15 @@ struct TilePost {
 };
 
 struct TileLinks {
+    struct Pair {
+        scalar q, slope;
+    };
     const GraphProjection &p;
     int64_t tile, first_post, n_post;  // target neurons in the tile
     int64_t first, n_entries;          // of single connections
     Buffer weights, spsp;              // dense: (n_pre, TILE)
-    std::vector<scalar> slope, q_row, slope_row;
+    std::vector<scalar> slope, q_row;
+    std::vector<Pair> q_and_slope;
 
     TileLinks(const GraphProjection &p, int64_t tile)
         : p(p), tile(tile), first_post(tile * TILE), n_post(std::min<int64_t>(TILE, p.n_post - tile * TILE)),
@@ -97,42 +101,60 @@ struct TileLinks {
         }
     }
 
-    // q of one target neuron over time, and its slope, stay in first-level cache for all its connections.
+    // q of one target neuron over time stays in first-level cache for all its connections.
     void read_single(int64_t sample, const TileQ &q, TilePost &post) {
-        q_row.resize(q.n_after());
-        slope_row.resize(q.n_after());
         for (int64_t lane = 0; lane < n_post; lane++) {
             const int64_t begin = p.starts[first_post + lane], end = p.starts[first_post + lane + 1];
             if (post.counts[lane] == 0) {  // its q is 0
                 std::fill(spsp.data + begin - first, spsp.data + end - first, scalar(0));
                 if (p.delay_gradient) std::fill(slope.begin() + begin - first, slope.begin() + end - first, scalar(0));
-                continue;
+            } else {
+                post.tpsp[lane] += p.delay_gradient ? read_with_slope(sample, q.first_step() + lane, q.n_after(), begin, end)
+                                                    : read_neuron(sample, q.first_step() + lane, q.n_after(), begin, end);
             }
-            const scalar *at = q.first_step() + lane;
-            for (int64_t step = 0; step < q.n_after(); step++) q_row[step] = at[step * TILE];
-            if (p.delay_gradient)
-                for (int64_t step = 0; step + 1 < q.n_after(); step++)
-                    slope_row[step] = (at[(step + 1) * TILE] - at[(step - 1) * TILE]) / 2;
-            scalar tpsp = 0;
-            for (int64_t c = begin; c < end; c++) {
-                const int64_t *t = train(sample, p.partners[c]), delay = p.delays ? p.delays[c] : p.delay;
-                const scalar e = sum_at(q_row.data() + delay, p.steps + t[0], p.steps + t[1]);
-                spsp.data[c - first] = e;
-                tpsp += p.weights[c] * e;
-                if (p.delay_gradient)
-                    slope[c - first] = sum_at(slope_row.data() + delay, p.steps + t[0], p.steps + t[1]);
-            }
-            post.tpsp[lane] += tpsp;
         }
     }
 
-    // In four sums, so that one addition need not wait for the one before.
-    static scalar sum_at(const scalar *values, const int32_t *step, const int32_t *last) {
-        scalar sums[4] = {};
-        for (; last - step >= 4; step += 4)
-            for (int k = 0; k < 4; k++) sums[k] += values[step[k]];
-        for (; step != last; step++) sums[0] += values[*step];
-        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    scalar read_neuron(int64_t sample, const scalar *q, int64_t n_after, int64_t begin, int64_t end) {
+        q_row.resize(n_after);
+        for (int64_t step = 0; step < n_after; step++) q_row[step] = q[step * TILE];
+        scalar tpsp = 0;
+        for (int64_t c = begin; c < end; c++) {
+            const int64_t *t = train(sample, p.partners[c]), delay = p.delays ? p.delays[c] : p.delay;
+            const scalar *late = q_row.data() + delay;
+            scalar sums[4] = {};  // so that one addition need not wait for the one before
+            const int32_t *step = p.steps + t[0], *last = p.steps + t[1];
+            for (; last - step >= 4; step += 4)
+                for (int k = 0; k < 4; k++) sums[k] += late[step[k]];
+            for (; step != last; step++) sums[0] += late[*step];
+            const scalar e = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+            spsp.data[c - first] = e;
+            tpsp += p.weights[c] * e;
+        }
+        return tpsp;
+    }
+
+    // The same with the central difference of q.
+    scalar read_with_slope(int64_t sample, const scalar *q, int64_t n_after, int64_t begin, int64_t end) {
+        q_and_slope.resize(n_after);
+        for (int64_t step = 0; step + 1 < n_after; step++)
+            q_and_slope[step] = {q[step * TILE], (q[(step + 1) * TILE] - q[(step - 1) * TILE]) / 2};
+        scalar tpsp = 0;
+        for (int64_t c = begin; c < end; c++) {
+            const int64_t *t = train(sample, p.partners[c]);
+            const Pair *late = q_and_slope.data() + p.delays[c];
+            Pair sums[4] = {};
+            const int32_t *step = p.steps + t[0], *last = p.steps + t[1];
+            auto add = [&](Pair &sum, const Pair &term) { sum.q += term.q, sum.slope += term.slope; };
+            for (; last - step >= 4; step += 4)
+                for (int k = 0; k < 4; k++) add(sums[k], late[step[k]]);
+            for (; step != last; step++) add(sums[0], late[*step]);
+            const scalar e = (sums[0].q + sums[1].q) + (sums[2].q + sums[3].q);
+            spsp.data[c - first] = e;
+            slope[c - first] = (sums[0].slope + sums[1].slope) + (sums[2].slope + sums[3].slope);
+            tpsp += p.weights[c] * e;
+        }
+        return tpsp;
     }
 
     // What this tile adds to a term of the series from the term before it: w e / o term, over targets that fired.
