@@ -24,8 +24,9 @@ from hm2bp_brian.experiments.recipe_fields import LARGEST_COUNT, check_fields
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.model.initializers import Uniform
-from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
+from hm2bp_brian.model.delays import Learned
+from hm2bp_brian.model.initializers import Between, Uniform
+from hm2bp_brian.model.layers import Conv2D, Dense, Recurrent, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.training.evaluator import Evaluator
 from hm2bp_brian.training.optimizers import SGD, Adam
@@ -44,7 +45,10 @@ KINDS = {
         Dense,
         Conv2D,
         SumPool2D,
+        Recurrent,
         Uniform,
+        Between,
+        Learned,
         SpikeCountLoss,
         Adam,
         SGD,
@@ -246,15 +250,16 @@ class Recipe:
             raise ConfigurationError("the recipe is nested too deeply") from error
 
 
-def _with_quantities(layer):
-    """The layer with quantities in place of the texts that stand for them."""
-    if isinstance(layer.threshold, str):
-        layer = dataclasses.replace(layer, threshold=quantity("threshold", layer.threshold))
-    initializer = getattr(layer, "initializer", None)  # pooling has none
-    if initializer and isinstance(initializer.limit, str):
-        initializer = dataclasses.replace(initializer, limit=quantity("limit", initializer.limit))
-        layer = dataclasses.replace(layer, initializer=initializer)
-    return layer
+def _with_quantities(part):
+    """A layer, or a part of one, with quantities in place of the texts that stand for them."""
+    changed = {}
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, str):
+            changed[field.name] = quantity(field.name, value)
+        elif dataclasses.is_dataclass(value):
+            changed[field.name] = _with_quantities(value)
+    return dataclasses.replace(part, **changed)
 
 
 def _of_this_version(table: dict) -> dict:

@@ -11,8 +11,9 @@ from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Uniform
-from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
+from hm2bp_brian.model.layers import Conv2D, Dense, Recurrent, SumPool2D
 from hm2bp_brian.training.optimizers import Adam
 from hm2bp_brian.training.schedules import Cosine, ExponentialDecay
 
@@ -70,6 +71,25 @@ LETTERS = Recipe(
     augmentation=SpikeJitter(time_shift=10, time_scale=0.15, place_shift=1, drop=0.1),
     averaging=0.998,
     epochs=80,
+)
+
+
+def _recurrent_layers(size: int, n_classes: int) -> tuple[Dense, ...]:
+    """A recurrent layer with learned delays, and an output layer."""
+    late = Learned("0*ms", "120*ms")
+    hidden = Dense(
+        size, threshold=8.0, initializer=Uniform(1.0), delay=late, recurrent=Recurrent(Uniform(0.3), delay=late)
+    )
+    return hidden, Dense(n_classes, threshold=5.0, lateral_inhibition=1.0, initializer=Uniform(1.0))
+
+
+LETTERS_RECURRENT = dataclasses.replace(
+    LETTERS,
+    name="letters-recurrent-delays",
+    layers=_recurrent_layers(512, n_classes=26),
+    optimizer=Adam(0.02, clip=True, schedule=Cosine(final=0.01)),
+    augmentation=SpikeJitter(time_shift=10, time_scale=0.2, place_shift=2, drop=0.3),
+    epochs=60,
 )
 
 RECIPES = [
@@ -147,6 +167,28 @@ RECIPES = [
         augmentation=SpikeJitter(time_shift=10, time_scale=0.2, place_shift=2, drop=0.3),
         delays=(0, 40, 80, 120, 160, 200),
         epochs=60,
+    ),
+    LETTERS_RECURRENT,
+    dataclasses.replace(
+        LETTERS_RECURRENT,
+        name="fsdd-recurrent-delays",
+        dataset="fsdd",
+        layers=_recurrent_layers(256, n_classes=10),
+        augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=2, drop=0.2),
+        epochs=80,
+    ),
+    Recipe(
+        name="fashion-recurrent",
+        dataset="fashion_mnist",
+        layers=(
+            Dense(400, threshold=10.0, initializer=Uniform(1.0)),
+            Dense(400, threshold=10.0, initializer=Uniform(1.0), recurrent=Recurrent(Uniform(0.2))),
+            Dense(10, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(1.0)),
+        ),
+        optimizer=Adam(0.0025, clip=True, schedule=Cosine(final=0.01)),
+        augmentation=Augmentation(shift=1),
+        averaging=0.9995,
+        epochs=25,
     ),
     *(
         Recipe(

@@ -126,7 +126,7 @@ def backward(network, parameters, record: SpikeRecord, errors: Errors, rules: Ru
 
 
 def _add_errors(network, record: SpikeRecord, errors: Errors, walk: Walk) -> float:
-    """Start the walk: deltas of readouts, with stand-ins for silent ones, and of rates out of their band; their loss."""
+    """Deltas of readouts, with stand-ins for silent ones, and of rates out of their band, whose loss it returns."""
     output, first, loss = with_stand_ins(record.output, errors.stand_ins), 0, 0.0
     for population in network.neural:
         if population.rate_band is not None:

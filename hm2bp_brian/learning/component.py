@@ -97,7 +97,7 @@ class Link:
         return self.projection.target
 
     def sum_over_trains(self, trains: csr_array, q: np.ndarray) -> np.ndarray:
-        """Of each connection the sum of ``q_i(t + d_ij)`` over the spikes t of j; ``q`` (any number of steps, n_post)."""
+        """Of each connection the sum of ``q_i(t + d_ij)`` over the spikes t of j; ``q`` (n_rows, n_post)."""
         n_steps, sums = trains.shape[1], np.empty(len(self.pre))
         for delay in np.unique(self.delays):
             late = q[delay : delay + n_steps]
@@ -132,7 +132,7 @@ class Sample:
         self.kappa = {p.name: self._kappa(p, self.rules) for p in component.populations}
 
     def _late(self, link: Link, shift: int) -> np.ndarray:
-        """q from step ``shift`` on, as long as the longest delay needs it: 0 after the end, its first value before 0."""
+        """q from step ``shift`` on, as far as delays reach: 0 after the end, before step 0 its first value."""
         q = self.q[link.target.name]
         before, after = np.repeat(q[:1], 1, axis=0), np.zeros((link.delays.max() + 1, q.shape[1]))
         return np.concatenate([before, q, after])[1 + shift :]

@@ -13,6 +13,21 @@ from hm2bp_brian.model.units import check_setting, to_float
 
 
 @dataclass(frozen=True)
+class Recurrent:
+    """Connections of a layer's neurons with one another, not with themselves.
+
+    Parameters
+    ----------
+    initializer : Uniform
+    delay : Quantity, Between or Learned, optional
+        As of ``SpikingNetwork.connect``.
+    """
+
+    initializer: Uniform = field(default_factory=Uniform)
+    delay: object = None
+
+
+@dataclass(frozen=True)
 class Dense:
     """A layer in which every neuron receives every neuron of the layer before.
 
@@ -27,6 +42,10 @@ class Dense:
         layer: a spike adds ``-w0`` to the others' synaptic variable. It is fixed, not learned. HM2-BP accounts for it
         in the output layer only.
     initializer : Uniform
+    delay : Quantity, Between or Learned, optional
+        Of the connections from the layer before, as of ``SpikingNetwork.connect``.
+    recurrent : Recurrent, optional
+        Connections of the layer with itself.
 
     Raises
     ------
@@ -38,9 +57,13 @@ class Dense:
     threshold: object
     lateral_inhibition: object = 0.0
     initializer: Uniform = field(default_factory=Uniform)
+    delay: object = None
+    recurrent: Recurrent | None = None
 
     def __post_init__(self):
         check_count("Dense.units", self.units)
+        if self.recurrent is not None and not isinstance(self.recurrent, Recurrent):
+            raise ConfigurationError(f"Dense.recurrent must be Recurrent(...), found {self.recurrent!r}")
         check_setting("Dense.threshold", self.threshold)
         if to_float("Dense.lateral_inhibition", self.lateral_inhibition, None) < 0:
             raise ConfigurationError(

@@ -217,8 +217,8 @@ class SpikingNetwork:
     ) -> Projection:
         """Connect two populations, or one with itself.
 
-        A spike is put in at the end of its step, or ``delay`` later, and acts on the target from the next step on, as in
-        Brian2. So every loop has a delay of at least one step, and ``delay=0*ms`` is allowed in one.
+        A spike is put in at the end of its step, or ``delay`` later, and acts on the target from the next step on, as
+        in Brian2. So every loop has a delay of at least one step, and ``delay=0*ms`` is allowed in one.
 
         Parameters
         ----------
@@ -370,7 +370,10 @@ class SpikingNetwork:
         self._weights = Weights(self.weighted, arrays, self._labels(self.weighted))
 
     def _labels(self, projections) -> list[str]:
-        return [f"layer {n}" if self.is_chain else f"'{p.name}'" for n, p in enumerate(projections)]
+        return [
+            f"layer {self.neural.index(p.target)}" if self.is_chain and not p.recurrent else f"'{p.name}'"
+            for p in projections
+        ]
 
     @property
     def delays(self) -> LearnedDelays:
@@ -437,7 +440,7 @@ class SpikingNetwork:
             raise ConfigurationError(
                 "this works for chains of layers only: SpikingNetwork(input_shape, layers, neuron)"
             )
-        return self.weighted
+        return [projection for projection in self.weighted if not projection.recurrent]
 
     @property
     def connections(self) -> list:
@@ -507,7 +510,7 @@ class SpikingNetwork:
         return SpikeRecord(batch, [trains[name] for name in names], names, readouts)
 
     def constrain(self, parameters) -> None:
-        """Bring arrays of parameters, in place, to where they must be: weights to their signs, delays to their limits."""
+        """Bring parameters, in place, to where they must be: weights to their signs, delays to their limits."""
         for projection, array in zip(self.weighted, parameters, strict=False):
             sign = projection.sign_of_weights
             if sign is not None:

@@ -28,8 +28,8 @@ from hm2bp_brian.experiments import cli, report  # noqa: E402
 from hm2bp_brian.experiments.run_folder import RunFolder  # noqa: E402
 from hm2bp_brian.experiments.trained import load_trained  # noqa: E402
 from hm2bp_brian.experiments.weights_file import save_weights  # noqa: E402
-from hm2bp_brian.learning.backward import Walk
-from hm2bp_brian.learning.rules import Rules
+from hm2bp_brian.learning.backward import Walk  # noqa: E402
+from hm2bp_brian.learning.rules import Rules  # noqa: E402
 from hm2bp_brian.training.history import History  # noqa: E402
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}

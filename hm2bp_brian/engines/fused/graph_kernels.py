@@ -223,7 +223,7 @@ class GraphKernels:
         return trains
 
     def _results(self, stored: StoredProjection, structure, n_samples: int):
-        """Arrays for what the backward pass finds out of a projection, where it is wanted; their addresses are written."""
+        """Arrays for what the backward pass finds of a projection, where it is wanted; writes their addresses."""
         projection = stored.projection
         gradient = np.empty(stored.n_entries, dtype=self.dtype) if projection.plastic else None
         delay_gradient = np.empty(stored.n_entries, dtype=self.dtype) if projection.delays.learned else None
