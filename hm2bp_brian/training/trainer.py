@@ -208,7 +208,7 @@ class Trainer:
                 stacklevel=3,
             )
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
-        tally = Tally(len(train), len(state.parameters))
+        tally = Tally(len(train), len(self.network.neural))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
             for number, (indices, spikes) in enumerate(self._training_spikes(train, order, batch_size, epoch)):
                 tape = self.engine.forward(state.parameters, spikes)
