@@ -28,6 +28,7 @@ from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Between, Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, Recurrent, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.populations import RateBand
 from hm2bp_brian.training.evaluator import Evaluator
 from hm2bp_brian.training.optimizers import SGD, Adam
 from hm2bp_brian.training.schedules import Constant, Cosine, ExponentialDecay, InverseSqrt
@@ -46,6 +47,7 @@ KINDS = {
         Conv2D,
         SumPool2D,
         Recurrent,
+        RateBand,
         Uniform,
         Between,
         Learned,

@@ -14,6 +14,7 @@ from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, Recurrent, SumPool2D
+from hm2bp_brian.model.populations import RateBand
 from hm2bp_brian.training.optimizers import Adam
 from hm2bp_brian.training.schedules import Cosine, ExponentialDecay
 
@@ -78,7 +79,12 @@ def _recurrent_layers(size: int, n_classes: int) -> tuple[Dense, ...]:
     """A recurrent layer with learned delays, and an output layer."""
     late = Learned("0*ms", "120*ms")
     hidden = Dense(
-        size, threshold=8.0, initializer=Uniform(1.0), delay=late, recurrent=Recurrent(Uniform(0.3), delay=late)
+        size,
+        threshold=8.0,
+        initializer=Uniform(1.0),
+        delay=late,
+        recurrent=Recurrent(Uniform(0.3), delay=late),
+        rate=RateBand(high=5.0, strength=0.1),
     )
     return hidden, Dense(n_classes, threshold=5.0, lateral_inhibition=1.0, initializer=Uniform(1.0))
 

@@ -48,7 +48,9 @@ def _add_layer(network, number: int, layer, model: NeuronModel) -> None:
     connection = layer.connect(before.shape)
     check_size(f"layer {number}", connection.output_shape)
     threshold = single_precision(f"threshold of layer {number}", layer.threshold, model.threshold_dimension)
-    population = Population(f"layer_{number}", connection.output_shape, model, threshold)
+    population = Population(
+        f"layer_{number}", connection.output_shape, model, threshold, rate_band=getattr(layer, "rate", None)
+    )
     last = number == len(network.layers) - 1
     network.add_population(population, f"layer {number}", readout=last)
     fixed = 0 in connection.weight_shape
