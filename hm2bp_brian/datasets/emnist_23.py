@@ -1,4 +1,4 @@
-"""The EMNIST-23 subset: 20,000 images of EMNIST, the digits and the letters A to M."""
+"""The EMNIST-23 subset: 20,000 images of EMNIST (Cohen et al. 2017), the digits and the letters A to M."""
 
 from __future__ import annotations
 

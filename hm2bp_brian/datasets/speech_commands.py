@@ -1,4 +1,4 @@
-"""Speech Commands, test-set split: ten words of many speakers, encoded by Lyon's ear and BSA."""
+"""Speech Commands (Warden 2018), test-set split: ten words of many speakers, encoded by Lyon's ear and BSA."""
 
 from __future__ import annotations
 
