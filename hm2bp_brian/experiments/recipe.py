@@ -37,7 +37,7 @@ from hm2bp_brian.training.trainer import Trainer
 DATASETS = {name: entry.load for name, entry in CATALOGUE.items()}
 DATASETS |= {"simulated_nmnist": simulated_nmnist}  # made from two others, so not in the catalogue
 DTYPES = ("float32", "float64")
-SPEECH = ("fsdd", "ti46", "letters_synthetic")
+SPEECH = ("fsdd", "ti46", "letters_synthetic", "speech_commands")
 
 # Classes whose objects may be part of a recipe; the file names them by "kind".
 KINDS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from hm2bp_brian.encoding import Augmentation, SpikeJitter
+from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
 from hm2bp_brian.errors import UnknownNameError
 from hm2bp_brian.experiments.neuron_settings import LIFSettings
 from hm2bp_brian.experiments.recipe import Recipe
@@ -47,6 +47,18 @@ CNN = Recipe(
     rules=Rules(silent_delta_ratio=0.1),
     epochs=16,
 )
+
+
+def _coarser(recipe: Recipe, dt_ms: float) -> Recipe:
+    """The recipe with longer time steps, and so fewer of them; a pixel has as many input spikes in a presentation."""
+    return dataclasses.replace(
+        recipe,
+        name=f"{recipe.name}-{round(recipe.duration_ms / dt_ms)}",
+        dt_ms=dt_ms,
+        neuron=LIFSettings(refractory_ms=4.0),  # whole steps of 2 and of 4 ms
+        encoder=BernoulliEncoder(recipe.encoder.rate_divisor * recipe.dt_ms / dt_ms),
+    )
+
 
 # The paper counts N-MNIST's steps of 0.6 ms as 1 ms each. The time constants are kept in steps: 64, 8 and 3.
 NMNIST = Recipe(
@@ -98,15 +110,17 @@ LETTERS_RECURRENT = dataclasses.replace(
     epochs=60,
 )
 
+MLP = Recipe(
+    name="mnist-mlp",
+    layers=_dense_layers(800, n_classes=10, thresholds=(10.0, 8.0), limit=0.5),
+    optimizer=Adam(0.006, schedule=Cosine(final=0.01)),
+    augmentation=Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0),
+    averaging=0.9995,
+    epochs=40,
+)
+
 RECIPES = [
-    Recipe(
-        name="mnist-mlp",
-        layers=_dense_layers(800, n_classes=10, thresholds=(10.0, 8.0), limit=0.5),
-        optimizer=Adam(0.006, schedule=Cosine(final=0.01)),
-        augmentation=Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0),
-        averaging=0.9995,
-        epochs=40,
-    ),
+    MLP,
     Recipe(
         name="mnist-mlp-paper",
         layers=_dense_layers(800, n_classes=10, thresholds=(20.0, 8.0), limit=0.5),
@@ -115,6 +129,8 @@ RECIPES = [
     ),
     CNN,
     dataclasses.replace(CNN, name="mnist-cnn-paper", rules=Rules()),
+    _coarser(CNN, 2.0),
+    _coarser(CNN, 4.0),
     Recipe(
         name="fashion-mlp",
         dataset="fashion_mnist",
@@ -122,6 +138,9 @@ RECIPES = [
         optimizer=Adam(0.0025, schedule=Cosine(final=0.01)),
         averaging=0.9995,
         epochs=25,
+    ),
+    dataclasses.replace(
+        CNN, name="fashion-cnn", dataset="fashion_mnist", augmentation=Augmentation(shift=1, flip=True), epochs=20
     ),
     Recipe(
         name="emnist-mlp",
@@ -138,6 +157,14 @@ RECIPES = [
         optimizer=Adam(0.005, schedule=Cosine(final=0.01)),
         averaging=0.9995,
         epochs=20,
+    ),
+    # An epoch has a quarter of MNIST's updates, and the average forgets in a quarter of them.
+    dataclasses.replace(
+        MLP,
+        name="emnist-23-mlp",
+        dataset="emnist_23",
+        layers=_dense_layers(800, n_classes=23, thresholds=(10.0, 8.0), limit=0.5),
+        averaging=0.998,
     ),
     NMNIST,
     dataclasses.replace(NMNIST, name="nmnist-simulated", dataset="simulated_nmnist"),
@@ -183,6 +210,15 @@ RECIPES = [
         augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=2, drop=0.2),
         epochs=80,
     ),
+    dataclasses.replace(
+        LETTERS_RECURRENT,
+        name="speech-commands-recurrent-delays",
+        dataset="speech_commands",
+        layers=_recurrent_layers(400, n_classes=10),
+        duration_ms=620.0,
+        augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=2, drop=0.2),
+        epochs=60,
+    ),
     Recipe(
         name="fashion-recurrent",
         dataset="fashion_mnist",
@@ -195,6 +231,17 @@ RECIPES = [
         augmentation=Augmentation(shift=1),
         averaging=0.9995,
         epochs=25,
+    ),
+    Recipe(
+        name="speech-commands-mlp",
+        dataset="speech_commands",
+        layers=_dense_layers(400, n_classes=10, thresholds=(8.0, 5.0), limit=1.0),
+        duration_ms=620.0,
+        loss=SPEECH_LOSS,
+        optimizer=Adam(0.02, schedule=Cosine(final=0.01)),
+        augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=1, drop=0.2),
+        averaging=0.998,
+        epochs=60,
     ),
     *(
         Recipe(
