@@ -159,11 +159,16 @@ class SpikingNetwork:
             if model.fires_at_start(self.size(number), v_th, self.dt):
                 raise ConfigurationError(
                     f"layer {number}: its threshold '{model.threshold}' with v_th = "
-                    f"{with_unit(v_th, model.threshold_dimension)} holds at the start of a presentation, where all "
-                    "variables are 0: its neurons would fire without input. Write the membrane variable as the "
-                    "distance from rest: subtract the resting potential from it in the equations, from v_th and from "
-                    "the reset (rest at -70 mV and v_th = -50 mV become 0 mV and 20 mV)"
+                    f"{with_unit(v_th, model.threshold_dimension)} holds at the start of a presentation: its neurons "
+                    f"would fire without input. They start with {self._start_text(number)}; say by initial= of the "
+                    "neuron where they do, such as initial={'v': -70*mV}, or choose another threshold"
                 )
+
+    def _start_text(self, number: int) -> str:
+        """The values with which the first neuron of a layer starts."""
+        model = self.neurons[number]
+        starts = model.start_values(self.size(number), self.thresholds[number], self.dt)
+        return ", ".join(f"{name} = {with_unit(v[0], model.dimension_of(name))}" for name, v in starts.items())
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -184,12 +189,14 @@ class SpikingNetwork:
         return self.size(len(self.layers) - 1)
 
     def linear_map(self, layer: int):
-        """The matrix of one step below threshold of a layer's neurons (see ``brian.probing.linear_map``)."""
+        """What a step, a spike and the threshold do to a layer's neurons (see ``brian.probing.linear_map``)."""
         # a door: what is probed is simulated, and models run nothing
         from hm2bp_brian.brian.probing import linear_map
 
         if layer not in self._linear_maps:
-            self._linear_maps[layer] = linear_map(self.neurons[layer], self.size(layer), self.dt)
+            self._linear_maps[layer] = linear_map(
+                self.neurons[layer], self.size(layer), self.dt, self.thresholds[layer]
+            )
         return self._linear_maps[layer]
 
     def to_nir(self, *, drop_refractory: bool = False):

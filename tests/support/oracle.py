@@ -32,11 +32,11 @@ def _pair(linear_map, i: int, pre: set[int], post: set[int], n_steps: int) -> fl
         refractory = t - last_firing <= linear_map.refractory_steps
         x = (linear_map.refractory[i] if refractory else linear_map.active[i]) @ x
         if t in post:
-            e += x[linear_map.membrane]
+            e += float(linear_map.readout[i] @ x)
         if t in pre:
             x[linear_map.synaptic] += 1.0
         if t in post:
-            x[linear_map.membrane] = 0.0
+            x = linear_map.reset[i] @ x
             last_firing = t
     return e
 

@@ -25,6 +25,7 @@ DOORS = {
     ("spikes.py", "exchange.neo"),
     ("spikes.py", "exchange.spike_table"),
     ("model/network.py", "brian.probing"),
+    ("model/neurons.py", "brian.rest"),
     ("model/network.py", "exchange.nir"),
 }
 

@@ -114,9 +114,9 @@ class LayerKernels:
         v_th, v_th_pre = self.projection.target.threshold, self.projection.source.threshold
         gradient = np.empty(weights.shape, dtype=self.dtype)
         delta_pre = None if v_th_pre is None else np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
-        active, refractory = self._matrices(linear_map)
+        matrices = self._matrices(linear_map)
         weights, delta, factor = (self.cast(array) for array in (weights, delta, factor))
-        fields = self._trains(pre, post, active, refractory, linear_map) | {
+        fields = self._trains(pre, post, matrices, linear_map) | {
             "weights": self._pointer_to(weights),
             "v_th": v_th,
             "v_th_pre": v_th_pre or 1.0,
@@ -129,7 +129,7 @@ class LayerKernels:
         self._backward(fields)
         return gradient, delta_pre
 
-    def _trains(self, pre: SpikeBatch, post: SpikeBatch, active, refractory, linear_map) -> dict:
+    def _trains(self, pre: SpikeBatch, post: SpikeBatch, matrices, linear_map) -> dict:
         """Fields of ``arguments.LayerTrains``; whoever calls keeps the arrays alive (a batch keeps its trains)."""
         (pre_steps, pre_trains), (post_steps, post_trains) = pre.by_neuron, post.by_neuron
         return {
@@ -139,19 +139,17 @@ class LayerKernels:
             "post_trains": pointer(post_trains),
             "n_samples": pre.n_samples,
             "n_steps": pre.n_steps,
-            "active": pointer(active),
-            "refractory": pointer(refractory),
+            **{name: pointer(matrix) for name, matrix in matrices.items()},
             "refractory_steps": min(linear_map.refractory_steps, pre.n_steps),
             "threads": self.threads,
         }
 
-    def _matrices(self, linear_map) -> tuple[np.ndarray, np.ndarray]:
-        """The map's matrices with the membrane potential as first and the synaptic variable as last variable."""
-        ends = (linear_map.membrane, linear_map.synaptic)
-        others = [variable for variable in range(linear_map.active.shape[-1]) if variable not in ends]
-        order = [linear_map.membrane, *others, linear_map.synaptic]
-        active, refractory = (m[:, order][:, :, order] for m in (linear_map.active, linear_map.refractory))
-        return self.cast(active), self.cast(refractory)
+    def _matrices(self, linear_map) -> dict[str, np.ndarray]:
+        """The map's arrays, the variable that the threshold reads first, the one that spikes add to last."""
+        read = (linear_map.readout != 0).any(axis=0)
+        order = np.lexsort((~read, np.arange(len(read)) == linear_map.synaptic))
+        arrays = {name: getattr(linear_map, name)[:, order] for name in ("active", "refractory", "reset", "readout")}
+        return {name: self.cast(a if name == "readout" else a[:, :, order]) for name, a in arrays.items()}
 
     def _pointer_to(self, weights: np.ndarray):
         return pointer(weights if weights.size else None)
@@ -185,8 +183,8 @@ class DenseKernels(LayerKernels):
         """The same as ``learning.spsp.layer_spsp``."""
         linear_map = self.network.linear_map(self.layer)
         spsp = np.empty((pre.n_samples, pre.n_neurons, post.n_neurons), dtype=self.dtype)
-        active, refractory = self._matrices(linear_map)
-        fields = self._trains(pre, post, active, refractory, linear_map)
+        matrices = self._matrices(linear_map)
+        fields = self._trains(pre, post, matrices, linear_map)
         sizes = {"n_pre": pre.n_neurons, "n_post": post.n_neurons}
         self._call("dense_spsp", arguments.DenseSpsp(**fields, **sizes, spsp=pointer(spsp)))
         return spsp

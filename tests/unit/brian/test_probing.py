@@ -25,7 +25,9 @@ def test_lif_matrices(tau_m, tau_s):
     assert euler.active.shape == (3, 2, 2)
     np.testing.assert_allclose(euler.active[2], np.eye(2) + rate, rtol=1e-13)
     np.testing.assert_allclose(exact.active[0], expm(rate), rtol=1e-12)
-    assert (euler.synaptic, euler.membrane) == (0, 1)
+    assert euler.synaptic == 0
+    np.testing.assert_array_equal(euler.readout[2], [0, 1])
+    np.testing.assert_array_equal(euler.reset[2], [[1, 0], [0, 0]])
 
 
 def test_refractory_steps_hold_the_membrane():
