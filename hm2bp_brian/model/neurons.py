@@ -94,7 +94,7 @@ class NeuronModel:
             raise ConfigurationError(f"the neuron's equations can't be read: {error}") from error
         self._check_names()
         self.initial = self._checked_initial(initial)
-        self._starts = {}
+        self._found = {}  # what was simulated of layers of such neurons
         self._check_with_brian()
 
     def _check_names(self):
@@ -236,10 +236,7 @@ class NeuronModel:
         # a door: rest is found by simulation, and models run nothing
         from hm2bp_brian.brian.rest import start_values
 
-        key = n_neurons, v_th, dt
-        if key not in self._starts:
-            self._starts[key] = start_values(self, *key)
-        return self._starts[key]
+        return self._once(start_values, n_neurons, v_th, dt)
 
     def threshold_distance(self, n_neurons: int, v_th: float, dt: float) -> np.ndarray:
         """How far each neuron at rest is from its threshold: nu, by which HM2-BP divides.
@@ -265,7 +262,13 @@ class NeuronModel:
         """
         from hm2bp_brian.brian.rest import distance_at_rest
 
-        return distance_at_rest(self, n_neurons, v_th, dt)
+        return self._once(distance_at_rest, n_neurons, v_th, dt)
+
+    def _once(self, find, *layer):
+        key = find.__name__, *layer
+        if key not in self._found:
+            self._found[key] = find(self, *layer)
+        return self._found[key]
 
     @runtime_device()
     def fires_at_start(self, n_neurons: int, v_th: float, dt: float) -> bool:
@@ -362,7 +365,7 @@ class NeuronModel:
         quiet = copy.copy(self)
         quiet.equations = NOISE.sub("(0*second**-0.5)", self.equations)
         quiet._parsed = Equations(quiet.equations)
-        quiet._starts = {}
+        quiet._found = {}
         if self._parsed.is_stochastic:
             quiet.method = "euler"  # methods for noise take no equations without; a fixed point is one for all
         return quiet
@@ -381,7 +384,7 @@ class NeuronModel:
             for name, value in parameters.items()
         }
         many.initial = {name: np.tile(v, n_copies) if np.ndim(v) else v for name, v in self.initial.items()}
-        many._starts = {}
+        many._found = {}
         return many
 
     def check_size(self, n_neurons: int):
