@@ -12,6 +12,7 @@ from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.learning.spsp import spsp
+from hm2bp_brian.model import neuron_library as neurons
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
@@ -47,6 +48,7 @@ __all__ = [
     "errors",
     "export_brian",
     "gradients",
+    "neurons",
     "plotting",
     "simulate",
     "spike_attribution",

@@ -127,7 +127,9 @@ class NeuronModel:
         if initial is None:
             return {}
         if not isinstance(initial, Mapping):
-            raise ConfigurationError(f"initial must map variables to values, such as {{'v': -70*mV}}; found {initial!r}")
+            raise ConfigurationError(
+                f"initial must map variables to values, such as {{'v': -70*mV}}; found {initial!r}"
+            )
         values = {}
         for name, value in initial.items():
             if name not in self.changing_variables:

@@ -42,9 +42,7 @@ def dimension_of_threshold(condition: str, dimensions: Mapping[str, Dimension], 
     raise UnitError(f"units in the threshold '{condition}' do not fit, whatever the unit of v_th: {first_error}")
 
 
-def dimension_of_expression(
-    expression: str, dimensions: Mapping[str, Dimension], parameters: Mapping
-) -> Dimension:
+def dimension_of_expression(expression: str, dimensions: Mapping[str, Dimension], parameters: Mapping) -> Dimension:
     """Dimension of an expression; DimensionMismatchError if its units don't fit.
 
     Parameters
