@@ -1,6 +1,6 @@
 """HM2-BP backwards through a network, from the errors of the output counts to the gradient of every weight.
 
-With errors o - y of the output counts, thresholds nu, S-PSPs e_{i|j} and T-PSPs a_i = sum_j w_ij e_{i|j}: ::
+With errors o - y of the output counts, distances nu from rest to the threshold, S-PSPs e_{i|j} and T-PSPs a_i = sum_j w_ij e_{i|j}: ::
 
     output layer   delta_i = (o_i - y_i) / nu
     hidden layer   delta_j = 1/nu_j sum_i delta_i w_ij e_{i|j} / o_j
@@ -66,20 +66,20 @@ class NumpyKernels:
             None for the first layer.
         """
         projection, linear_map = self.network.chain[layer], self.network.linear_map(layer)
-        v_th, v_th_pre = projection.target.threshold, projection.source.threshold
+        nu, nu_pre = (distance(population, self.network.dt) for population in (projection.target, projection.source))
         weights = projection.connection.unroll(np.asarray(weights, dtype=np.float64))
         gradient_sum = np.zeros(weights.shape)
-        delta_pre = None if v_th_pre is None else np.zeros((pre.n_samples, pre.n_neurons))
+        delta_pre = None if nu_pre is None else np.zeros((pre.n_samples, pre.n_neurons))
         for sample in np.flatnonzero(np.any(delta, axis=1)):
             o_pre, o_post = pre.counts[sample], post.counts[sample]
             e = sum_over_trains(pre, adjoint(post, linear_map, sample), sample)
-            kappa = 1.0 + _kappa_ratios(weights, e, o_post, rules) / v_th
+            kappa = 1.0 + _kappa_ratios(weights, e, o_post, rules) / nu
             learned = np.where(o_post > 0, e, rules.silent_spsp * (o_pre > 0)[:, None])
             gradient_sum += learned * (delta[sample] * kappa * factor[sample])
             if delta_pre is not None:
                 both_fired = (o_pre > 0)[:, None] & (o_post > 0)
                 ratio = np.where(both_fired, e / np.maximum(o_pre, 1)[:, None], rules.silent_delta_ratio)
-                delta_pre[sample] = (weights * ratio) @ delta[sample] / v_th_pre
+                delta_pre[sample] = (weights * ratio) @ delta[sample] / nu_pre
         return projection.connection.fold(gradient_sum), delta_pre
 
     def output_spsp(self, output: SpikeBatch) -> np.ndarray:
@@ -117,10 +117,11 @@ def backward(network, weights, record: SpikeRecord, errors: Errors, rules: Rules
     _check_thresholds(network)
     last = len(network.layers) - 1
     post = with_stand_ins(record.output, errors.stand_ins)
-    delta, factor = errors.d_counts / network.thresholds[last], np.ones(errors.d_counts.shape)
+    nu = distance(network.populations[-1], network.dt)
+    delta, factor = errors.d_counts / nu, np.ones(errors.d_counts.shape)
     lateral = network.lateral(last)
     if lateral is not None:
-        factor = lateral_factor(kernels.output_spsp(post), post.counts, lateral.target.threshold, lateral.weight)
+        factor = lateral_factor(kernels.output_spsp(post), post.counts, uniform(nu), lateral.weight)
     arrays, deltas = [], []
     for layer in range(last, -1, -1):
         pre = record.presynaptic(layer)
@@ -213,6 +214,27 @@ def _kappa_ratios(weights: np.ndarray, e: np.ndarray, o_post: np.ndarray, rules:
 
 def _check_thresholds(network) -> None:
     for population in network.populations[1:]:
-        if not population.threshold > 0:
-            found = with_unit(population.threshold, population.neuron.threshold_dimension)
-            raise ConfigurationError(f"the threshold of {population.name} must be positive for HM2-BP, found {found}")
+        nearest = distance(population, network.dt).min()
+        if not nearest > 0:
+            found = with_unit(nearest, population.neuron.distance_dimension)
+            raise ConfigurationError(
+                f"the distance from rest to the threshold of {population.name} must be positive for HM2-BP, found {found}"
+            )
+
+
+def distance(population, dt: float) -> np.ndarray | None:
+    """nu of a population's neurons, float64 (n_neurons,): how far their rest is from the threshold; None for the input."""
+    if population.neuron is None:
+        return None
+    return population.neuron.threshold_distance(population.size, population.threshold, dt)
+
+
+def uniform(nu: np.ndarray) -> float:
+    """The one value of nu; ConfigurationError if it differs between a population's neurons."""
+    if nu.min() < nu.max():
+        raise ConfigurationError(
+            f"the distance from rest to the threshold must be the same for all neurons of a layer here, found {nu.min():g} "
+            f"to {nu.max():g}; give them the same resting potential, or train with engine='brian2' and without lateral "
+            "inhibition"
+        )
+    return float(nu[0])

@@ -13,6 +13,7 @@ from hm2bp_brian.engines.fused.calls import call, pointer
 from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.compiler import load
 from hm2bp_brian.errors import EngineError, NumericalError
+from hm2bp_brian.learning.backward import distance, uniform
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.connections import AllToAll, Windows
 from hm2bp_brian.model.network import SpikingNetwork
@@ -111,15 +112,15 @@ class LayerKernels:
     def backward(self, weights, pre, post, delta, factor, rules: Rules):
         """The same as ``learning.backward.NumpyKernels.backward_layer``."""
         linear_map = self.network.linear_map(self.layer)
-        v_th, v_th_pre = self.projection.target.threshold, self.projection.source.threshold
+        nu, nu_pre = (distance(population, self.dt) for population in (self.projection.target, self.projection.source))
         gradient = np.empty(weights.shape, dtype=self.dtype)
-        delta_pre = None if v_th_pre is None else np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
+        delta_pre = None if nu_pre is None else np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
         matrices = self._matrices(linear_map)
         weights, delta, factor = (self.cast(array) for array in (weights, delta, factor))
         fields = self._trains(pre, post, matrices, linear_map) | {
             "weights": self._pointer_to(weights),
-            "v_th": v_th,
-            "v_th_pre": v_th_pre or 1.0,
+            "v_th": uniform(nu),
+            "v_th_pre": 1.0 if nu_pre is None else uniform(nu_pre),
             "delta": pointer(delta),
             "factor": pointer(factor),
             "rules": arguments.Rules(*dataclasses.astuple(rules)),
