@@ -12,9 +12,7 @@ from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.model.neurons import NeuronModel
 
-WAY_OUT = (
-    "Leave the term out, or put its linear part at rest in its place; as it is, the neuron runs but does not train"
-)
+WAY_OUT = "Leave it out, or put its linear part at rest in its place; as it is, the neuron runs, but does not train"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +45,8 @@ class LinearMap:
 
     def of_neuron(self, neuron: int) -> LinearMap:
         """The map of a layer that has this neuron only."""
-        arrays = {
-            name: getattr(self, name)[neuron : neuron + 1] for name in ("active", "refractory", "reset", "readout")
-        }
-        return dataclasses.replace(self, **arrays)
+        names = ("active", "refractory", "reset", "readout")
+        return dataclasses.replace(self, **{name: getattr(self, name)[neuron : neuron + 1] for name in names})
 
 
 class Probe:
@@ -181,7 +177,7 @@ def linear_map(neuron: NeuronModel, n_neurons: int, dt: float, v_th: float = 0.0
         found = affine_map(step, n_neurons, n_variables)
         if found is None:
             raise NoSpspError(
-                f"no S-PSP: {what} (one step of a sum of states is not the sum of their steps): {WAY_OUT}"
+                f"no S-PSP: {what} (what it does to a sum of states is not the sum of what it does to each)"
             )
         return found[0]
 

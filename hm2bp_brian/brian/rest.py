@@ -43,7 +43,7 @@ def rest(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float) -> dict[st
     Returns
     -------
     dict of str to float64 array (n_neurons,)
-        For each differential variable; empty where the equations are not affine, or have no or many stable fixed points.
+        For each differential variable; empty where the equations are not affine, or have no such point, or many.
 
     Warns
     -----

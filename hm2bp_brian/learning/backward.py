@@ -1,6 +1,7 @@
 """HM2-BP backwards through a network, from the errors of the output counts to the gradient of every weight.
 
-With errors o - y of the output counts, distances nu from rest to the threshold, S-PSPs e_{i|j} and T-PSPs a_i = sum_j w_ij e_{i|j}: ::
+With errors o - y of the output counts, distances nu from rest to the threshold, S-PSPs e_{i|j} and T-PSPs
+a_i = sum_j w_ij e_{i|j}: ::
 
     output layer   delta_i = (o_i - y_i) / nu
     hidden layer   delta_j = 1/nu_j sum_i delta_i w_ij e_{i|j} / o_j
@@ -214,16 +215,16 @@ def _kappa_ratios(weights: np.ndarray, e: np.ndarray, o_post: np.ndarray, rules:
 
 def _check_thresholds(network) -> None:
     for population in network.populations[1:]:
-        nearest = distance(population, network.dt).min()
-        if not nearest > 0:
-            found = with_unit(nearest, population.neuron.distance_dimension)
+        nu, name = distance(population, network.dt).min(), population.name
+        if not nu > 0:
+            found = with_unit(nu, population.neuron.distance_dimension)
             raise ConfigurationError(
-                f"the distance from rest to the threshold of {population.name} must be positive for HM2-BP, found {found}"
+                f"the distance from rest to the threshold of {name} must be positive for HM2-BP, found {found}"
             )
 
 
 def distance(population, dt: float) -> np.ndarray | None:
-    """nu of a population's neurons, float64 (n_neurons,): how far their rest is from the threshold; None for the input."""
+    """nu of a population's neurons, float64 (n_neurons,): how far rest is from the threshold; None for the input."""
     if population.neuron is None:
         return None
     return population.neuron.threshold_distance(population.size, population.threshold, dt)
@@ -233,8 +234,8 @@ def uniform(nu: np.ndarray) -> float:
     """The one value of nu; ConfigurationError if it differs between a population's neurons."""
     if nu.min() < nu.max():
         raise ConfigurationError(
-            f"the distance from rest to the threshold must be the same for all neurons of a layer here, found {nu.min():g} "
-            f"to {nu.max():g}; give them the same resting potential, or train with engine='brian2' and without lateral "
-            "inhibition"
+            "the distance from rest to the threshold must be the same for all neurons of a layer here, found "
+            f"{nu.min():g} to {nu.max():g}; give them the same resting potential, or train with engine='brian2' and "
+            "without lateral inhibition"
         )
     return float(nu[0])

@@ -1,8 +1,9 @@
 """Spike-train level post-synaptic potentials (S-PSP), three ways.
 
 The S-PSP e_{i|j} is the membrane potential (what the threshold compares) that neuron j's spike train alone has put into
-neuron i at each of i's firing times, per unit of weight, summed over those times. Times follow Brian2's order within a step: state update,
-threshold, synapses, reset. A presynaptic spike at step t therefore acts on the membrane potential from step t + 1.
+neuron i at each of i's firing times, per unit of weight, summed over those times. Times follow Brian2's order within a
+step: state update, threshold, synapses, reset. A presynaptic spike at step t therefore acts on the membrane potential
+from step t + 1.
 """
 
 from __future__ import annotations

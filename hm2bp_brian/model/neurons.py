@@ -175,7 +175,7 @@ class NeuronModel:
 
     @property
     def evolving_variables(self) -> tuple[str, ...]:
-        """Names of the variables that make up a neuron's state: the differential ones, and those that the reset sets."""
+        """Names of the variables that make up the state: the differential ones, and those that the reset sets."""
         return tuple(sorted({*self.state_variables, *(set(self._assigned) & set(self.changing_variables))}))
 
     @property
@@ -243,8 +243,8 @@ class NeuronModel:
     def threshold_distance(self, n_neurons: int, v_th: float, dt: float) -> np.ndarray:
         """How far each neuron at rest is from its threshold: nu, by which HM2-BP divides.
 
-        It is ``v_th`` for LIF, and 20 mV for a neuron at rest at -70 mV with the threshold ``v > v_th`` at -50 mV. Where
-        the equations have no stable rest, it is the distance at the start of a presentation.
+        It is ``v_th`` for LIF, and 20 mV for a neuron at rest at -70 mV with the threshold ``v > v_th`` at -50 mV.
+        Where the equations have no stable rest, it is the distance at the start of a presentation.
 
         Parameters
         ----------
