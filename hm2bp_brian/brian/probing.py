@@ -176,9 +176,7 @@ def linear_map(neuron: NeuronModel, n_neurons: int, dt: float, v_th: float = 0.0
     def matrix(step, what: str) -> np.ndarray:
         found = affine_map(step, n_neurons, n_variables)
         if found is None:
-            raise NoSpspError(
-                f"no S-PSP: {what} (what it does to a sum of states is not the sum of what it does to each)"
-            )
+            raise NoSpspError(f"no S-PSP: {what} (a sum of states does not become the sum of what they become)")
         return found[0]
 
     def coefficients() -> np.ndarray:

@@ -231,8 +231,8 @@ def distance(population, dt: float) -> np.ndarray | None:
 
 
 def uniform(nu: np.ndarray) -> float:
-    """The one value of nu; ConfigurationError if it differs between a population's neurons."""
-    if nu.min() < nu.max():
+    """The one value of nu; ConfigurationError if it differs between a population's neurons by more than rounding."""
+    if np.ptp(nu) > 1e-9 * np.abs(nu).max():
         raise ConfigurationError(
             "the distance from rest to the threshold must be the same for all neurons of a layer here, found "
             f"{nu.min():g} to {nu.max():g}; give them the same resting potential, or train with engine='brian2' and "

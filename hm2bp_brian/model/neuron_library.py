@@ -1,8 +1,8 @@
 """Neurons by name, as equations in plain sight: ``hb.neurons.ALIF()``. Copy the equations to change them.
 
-In all of them but LIF a potential is in volts, at rest at E_L, and ``v_th`` of the layer is a potential, too: with E_L =
--70 mV a threshold of -50 mV is 20 mV away. Where the synaptic variable is in volts as well, a spike of weight w puts w
-into the potential, less what leaks meanwhile.
+In all of them but LIF a potential is in volts, at rest at E_L, and ``v_th`` of the layer is a potential, too: with
+E_L = -70 mV a threshold of -50 mV is 20 mV away. Where the synaptic variable is in volts as well, a spike of weight w
+puts w into the potential, less what leaks meanwhile.
 """
 
 from __future__ import annotations
