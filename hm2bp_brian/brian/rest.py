@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from brian2 import second
 
 from hm2bp_brian.brian.probing import Probe, affine_map
 from hm2bp_brian.model.neurons import NeuronModel
@@ -26,7 +25,7 @@ def distance_at_rest(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float
     distance = neuron.distance_to_threshold, neuron.distance_dimension
     probe = Probe(neuron, n_neurons, v_th, dt, distance_to_threshold=distance)
     values = neuron.start_values(n_neurons, v_th, dt) | rest(neuron, n_neurons, v_th, dt)
-    return -probe.read("distance_to_threshold", np.stack([values[name] for name in probe.variables], axis=-1))
+    return 0.0 - probe.read("distance_to_threshold", np.stack([values[name] for name in probe.variables], axis=-1))
 
 
 def rest(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float) -> dict[str, np.ndarray]:
@@ -84,8 +83,8 @@ def _solve(matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
 
 def _warn_of_step(neuron: NeuronModel, dt: float, stable_dt: float) -> None:
     warnings.warn(
-        f"dt = {dt * second!s} is too long for the neuron's equations with method {neuron.method!r}: states grow "
-        f"without bound, where the equations themselves have a stable rest; dt = {stable_dt * second!s} would do, or "
+        f"dt = {1e3 * dt:g} ms is too long for the neuron's equations with method {neuron.method!r}: states grow without "
+        f"bound, where the equations themselves have a stable rest; dt = {1e3 * stable_dt:g} ms would do, or "
         f"method='exact' where it fits:\n{neuron.equations.strip()}",
         UserWarning,
         stacklevel=2,

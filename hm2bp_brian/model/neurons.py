@@ -364,12 +364,13 @@ class NeuronModel:
 
     def without_noise(self) -> NeuronModel:
         """The same neuron with ``xi`` at its mean, 0."""
+        if not self._parsed.is_stochastic:
+            return self
         quiet = copy.copy(self)
         quiet.equations = NOISE.sub("(0*second**-0.5)", self.equations)
         quiet._parsed = Equations(quiet.equations)
         quiet._found = {}
-        if self._parsed.is_stochastic:
-            quiet.method = "euler"  # methods for noise take no equations without; a fixed point is one for all
+        quiet.method = "euler"  # methods for noise take no equations without; a fixed point is one for all
         return quiet
 
     def copies(self, n_neurons: int, n_copies: int) -> NeuronModel:

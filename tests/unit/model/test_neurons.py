@@ -123,7 +123,7 @@ def test_whether_a_reset_cuts_the_past(cuts, change):
 INITIAL = [
     ({"initial": {"x": 1}}, ConfigurationError, "initial names 'x', but the variables of the neuron are I, u"),
     ({"initial": 0.5}, ConfigurationError, "initial must map variables to values"),
-    ({"initial": {"u": 1 * mV}}, UnitError, "initial value of 'u' needs no unit; found 1. mV"),
+    ({"initial": {"u": 1 * mV}}, UnitError, "initial value of 'u' needs no unit; found 1. .*m"),
     ({"initial": {"u": [0.1, 1 * mV]}}, UnitError, "initial value of 'u' needs no unit"),
     ({"initial": {"u": np.nan}}, ConfigurationError, "initial value of 'u' must be one finite number"),
     ({"initial": {"u": [0.1, np.inf]}}, ConfigurationError, "initial value of 'u' must be one finite number"),
