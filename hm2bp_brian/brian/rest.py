@@ -83,8 +83,8 @@ def _solve(matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
 
 def _warn_of_step(neuron: NeuronModel, dt: float, stable_dt: float) -> None:
     warnings.warn(
-        f"dt = {1e3 * dt:g} ms is too long for the neuron's equations with method {neuron.method!r}: states grow without "
-        f"bound, where the equations themselves have a stable rest; dt = {1e3 * stable_dt:g} ms would do, or "
+        f"dt = {1e3 * dt:g} ms is too long for the neuron's equations with method {neuron.method!r}: states grow "
+        f"without bound, where the equations themselves have a stable rest; dt = {1e3 * stable_dt:g} ms would do, or "
         f"method='exact' where it fits:\n{neuron.equations.strip()}",
         UserWarning,
         stacklevel=2,

@@ -48,8 +48,9 @@ class LibraryNeuron(NeuronModel):
         for name, value in parameters.items():
             self._check(name, value)
         values = self.DEFAULTS | parameters
+        stands_still = np.any(np.asarray(refractory))
         super().__init__(
-            self.EQUATIONS,
+            self.EQUATIONS if stands_still else self.EQUATIONS.replace("(unless refractory)", ""),
             threshold=self.THRESHOLD,
             reset=self.RESET,
             refractory=refractory,
