@@ -19,7 +19,7 @@ from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.units import to_float
 from hm2bp_brian.spikes import SpikeBatch
 
-STEP, RAMP, ONE_SPIKE = range(3)
+STEP, RAMP, ONE_SPIKE, NONE = range(4)
 N_DRIVES = 25
 # of the largest input: the step, and a single spike, which is to stay below the threshold
 STEP_SIZE, SPIKE_SIZE = 0.5, 0.05
@@ -33,11 +33,11 @@ class NeuronResponse:
     ----------
     dt : float
         Time step in seconds.
-    inputs : float64 array (3, n_steps)
-        What is added to the synaptic variable in each step: a step, a ramp, and one spike, at step 0.
-    potentials : float64 array (3, n_steps)
+    inputs : float64 array (4, n_steps)
+        What is added to the synaptic variable in each step: a step, a ramp, one spike, at step 0, and nothing.
+    potentials : float64 array (4, n_steps)
         The variable that the threshold compares, as the threshold sees it.
-    spikes : tuple of three int arrays
+    spikes : tuple of four int arrays
         Steps in which the neuron fires.
     drives : float64 array (n_drives,)
         Inputs that are the same in every step.
@@ -64,8 +64,7 @@ class NeuronResponse:
     @property
     def kernel(self) -> np.ndarray:
         """Potential per unit of weight, 0, 1, 2, ... steps after one spike, above what it is without."""
-        potential = self.potentials[ONE_SPIKE]
-        return (potential - potential[0]) / self.inputs[ONE_SPIKE, 0]
+        return (self.potentials[ONE_SPIKE] - self.potentials[NONE]) / self.inputs[ONE_SPIKE, 0]
 
 
 def neuron_response(model: NeuronModel, threshold, largest_input=None, *, dt, duration) -> NeuronResponse:
@@ -96,7 +95,7 @@ def neuron_response(model: NeuronModel, threshold, largest_input=None, *, dt, du
         largest = to_float("largest_input", largest_input, model.weight_dimension)
     if not 0 < largest < np.inf:
         raise ConfigurationError(f"largest_input must be positive, found {largest_input!r}")
-    size = 3 + N_DRIVES
+    size = NONE + N_DRIVES  # the smallest drive is none
     layer = Dense(size, threshold, initializer=Uniform(Quantity(0.0, dim=model.weight_dimension)))
     n_steps = SpikingNetwork(1, [layer], model, dt=dt, duration=duration).n_steps
     # one input neuron a step, so that the weights are the inputs over time
@@ -105,18 +104,18 @@ def neuron_response(model: NeuronModel, threshold, largest_input=None, *, dt, du
     weights[n_steps // 5 : 4 * n_steps // 5, STEP] = STEP_SIZE * largest
     weights[:, RAMP] = largest * np.arange(n_steps) / n_steps
     weights[0, ONE_SPIKE] = SPIKE_SIZE * largest
-    weights[:, 3:] = drives = np.linspace(0.0, largest, N_DRIVES)
+    weights[:, NONE:] = drives = np.linspace(0.0, largest, N_DRIVES)
     network.weights = [weights]
     each_at_its_step = SpikeBatch.from_dense(np.eye(n_steps, dtype=bool)[np.newaxis])
     traces = record_state_traces(network, each_at_its_step, 0, range(size))
     variable = _compared(model)
     return NeuronResponse(
         network.dt,
-        weights[:, :3].T,
-        traces.values[variable][:3],
-        traces.spikes[:3],
+        weights[:, : NONE + 1].T,
+        traces.values[variable][: NONE + 1],
+        traces.spikes[: NONE + 1],
         drives,
-        np.array([len(train) for train in traces.spikes[3:]]) / (n_steps * network.dt),
+        np.array([len(train) for train in traces.spikes[NONE:]]) / (n_steps * network.dt),
         variable,
         model.dimension_of(variable),
         model.weight_dimension,
