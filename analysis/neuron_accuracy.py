@@ -1,8 +1,8 @@
 """Test accuracy of affine neurons beside LIF: recipe mnist-mlp (784-800-10) with other neurons.
 
-The potentials of the other neurons are in volts. Their thresholds lie as many millivolts above rest as LIF's from 0, and
-their weights and learning rate are those of the recipe in millivolts, so that a neuron without adaptation would do what
-LIF does. Membrane and synapse have LIF's time constants. Lateral inhibition is left out for all, LIF included: its
+The potentials of the other neurons are in volts. Their thresholds lie as many millivolts above rest as LIF's from 0,
+and their weights and learning rate are those of the recipe in millivolts, so that a neuron without adaptation would do
+what LIF does. Membrane and synapse have LIF's time constants. Lateral inhibition is left out for all, LIF included: its
 correction of the gradient has a pole, which neurons that are not reset to rest come close to.
 
 Run it with ``python analysis/neuron_accuracy.py OUT.csv --epochs 5 --seeds 0 1 2``: a row for each neuron and seed,

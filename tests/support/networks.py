@@ -67,7 +67,7 @@ NEURONS = {
         reset="u = -0.2",
         refractory=2 * ms,
         method="euler",
-        rest=np.linspace(-0.3, 0.4, n),
+        rest=np.linspace(-0.1, 0.5, n),
     ),
     "quadratic, fires by itself": lambda n: NeuronModel(
         "du/dt = (u**2 + drive + I)/(5*ms) : 1\ndI/dt = -I/(5*ms) : 1", reset="u = -1", method="euler", drive=0.5
