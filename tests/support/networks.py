@@ -63,7 +63,7 @@ NEURONS = {
         "du/dt = (I - u)/(10*ms) : 1\ndI/dt = -I/(5*ms) : 1", reset="u -= v_th", method="euler"
     ),
     "resting potentials, one a neuron": lambda n: NeuronModel(
-        "du/dt = (rest - u + I)/(10*ms) : 1 (unless refractory)\ndI/dt = -I/(5*ms) : 1",
+        "du/dt = (rest - u + 3*I)/(10*ms) : 1 (unless refractory)\ndI/dt = -I/(5*ms) : 1",
         reset="u = -0.2",
         refractory=2 * ms,
         method="euler",
