@@ -12,6 +12,7 @@ from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.learning.spsp import spsp
+from hm2bp_brian.model import neuron_library as neurons
 from hm2bp_brian.model.connectors import AllToAll, OneToOne, Sparse
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Between, Normal, OfDistance, Uniform
@@ -59,6 +60,7 @@ __all__ = [
     "errors",
     "export_brian",
     "gradients",
+    "neurons",
     "plotting",
     "simulate",
     "spike_attribution",

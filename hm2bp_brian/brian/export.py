@@ -97,7 +97,7 @@ def _layer(network: SpikingNetwork, number: int, arrays: dict, dtype) -> dict:
         "method": neuron.method,
         "namespace": f"{{{', '.join(scalars)}}}",
         "settings": settings,
-        "restart": _restart(neuron),
+        "restart": _restart(network, number, arrays, settings),
         "pre": f"layer_{number - 1}" if number else "input_spikes",
         "weight_unit": _unit(neuron.weight_dimension),
         "synaptic_variable": neuron.synaptic_variable,
@@ -111,10 +111,24 @@ def _in_quotes(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _restart(neuron) -> list[str]:
+def _restart(network: SpikingNetwork, number: int, arrays: dict, settings: list[str]) -> list[str]:
+    """Statements at the start of a presentation; values that differ between neurons become ``arrays``, by settings."""
+    neuron = network.neurons[number]
+    starts = neuron.start_values(network.size(number), network.thresholds[number], network.dt)
     # not_refractory first: variables marked (unless refractory) can't be written before
     lines = ["not_refractory = True", "lastspike = -1e4*second"] if neuron.refractory else []
-    return lines + [f"{name} = 0{_times(neuron.dimension_of(name))}" for name in neuron.changing_variables]
+    for name, values in starts.items():
+        if len(set(values)) == 1:
+            lines.append(f"{name} = {_literal(values[0], neuron.dimension_of(name))}")
+        else:
+            arrays[f"start_{name}_{number}"] = values
+            settings.append(
+                f'layer_{number}.variables.add_array("start_{name}", {len(values)}, '
+                f'values=data["start_{name}_{number}"].astype(dtype), dtype=dtype, '
+                f'dimensions=layer_{number}.variables["{name}"].dim)'
+            )
+            lines.append(f"{name} = start_{name}")
+    return lines
 
 
 def _scalar(name: str, value) -> str:

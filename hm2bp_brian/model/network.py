@@ -276,12 +276,13 @@ class SpikingNetwork:
         model = population.neuron
         model.check_size(population.size)
         if model.fires_at_start(population.size, population.threshold, self.dt):
+            starts = model.start_values(population.size, population.threshold, self.dt).items()
+            texts = (f"{name} = {with_unit(values[0], model.dimension_of(name))}" for name, values in starts)
             raise ConfigurationError(
                 f"{where}: its threshold '{model.threshold}' with v_th = "
-                f"{with_unit(population.threshold, model.threshold_dimension)} holds at the start of a presentation, "
-                "where all variables are 0: its neurons would fire without input. Write the membrane variable as the "
-                "distance from rest: subtract the resting potential from it in the equations, from v_th and from "
-                "the reset (rest at -70 mV and v_th = -50 mV become 0 mV and 20 mV)"
+                f"{with_unit(population.threshold, model.threshold_dimension)} holds at the start of a presentation: "
+                f"its neurons would fire without input. They start with {', '.join(texts)}; say by initial= of the "
+                "neuron where they do, such as initial={'v': -70*mV}, or choose another threshold"
             )
         self.neural.append(population)
         if readout:
@@ -476,12 +477,14 @@ class SpikingNetwork:
         return self.neural[layer].size
 
     def linear_map(self, layer: int):
-        """The matrix of one step below threshold of a population's neurons (see ``brian.probing.linear_map``)."""
+        """What a step, a spike and the threshold do to a layer's neurons (see ``brian.probing.linear_map``)."""
         # a door: what is probed is simulated, and models run nothing
         from hm2bp_brian.brian.probing import linear_map
 
         if layer not in self._linear_maps:
-            self._linear_maps[layer] = linear_map(self.neurons[layer], self.size(layer), self.dt)
+            self._linear_maps[layer] = linear_map(
+                self.neurons[layer], self.size(layer), self.dt, self.thresholds[layer]
+            )
         return self._linear_maps[layer]
 
     def trains(self, batch: SpikeBatch, layers=()) -> dict[str, SpikeBatch]:

@@ -88,11 +88,6 @@ class Population:
         """Number of neurons."""
         return math.prod(self.shape)
 
-    @property
-    def nu(self) -> float | None:
-        """What HM2-BP divides by: how far the membrane variable rises from rest to the threshold."""
-        return self.threshold
-
 
 def distances(source: Population, target: Population, pre: int | None = None) -> np.ndarray:
     """Distance of a neuron ``pre`` of the source (without it, of each: one row a neuron) to each one of the target.

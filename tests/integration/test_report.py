@@ -281,7 +281,7 @@ def test_silent_neurons_have_no_delta_in_the_fired_gradient(run_dir, script):
             passed.append(walk.deltas["layer_0"])
 
     delta = np.ones((18, 8))
-    walk = Walk((), {"layer_0": record.layers[0]}, Rules(), {"layer_0": delta})
+    walk = Walk((), {"layer_0": record.layers[0]}, Rules(), {}, {"layer_0": delta})
     quality.FiredOnly(Spy()).backward_component(run.network.components[0], walk)
     np.testing.assert_array_equal(passed[0], record.layers[0].counts > 0)
     assert (delta == 1).all()

@@ -60,12 +60,12 @@ class WindowsForward(Forward):
 
 
 class LayerTrains(ctypes.Structure):
-    """The spikes before and in a layer, and one step of its neurons below threshold."""
+    """The spikes before and in a layer, and what a step, a spike and the threshold do to its neurons."""
 
     _fields_ = [
         *_pointers("pre_steps pre_trains post_steps post_trains"),
         *_integers("n_samples n_steps"),
-        *_pointers("active refractory"),
+        *_pointers("active refractory reset readout"),
         *_integers("refractory_steps threads"),
     ]
 

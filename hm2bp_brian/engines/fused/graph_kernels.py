@@ -18,6 +18,7 @@ from hm2bp_brian.engines.fused.stored_projection import StoredProjection
 from hm2bp_brian.errors import NumericalError
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.spsp import layer_spsp
+from hm2bp_brian.learning.thresholds import uniform
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import Population
@@ -30,7 +31,7 @@ PARTS, PART_NUMBERS = 8, 2**26
 
 @cache
 def _library(dtype: np.dtype) -> ctypes.CDLL:
-    headers = ("adjoint.hpp", "graph_forward.hpp", "graph_backward.hpp")
+    headers = ("graph_forward.hpp", "graph_backward.hpp")
     return load(plain_source(dtype, headers), f"the kernels of graphs in {dtype}")
 
 
@@ -177,13 +178,15 @@ class GraphKernels:
                 calls=self._calls[number],
                 n_neurons=population.size,
                 trains=ctypes.addressof(trains),
-                nu=population.nu,
+                nu=uniform(walk.nu[population.name]),
                 delta=pointer(delta),
                 factor=pointer(factor),
             )
             kept.append(factor)
         projections = self._projections(walk.parameters, walk.trains, kept, backwards=True)
-        results = [self._results(stored, s, n_samples) for stored, s in zip(self._stored, projections, strict=True)]
+        results = [
+            self._results(stored, s, walk, n_samples) for stored, s in zip(self._stored, projections, strict=True)
+        ]
         n_numbers = sum(stored.n_entries for stored in self._stored)
         n_cut = np.zeros(1, dtype=np.int64)
         self._call(
@@ -208,28 +211,28 @@ class GraphKernels:
 
     def _trains_of(self, population: Population, spikes: SpikeBatch, kept: list) -> arguments.LayerTrains:
         linear_map = self.network.linear_map(self.network.neural.index(population))
-        active, refractory = kernel_matrices(linear_map, self.dtype)
+        matrices = kernel_matrices(linear_map, self.dtype)
         steps, offsets = spikes.by_neuron
         trains = arguments.LayerTrains(
             post_steps=pointer(steps),
             post_trains=pointer(offsets),
             n_samples=spikes.n_samples,
             n_steps=spikes.n_steps,
-            active=pointer(active),
-            refractory=pointer(refractory),
+            **{name: pointer(array) for name, array in matrices.items()},
             refractory_steps=min(linear_map.refractory_steps, spikes.n_steps),
         )
-        kept += [active, refractory, steps, offsets, trains]
+        kept += [matrices, steps, offsets, trains]
         return trains
 
-    def _results(self, stored: StoredProjection, structure, n_samples: int):
+    def _results(self, stored: StoredProjection, structure, walk: Walk, n_samples: int):
         """Arrays for what the backward pass finds of a projection, where it is wanted; writes their addresses."""
         projection = stored.projection
         gradient = np.empty(stored.n_entries, dtype=self.dtype) if projection.plastic else None
         delay_gradient = np.empty(stored.n_entries, dtype=self.dtype) if projection.delays.learned else None
         outside = projection in self.component.inputs and projection.source.neuron is not None
         delta_pre = np.empty((n_samples, projection.source.size), dtype=self.dtype) if outside else None
-        structure.nu_pre = projection.source.nu or 0.0
+        nu = walk.nu[projection.source.name]
+        structure.nu_pre = 0.0 if nu is None else uniform(nu)
         structure.gradient, structure.delay_gradient = pointer(gradient), pointer(delay_gradient)
         structure.delta_pre = pointer(delta_pre)
         return gradient, delay_gradient, delta_pre

@@ -4,7 +4,6 @@
 #pragma once
 #include <memory>
 
-#include "adjoint.hpp"
 #include "graph.hpp"
 #include "parallel.hpp"
 #include "status.hpp"

@@ -1,7 +1,7 @@
 // The connections of one projection to one tile of target neurons, backwards in one sample.
 #pragma once
-#include "adjoint.hpp"
 #include "graph.hpp"
+#include "tile.hpp"
 
 // A tile's q, with one step before the presentation, and some after it that delays reach.
 struct TileQ {
