@@ -21,6 +21,7 @@ from hm2bp_brian.experiments.data_command import add_data
 from hm2bp_brian.experiments.recipe_arguments import add_recipe_arguments, chosen_recipe
 from hm2bp_brian.experiments.report import write_report
 from hm2bp_brian.experiments.run_folder import RunFolder
+from hm2bp_brian.experiments.sweep_command import add_sweep, run_sweep
 from hm2bp_brian.experiments.trained import load_trained
 from hm2bp_brian.experiments.training_run import train_run
 
@@ -29,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C, 1 without memory, by a bug."""
     parser = argparse.ArgumentParser(prog="hm2bp", description="Train deep spiking neural networks with HM2-BP.")
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_recipes, add_train, add_evaluate, add_inspect, add_bench, add_export_brian, add_data):
+    for add in (add_recipes, add_train, add_sweep, add_evaluate, add_inspect, add_bench, add_export_brian, add_data):
         add(subcommands)
     args = parser.parse_args(argv)
     try:
@@ -39,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"hm2bp: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        advice = "; finished epochs are kept, go on with --resume" if args.run is run_train else ""
+        advice = ADVICE.get(args.run, "")
         print(f"hm2bp: interrupted{advice}", file=sys.stderr)
         return 130
     except MemoryError as error:
@@ -184,6 +185,13 @@ def run_export_brian(args) -> None:
     script = export_brian(run.network, args.out, run.evaluator.encode(run.test), run.recipe.dtype)
     classes, labels = run.evaluator.predict(run.test).tolist(), run.test.labels.tolist()
     print(f"{script}: classes of its samples {classes}, labels {labels}")
+
+
+# after Ctrl+C
+ADVICE = {
+    run_train: "; finished epochs are kept, go on with --resume",
+    run_sweep: "; finished epochs are kept, the same command goes on",
+}
 
 
 def _chosen_device(args):

@@ -1,0 +1,71 @@
+"""Reaching a Dask cluster, and making sure that its workers can do what this process asks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib.metadata import version
+
+from hm2bp_brian.errors import ClusterError, MissingPackageError
+
+PACKAGE = "hm2bp_brian"
+ANSWER_TIME = 10  # seconds
+
+
+def connect(address: str):
+    """A client of the Dask scheduler at an address.
+
+    Parameters
+    ----------
+    address : str
+        Such as "tcp://127.0.0.1:8786".
+
+    Returns
+    -------
+    distributed.Client
+
+    Raises
+    ------
+    MissingPackageError
+        If dask.distributed is not installed.
+    ClusterError
+        If no scheduler answers there within ten seconds.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingPackageError(
+            "a scheduler needs dask.distributed, which is not installed: pip install hm2bp_brian[cluster]"
+        ) from error
+    try:
+        return Client(address, timeout=ANSWER_TIME, direct_to_workers=True, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {address} within {ANSWER_TIME} s ({error}); start one with 'dask scheduler', "
+            "or give the address that it prints, such as tcp://127.0.0.1:8786"
+        ) from error
+
+
+def check_workers(client) -> None:
+    """Raise ClusterError unless all workers that there are have this package in the version of this process."""
+    # a function of Python's own, as a worker with another version may lack what this package would send
+    answers = client.run(version, PACKAGE, on_error="return")
+    others = {address: _in_words(found) for address, found in answers.items() if found != version(PACKAGE)}
+    if others:
+        counts = ", ".join(f"{count} with {what}" for what, count in sorted(Counter(others.values()).items()))
+        raise ClusterError(
+            f"this process has {PACKAGE} {version(PACKAGE)}, but of {len(answers)} workers there are {counts}, such as "
+            f"{min(others)}; install the same version for all"
+        )
+
+
+def check_version(expected: str) -> None:
+    """Raise ClusterError unless this process has the package in the expected version."""
+    if version(PACKAGE) != expected:
+        raise ClusterError(
+            f"the process that sent this has {PACKAGE} {expected}, this worker {version(PACKAGE)}; install the same "
+            "version for all"
+        )
+
+
+def _in_words(found) -> str:
+    return f"version {found}" if isinstance(found, str) else f"none ({type(found).__name__})"
