@@ -117,8 +117,8 @@ def sweep(
     if errors:
         first = "; ".join(f"{name}: {error}" for name, error in itertools.islice(errors.items(), 3))
         raise SweepError(
-            f"{len(errors)} of {len(runs)} runs failed ({first}{'; ...' if len(errors) > 3 else ''}). {out / 'table.md'} "
-            "names them all; the same sweep tries them again, and no others"
+            f"{len(errors)} of {len(runs)} runs failed ({first}{'; ...' if len(errors) > 3 else ''}). "
+            f"{out / 'table.md'} names them all; the same sweep tries them again, and no others"
         )
     return rows
 

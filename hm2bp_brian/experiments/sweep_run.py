@@ -129,8 +129,8 @@ def train_in_sweep(run: SweepRun, token: SweepToken, package_version: str, data,
         check_version(package_version)
         if not token.is_there():
             raise RunFolderError(
-                f"{platform.node()} does not see the sweep in {token.path.parent}: workers need the sweep's folder on a "
-                "disk that they share, under the same path"
+                f"{platform.node()} does not see the sweep in {token.path.parent}: workers need the sweep's folder on "
+                "a disk that they share, under the same path"
             )
         folder, end = run.folder, EndWithSweep(token)
         resume = folder.recipe.exists()

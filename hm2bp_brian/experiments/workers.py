@@ -48,7 +48,7 @@ class LocalWorkers:
         self._threads.shutdown(cancel_futures=True)
 
     def submit(self, task, *arguments) -> Future:
-        """Call a function of a module in a process of its own; a future of what it returns, which must not be raised."""
+        """Call a function of a module in a process of its own; a future of what it returns; it must not raise."""
         return self._threads.submit(self._run, task, arguments)
 
     def _run(self, task, arguments):

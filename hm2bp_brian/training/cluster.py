@@ -40,8 +40,8 @@ def connect(address: str):
         return Client(address, timeout=ANSWER_TIME, direct_to_workers=True, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterError(
-            f"no Dask scheduler answers at {address} within {ANSWER_TIME} s ({error}); start one with 'dask scheduler', "
-            "or give the address that it prints, such as tcp://127.0.0.1:8786"
+            f"no Dask scheduler answers at {address} within {ANSWER_TIME} s ({error}); start one with 'dask "
+            "scheduler', or give the address that it prints, such as tcp://127.0.0.1:8786"
         ) from error
 
 
