@@ -101,8 +101,8 @@ class DataParallel:
                 self._actors = []
                 if attempt == TRIES - 1:
                     raise ClusterError(
-                        f"a batch of epoch {epoch} was begun {TRIES} times, and workers were lost each time (last: "
-                        f"{type(error).__name__}: {error}); their logs say why"
+                        f"a batch of epoch {epoch} was begun {TRIES} times, and something kept the workers from ending "
+                        f"it each time (last: {type(error).__name__}: {error}); their logs say more"
                     ) from error
 
     def _sum(self, weights, sample_weights, parts: list[np.ndarray], epoch: int) -> Shard:

@@ -35,16 +35,13 @@ def trained(epochs=EPOCHS, callbacks=(), **settings):
     return trainer
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"boosting": True, "augmentation": Augmentation(shift=1)}], ids=["plain", "boosting"]
-)
-def test_any_number_of_workers_and_none_give_the_same_bits(cluster, client, settings):
-    expected = trained(shards=8, **settings)
+def test_any_number_of_workers_and_none_give_the_same_bits(cluster, client):
     for count in (1, 2, 3):
         cluster.set_workers(client, count)
-        found = trained(cluster=client, **settings)
-        assert_same_state(found.state.arrays(), expected.state.arrays())
-        assert found.evaluate(tiny_dataset(18, seed=1)) == expected.evaluate(tiny_dataset(18, seed=1))
+        for settings in ({}, {"boosting": True, "augmentation": Augmentation(shift=1)}):
+            expected, found = trained(shards=8, **settings), trained(cluster=client, **settings)
+            assert_same_state(found.state.arrays(), expected.state.arrays())
+            assert found.evaluate(tiny_dataset(18, seed=1)) == expected.evaluate(tiny_dataset(18, seed=1))
 
 
 class AtEpoch(Callback):
@@ -90,14 +87,11 @@ def test_without_workers_training_ends_where_the_last_epoch_did(cluster, client,
     assert trainer.epoch == EPOCHS
 
 
-class WrongLoss:
-    """Finds fault with every batch."""
-
-    def errors(self, counts, labels):
-        raise LabelError("these labels are wrong")
-
-
 def test_errors_of_a_batch_are_told_as_they_are(cluster, client):
+    class WrongLoss:  # sent as it is, as workers don't know this file
+        def errors(self, counts, labels):
+            raise LabelError("these labels are wrong")
+
     cluster.set_workers(client, 2)
     trainer = make_trainer(engine="fused", cluster=client, loss=WrongLoss())
     with pytest.raises(LabelError, match="these labels are wrong"):
@@ -121,9 +115,7 @@ def test_workers_with_another_version_are_refused_with_both_versions(cluster, cl
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: hm2bp_brian\nVersion: 0.0.7\n")
     cluster.set_workers(client, 1, PYTHONPATH=str(tmp_path))
     (worker,) = addresses(client)
-    with pytest.raises(
-        ClusterError, match=rf"hm2bp_brian 0\.1\.0, but of 1 workers .* 1 with version 0\.0\.7.*{worker}"
-    ):
+    with pytest.raises(ClusterError, match=rf"has hm2bp_brian 0\.1\.0, but .* 1 with version 0\.0\.7.*{worker}"):
         trained(cluster=client)
 
 

@@ -39,7 +39,7 @@ def test_one_shard_here_and_eight_on_a_cluster_are_usual():
 
 def test_an_update_in_four_shards_by_hand():
     train = tiny_dataset(7)
-    trainer, network = make_trainer(shards=4, dtype="float32", engine=NumpyEngine(tiny_network(), "float32")), None
+    trainer = make_trainer(shards=4, dtype="float32", engine=NumpyEngine(tiny_network(), "float32"))
     weights = [w.copy() for w in trainer.state.weights]
     taken = []
     trainer.update = lambda gradient, rate: taken.append(gradient)
