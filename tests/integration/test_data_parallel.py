@@ -100,7 +100,7 @@ def test_errors_of_a_batch_are_told_as_they_are(cluster, client):
 
 def test_a_cluster_within_this_process_leaves_its_network_alone():
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as local,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as local,
         distributed.Client(local) as client,
     ):
         network = tiny_network()

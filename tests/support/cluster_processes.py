@@ -18,6 +18,7 @@ class ClusterProcesses:
     """To be used in a ``with`` block; workers have one thread and no nanny, so that a kill is one."""
 
     def __init__(self, folder: Path):
+        self._folder = folder
         self._file = folder / "scheduler.json"
         self._log = open(folder / "cluster.log", "ab")
         self.workers: list[subprocess.Popen] = []
@@ -57,19 +58,12 @@ class ClusterProcesses:
         process.wait()
 
     def _start(self, kind: str, *arguments: str, **environment: str) -> subprocess.Popen:
-        command = [
-            sys.executable,
-            "-m",
-            "dask",
-            kind,
-            "--scheduler-file",
-            str(self._file),
-            "--no-dashboard",
-            *arguments,
-        ]
+        command = [sys.executable, "-m", "dask", kind, "--scheduler-file", str(self._file), "--no-dashboard"]
         path = os.pathsep.join(filter(None, [environment.pop("PYTHONPATH", ""), str(ROOT)]))
         environment = os.environ | environment | {"PYTHONPATH": path}
-        return subprocess.Popen(command, stdout=self._log, stderr=self._log, env=environment)
+        # not in the folder of the tests, which Python would look into first
+        where = {"cwd": self._folder, "env": environment, "stdout": self._log, "stderr": self._log}
+        return subprocess.Popen([*command, *arguments], **where)
 
 
 def addresses(client) -> list[str]:
