@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 from hm2bp_brian.errors import ClusterError, MissingPackageError
@@ -37,12 +39,22 @@ def connect(address: str):
             "a scheduler needs dask.distributed, which is not installed: pip install hm2bp_brian[cluster]"
         ) from error
     try:
+        with ThreadPoolExecutor(1) as thread:  # as this one may have an event loop
+            thread.submit(asyncio.run, _ask(address)).result()
         return Client(address, timeout=ANSWER_TIME, direct_to_workers=True, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterError(
-            f"no Dask scheduler answers at {address} within {ANSWER_TIME} s ({error}); start one with 'dask "
+            f"no Dask scheduler answers at {address} within {ANSWER_TIME} s ({type(error).__name__} {error}); start one with 'dask "
             "scheduler', or give the address that it prints, such as tcp://127.0.0.1:8786"
         ) from error
+
+
+async def _ask(address: str) -> None:
+    """Ask a scheduler what it is: making a client would wait for ever for one that takes calls but never answers."""
+    from distributed import rpc
+
+    async with asyncio.timeout(ANSWER_TIME), rpc(address) as scheduler:
+        await scheduler.identity()
 
 
 def check_workers(client) -> None:
