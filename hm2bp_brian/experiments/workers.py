@@ -8,6 +8,8 @@ import signal
 import threading
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
+from tqdm import tqdm
+
 from hm2bp_brian.errors import ClusterError
 
 # A forked process would inherit threads' locks in whatever state they are.
@@ -90,6 +92,7 @@ def _answer(sender, task, arguments) -> None:
     """What a process does: the task, unless its parent ends before."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches all processes; the parent ends the others
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which a killed process would leave behind
     sender.send(task(*arguments))
 
 
