@@ -15,6 +15,8 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
+
 from hm2bp_brian.engines.registry import available_cores
 from hm2bp_brian.errors import Hm2bpError, MissingPackageError
 from hm2bp_brian.experiments import recipes
@@ -61,7 +63,7 @@ def main(out_dir, data=None, quick: bool = False) -> tuple[list[dict], list[dict
             measured.append(setting | {"samples_per_second": alone, "relative": 1.0})
             measured.append(setting | {"workers": threads, "samples_per_second": shared, "relative": shared / alone})
     seconds = 1 / max(row["samples_per_second"] for row in measured if row["threads"] == 1 and not row["workers"])
-    n_bytes = sum(w.nbytes for w in recipe.make_network(train.shape).weights) // 2  # float64 there, float32 in training
+    n_bytes = np.dtype(recipe.dtype).itemsize * sum(w.size for w in recipe.make_network(train.shape).weights)
     paper = [
         {"link": link, "batch_size": batch_size, "machines": machines}
         | on_paper(seconds, n_bytes, batch_size, machines, bandwidth)

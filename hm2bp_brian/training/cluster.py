@@ -44,8 +44,8 @@ def connect(address: str):
         return Client(address, timeout=ANSWER_TIME, direct_to_workers=True, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterError(
-            f"no Dask scheduler answers at {address} within {ANSWER_TIME} s ({type(error).__name__} {error}); start one "
-            "with 'dask scheduler', or give the address that it prints, such as tcp://127.0.0.1:8786"
+            f"no Dask scheduler answers at {address} within {ANSWER_TIME} s ({type(error).__name__} {error}); start "
+            "one with 'dask scheduler', or give the address that it prints, such as tcp://127.0.0.1:8786"
         ) from error
 
 
