@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from hm2bp_brian.errors import ClusterError, MissingPackageError
 
@@ -61,7 +61,9 @@ def check_workers(client) -> None:
     """Raise ClusterError unless all workers that there are have this package in the version of this process."""
     # a function of Python's own, as a worker with another version may lack what this package would send
     answers = client.run(version, PACKAGE, on_error="return")
-    others = {address: _in_words(found) for address, found in answers.items() if found != version(PACKAGE)}
+    # what else may come back is of workers that are just being lost
+    known = {at: found for at, found in answers.items() if isinstance(found, str | PackageNotFoundError)}
+    others = {at: _in_words(found) for at, found in known.items() if found != version(PACKAGE)}
     if others:
         counts = ", ".join(f"{count} with {what}" for what, count in sorted(Counter(others.values()).items()))
         raise ClusterError(
@@ -80,4 +82,4 @@ def check_version(expected: str) -> None:
 
 
 def _in_words(found) -> str:
-    return f"version {found}" if isinstance(found, str) else f"none ({type(found).__name__})"
+    return f"version {found}" if isinstance(found, str) else "none"

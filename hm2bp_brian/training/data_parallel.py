@@ -126,6 +126,8 @@ class DataParallel:
 
     def _start(self) -> None:
         """Make an actor on each worker that there is."""
+        from distributed import Actor
+
         client = self._client
         try:
             client.wait_for_workers(1, timeout=PATIENCE)
@@ -139,7 +141,11 @@ class DataParallel:
         with client.as_current():
             arguments = client.scatter([self._make_trainer, self._train], broadcast=True, hash=False)
             futures = [client.submit(ShardWorker, *arguments, actor=True, workers=[at], pure=False) for at in addresses]
-            self._actors = list(zip(addresses, client.gather(futures), strict=True))
+            client.gather(futures)  # raises what kept one from being made
+            # made here, as those that come back belong to whatever client is the default one
+            self._actors = [
+                (at, Actor(ShardWorker, at, future.key)) for at, future in zip(addresses, futures, strict=True)
+            ]
 
     def _addresses(self) -> list[str]:
         return sorted(self._client.scheduler_info(n_workers=-1)["workers"])
