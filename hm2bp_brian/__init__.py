@@ -5,6 +5,7 @@ from hm2bp_brian.brian.export import export_brian
 from hm2bp_brian.brian.network import BrianNetwork, build_brian_network
 from hm2bp_brian.citation import citation
 from hm2bp_brian.engines.registry import simulate
+from hm2bp_brian.experiments.sweep import sweep
 from hm2bp_brian.learning.attribution import spike_attribution
 from hm2bp_brian.learning.gradient_sum import Gradients
 from hm2bp_brian.learning.gradients import gradients
@@ -65,6 +66,7 @@ __all__ = [
     "simulate",
     "spike_attribution",
     "spsp",
+    "sweep",
 ]
 
 

@@ -294,9 +294,10 @@ def _to_toml(value):
     return {"kind": type(value).__name__} | {k: _to_toml(v) for k, v in fields.items() if v is not None}
 
 
-def _from_toml(value):
+def value_from_toml(value):
+    """What a value that was read from TOML stands for: tuples for lists, objects for tables that name their kind."""
     if isinstance(value, list):
-        return tuple(_from_toml(item) for item in value)
+        return tuple(value_from_toml(item) for item in value)
     if not isinstance(value, dict):
         return value
     kind = value.get("kind")
@@ -306,7 +307,7 @@ def _from_toml(value):
 
 
 def _make(kind, table: dict):
-    values = {k: _from_toml(v) for k, v in table.items()}
+    values = {k: value_from_toml(v) for k, v in table.items()}
     check_fields(kind, values)
     try:
         return kind(**values)
