@@ -71,6 +71,7 @@ def make_engine(network: SpikingNetwork, engine="fused", dtype="float32", thread
         raise ConfigurationError(f"dtype must be 'float32' or 'float64', found '{dtype}'")
     if threads is not None:
         check_count("threads", threads)
+    network.check()
     return ENGINES[engine](network, dtype, threads)
 
 
@@ -98,4 +99,4 @@ def simulate(
         If the batch is none, or does not fit the network.
     """
     check_batch(network, batch)
-    return make_engine(network, engine, dtype, threads).forward(network.weights, batch).record
+    return make_engine(network, engine, dtype, threads).forward(network.parameters, batch).record

@@ -225,7 +225,7 @@ class Recipe:
         engine = make_engine(network, engine, self.dtype, threads)
         encoder = engine.encoder(self.encoder)
         inputs = Inputs(network.input_shape, network.n_steps, network.dt, encoder, delays=self.delays)
-        return Evaluator(network, network.weights, inputs, engine)
+        return Evaluator(network, network.parameters, inputs, engine)
 
     def to_toml(self) -> str:
         """The recipe as TOML; what is None is left out."""

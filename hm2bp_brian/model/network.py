@@ -412,6 +412,11 @@ class SpikingNetwork:
         learned = [projection for projection in self.weighted if projection.delays.learned]
         return [*weights, *(f"delays of {label}" for label in self._labels(learned))][number]
 
+    def learned_weights(self, parameters) -> list[np.ndarray]:
+        """Of these parameters those that are weights, with an empty array in place of fixed ones."""
+        pairs = zip(self.weighted, parameters, strict=False)
+        return [array if projection.plastic else np.zeros(0) for projection, array in pairs]
+
     def delays_of(self, projection: Projection, parameters):
         """Delays of a projection in whole steps, with these parameters: one number or an array like the weights."""
         if not projection.delays.learned:
@@ -542,10 +547,14 @@ class SpikingNetwork:
             )
         silent = unreached(self.populations, self.projections)
         for population in silent:
-            message = f"no path leads from an input to '{population.name}'; connect it"
             if population in self.readouts:
-                raise ConfigurationError(message)
-            warnings.warn(f"{message}: its neurons receive nothing", UserWarning, stacklevel=2)
+                raise ConfigurationError(f"no path leads from an input to '{population.name}'; connect it")
+        for population in silent:
+            warnings.warn(
+                f"no path leads from an input to '{population.name}': its neurons receive nothing; connect it",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _check_graph(self) -> None:
         if self.is_chain:

@@ -230,7 +230,7 @@ class Trainer:
         tally = Tally(len(train), len(self.network.neural))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
             for number, (indices, batch) in enumerate(self._batches(train, order, batch_size, epoch)):
-                gradient = batch.gradient.mean(self._state_weights, self.regularizer)
+                gradient = batch.gradient.mean(self.network.learned_weights(self.state.parameters), self.regularizer)
                 _check_finite(gradient, number, epoch)
                 self.update(gradient, learning_rate)
                 tally.add(indices, batch, train.labels[indices], gradient.loss)
@@ -255,12 +255,9 @@ class Trainer:
         indices : int array (n_samples,)
             Of the samples in the training data, which may have weights.
         """
-        return self._gradient_sum(tape, labels, indices).mean(self._state_weights, self.regularizer)
-
-    @property
-    def _state_weights(self) -> list[np.ndarray]:
-        """The parameters that are weights: what a regulariser pulls at."""
-        return self.state.parameters[: len(self.network.weights)]
+        return self._gradient_sum(tape, labels, indices).mean(
+            self.network.learned_weights(self.state.parameters), self.regularizer
+        )
 
     def _gradient_sum(self, tape, labels, indices) -> GradientSum:
         errors = self.loss.errors(tape.counts, labels)
