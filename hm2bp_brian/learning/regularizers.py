@@ -85,7 +85,7 @@ def check_limit(regularizer, network) -> None:
     for number, projection in enumerate(network.weighted):
         if network.weights[number].ndim == 1 and projection.plastic:
             raise ConfigurationError(
-                f"WeightLimit needs weights (n_pre, n_post) or kernels; those of '{projection.name}' are single connections"
+                f"WeightLimit needs weights (n_pre, n_post) or kernels, and '{projection.name}' has single connections"
             )
         if network.weights[number].size:
             what = f"WeightLimit.limit, for the {network.parameter_name(number)},"
