@@ -92,4 +92,4 @@ def simulate(
         If the batch is none, or does not fit the network.
     """
     check_batch(network, batch)
-    return make_engine(network, engine, dtype, threads).forward(network.weights, batch).record
+    return make_engine(network, engine, dtype, threads).forward(network.parameters, batch).record

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 from brian2 import second
+from brian2.core.namespace import get_local_namespace
 
 from hm2bp_brian.checks import as_tuple, check_seed, is_integer
 from hm2bp_brian.errors import ConfigurationError, ShapeError, UnknownNameError
@@ -573,6 +574,30 @@ class SpikingNetwork:
             self.inputs.append(Population(CLOCK, (1,), always=True))
             self._changed()
         return self._population(CLOCK)
+
+    def write_back(self, objects, namespace=None) -> None:
+        """Put weights and learned delays into Brian2 objects, the inverse of `hm2bp_brian.from_brian`.
+
+        Parameters
+        ----------
+        objects : brian2.Network or list
+            With Synapses named and connected as those that the network was made of: the same ones, or new ones.
+        namespace : mapping, optional
+            Values of names in ``on_pre``; without it they are those where this method is called.
+
+        Raises
+        ------
+        ConfigurationError
+            If Synapses connect other neurons, or do not fit at all.
+
+        Warns
+        -----
+        UserWarning
+            If there are no Synapses for a projection.
+        """
+        from hm2bp_brian.brian.from_brian import write_back
+
+        write_back(self, objects, get_local_namespace(level=1) if namespace is None else namespace)
 
     def to_nir(self, *, drop_refractory: bool = False):
         """The network as a graph of NIR, the Neuromorphic Intermediate Representation (extra ``nir``).
