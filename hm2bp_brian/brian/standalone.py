@@ -105,11 +105,17 @@ class StandaloneNetwork(BrianNetwork):
         return np.concatenate([group.variables["place"].get_value() for group in self._spiking_inputs])
 
     def parameter_values(self, parameters) -> dict:
-        """Values of the synapses' variables."""
+        """Values of the synapses' variables: weights, and delays that are learned."""
         values = {}
         for projection in self.spiking_network.weighted:
-            key = self[projection.name].weight
-            values[key] = Quantity(self._weight_of_each_synapse(projection, parameters), dim=key.dim)
+            synapses = self[projection.name]
+            weight, index = synapses.weight, self._synapses[projection.name][2]
+            values[weight] = Quantity(self._weight_of_each_synapse(projection, parameters), dim=weight.dim)
+            if projection.delays.learned:
+                steps = self.spiking_network.delays_of(projection, parameters).ravel()[index]
+                delay = synapses.pre.delay
+                values[synapses.steps_on_the_way] = steps
+                values[delay] = np.asarray(steps * self._dt, dtype=delay.dtype) * second
         return values
 
 
