@@ -607,6 +607,9 @@ class SpikingNetwork:
         v_reset = 0, where a spike is taken as 1 for one time step. NIR has channels first. It does not know the length
         of a presentation, the method of integration and, but for ``w_in``, ``dt``.
 
+        Of a network that is no chain, populations are flat and projections, lateral inhibition among them, become
+        Linear, with a Delay before where spikes take time and as Affine where there is a bias.
+
         Parameters
         ----------
         drop_refractory : bool
@@ -620,8 +623,8 @@ class SpikingNetwork:
         Raises
         ------
         ExchangeError
-            If NIR can't hold the network: refractory time, lateral inhibition, own equations, pooling windows that
-            reach over the border.
+            If NIR can't hold the network: refractory time, own equations, pooling windows that reach over the border,
+            lateral inhibition of chains, delays that differ among the connections of one neuron.
         MissingPackageError
             If nir is not installed.
         """
