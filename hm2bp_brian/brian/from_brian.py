@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Mapping
 
@@ -24,7 +25,7 @@ from brian2.core.namespace import get_local_namespace
 from hm2bp_brian.brian.user_neurons import check_group, neuron_model
 from hm2bp_brian.brian.user_synapses import UserSynapses, pathways, read_synapses
 from hm2bp_brian.devices import brian_lock, is_runtime
-from hm2bp_brian.errors import ConfigurationError, UnknownNameError
+from hm2bp_brian.errors import ConfigurationError, ShapeError, UnknownNameError
 from hm2bp_brian.model.connectors import AllToAll, Sparse
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.network import SpikingNetwork
@@ -55,9 +56,10 @@ def from_brian(
     objects : brian2.Network or list
         Of NeuronGroups, their inputs, Synapses with ``on_pre='x_post += weight'``, and monitors, which are left out.
         Synapses may come from and lead to Subgroups.
-    inputs : str, group, or list of them
+    inputs : str, group, list of them, or mapping of str to shape
         What fires from outside: SpikeGeneratorGroups, PoissonGroups or NeuronGroups. Their own spikes are not read:
-        batches say what they fire, their neurons one after the other in this order.
+        batches say what they fire, their neurons one after the other in this order. A shape such as (28, 28, 1) is that
+        of the images which an input is to take, else it is flat.
     readout : str, NeuronGroup, or list of them
         Whose spikes are counted.
     duration : Quantity
@@ -104,11 +106,12 @@ def from_brian(
         )
     with brian_lock:
         groups, synapses = _sorted_by_kind(objects)
+        shapes = inputs if isinstance(inputs, Mapping) else {}
         inputs, readout = _groups(inputs, groups, "input"), _groups(readout, groups, "readout")
         network = SpikingNetwork(dt=_time_step([*groups, *synapses]), duration=duration, seed=seed)
         found = [read_synapses(s, namespace) for s in synapses]
         for group in inputs:
-            network.input(group.name, len(group))
+            network.input(group.name, _shape(group, shapes.get(group.name, (len(group),))))
         for group in (group for group in groups if group not in inputs):
             _add_population(network, group, found, group in readout, namespace)
         learned = dict(learned_delays or {})
@@ -162,7 +165,7 @@ def _sorted_by_kind(objects) -> tuple[list, list[Synapses]]:
 
 
 def _groups(given, groups: list, role: str) -> list:
-    given = given if isinstance(given, list | tuple) else [given]  # a group is iterable itself
+    given = given if isinstance(given, list | tuple | Mapping) else [given]  # a group is iterable itself
     found = []
     for one in given:
         name = one if isinstance(one, str) else getattr(one, "name", one)
@@ -170,6 +173,12 @@ def _groups(given, groups: list, role: str) -> list:
             raise UnknownNameError(f"group, as {role},", name, [group.name for group in groups])
         found += [group for group in groups if group.name == name]
     return found
+
+
+def _shape(group, shape: tuple[int, ...]) -> tuple[int, ...]:
+    if math.prod(shape) != len(group):
+        raise ShapeError(f"'{group.name}' has {len(group)} neurons, which is not the shape {shape}")
+    return shape
 
 
 def _time_step(objects) -> Quantity:

@@ -21,7 +21,7 @@ from brian2 import (
 )
 
 import hm2bp_brian as hb
-from hm2bp_brian.errors import ConfigurationError, UnitError, UnknownNameError
+from hm2bp_brian.errors import ConfigurationError, ShapeError, UnitError, UnknownNameError
 from hm2bp_brian.spikes import SpikeBatch
 
 N_STEPS, DT = 120, 0.5 * ms
@@ -413,6 +413,10 @@ def test_poisson_groups_and_neuron_groups_may_be_inputs():
     on.connect()
     network = hb.from_brian([source, cells, whole, out, on], inputs=source, readout=out, duration=10 * ms)
     assert network.input_shape == (4,)
+    settings = {"readout": "cells", "duration": 10 * ms}
+    assert hb.from_brian([source, cells, whole], inputs={"poisson": (2, 2, 1)}, **settings).input_shape == (2, 2, 1)
+    with pytest.raises(ShapeError, match=r"'poisson' has 4 neurons, which is not the shape \(2, 3, 1\)"):
+        hb.from_brian([source, cells, whole], inputs={"poisson": (2, 3, 1)}, **settings)
     inner = hb.from_brian([cells, out, on], inputs="cells", readout=[out], duration=10 * ms)
     assert inner.input_shape == (3,) and [p.name for p in inner.neural] == ["out"]
     assert 1 * nA > 0 * nA and 1 * mV > 0 * mV
