@@ -2,6 +2,7 @@
 
 from hm2bp_brian import datasets, encoding, errors, plotting
 from hm2bp_brian.brian.export import export_brian
+from hm2bp_brian.brian.from_brian import from_brian
 from hm2bp_brian.brian.network import BrianNetwork, build_brian_network
 from hm2bp_brian.citation import citation
 from hm2bp_brian.engines.registry import simulate
@@ -60,6 +61,7 @@ __all__ = [
     "encoding",
     "errors",
     "export_brian",
+    "from_brian",
     "gradients",
     "neurons",
     "plotting",

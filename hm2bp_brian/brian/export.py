@@ -12,6 +12,8 @@ from hm2bp_brian.brian.network import AHEAD, check_batch
 from hm2bp_brian.errors import ConfigurationError, RunFolderError
 from hm2bp_brian.files import write_arrays, write_atomically
 from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.populations import Population
+from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.rendering import render
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -49,27 +51,60 @@ def export_brian(network: SpikingNetwork, folder, batch: SpikeBatch, dtype="floa
     script = folder / "network.py"
     if script.exists():
         raise RunFolderError(f"{script} exists and may have been edited; choose another folder")
+    write = _chain if network.is_chain else _graph
+    arrays, code = write(network, batch, np.dtype(dtype).name)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_arrays(folder / "network.npz", arrays, compressed=True)
+    write_atomically(script, code.encode())
+    return script
+
+
+def _chain(network: SpikingNetwork, batch: SpikeBatch, dtype: str) -> tuple[dict, str]:
+    """Arrays and script of a chain of layers, which is named by its numbers."""
     arrays = {
         "n_samples": np.array(batch.n_samples),
         "input_neurons": batch.neurons,
         "input_steps": batch.samples * batch.n_steps + batch.steps,
     }
-    code = render(
-        "hm2bp_brian.brian",
+    code = _rendered(
         "network.py.jinja",
+        network,
+        dtype,
+        n_inputs=int(np.prod(network.input_shape)),
+        layers=[_layer(network, number, arrays, dtype) for number in range(len(network.layers))],
+    )
+    return arrays, code
+
+
+def _graph(network: SpikingNetwork, batch: SpikeBatch, dtype: str) -> tuple[dict, str]:
+    """Arrays and script of any other network, which is named as its populations and projections are."""
+    arrays = {"n_samples": np.array(batch.n_samples)}
+    for name, spikes in network.trains(batch).items():
+        arrays |= {f"neurons_{name}": spikes.neurons, f"steps_{name}": spikes.samples * spikes.n_steps + spikes.steps}
+    code = _rendered(
+        "graph.py.jinja",
+        network,
+        dtype,
+        inputs=network.inputs,
+        populations=[_population(p, network.dt, p.name, arrays) for p in network.neural],
+        projections=[_projection(network, projection, arrays, dtype) for projection in network.projections],
+        readouts=[population.name for population in network.readouts],
+    )
+    return arrays, code
+
+
+def _rendered(template: str, network: SpikingNetwork, dtype: str, **values) -> str:
+    return render(
+        "hm2bp_brian.brian",
+        template,
         repr=repr,
         n_steps=network.n_steps,
         dt=network.dt,
-        dtype=np.dtype(dtype).name,
+        dtype=dtype,
         ahead=AHEAD,
-        n_inputs=int(np.prod(network.input_shape)),
         n_outputs=network.n_outputs,
-        layers=[_layer(network, number, arrays, dtype) for number in range(len(network.layers))],
+        **values,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_arrays(folder / "network.npz", arrays, compressed=True)
-    write_atomically(script, code.encode())
-    return script
 
 
 def _layer(network: SpikingNetwork, number: int, arrays: dict, dtype) -> dict:
@@ -78,26 +113,7 @@ def _layer(network: SpikingNetwork, number: int, arrays: dict, dtype) -> dict:
     pre, post, index = network.connections[number].synapses()
     weights = np.ones(len(pre)) if index is None else network.weights[number].ravel()[index]
     arrays |= {f"pre_{number}": pre, f"post_{number}": post, f"weights_{number}": weights.astype(dtype)}
-    per_neuron = {name: value for name, value in neuron.parameters.items() if np.ndim(value)}
-    arrays |= {f"{name}_{number}": np.asarray(value) for name, value in per_neuron.items()}
-    declared = {"v_th": _unit(neuron.threshold_dimension)} | {k: _type(v) for k, v in per_neuron.items()}
-    equations = [line.strip() for line in neuron.equations.strip().splitlines()]
-    equations += [f"{name} : {kind} (constant)" for name, kind in declared.items()]
-    settings = [f"layer_{number}.v_th = {_literal(network.thresholds[number], neuron.threshold_dimension)}"]
-    for name in per_neuron:
-        settings.append(f'layer_{number}.{name} = data["{name}_{number}"]{_times(get_dimensions(per_neuron[name]))}')
-    scalars = [f"{name!r}: {_scalar(name, v)}" for name, v in neuron.parameters.items() if name not in per_neuron]
-    return {
-        "shape": network.shapes[number],
-        "size": network.size(number),
-        "equations": [_in_quotes(line) for line in equations],
-        "threshold": neuron.threshold,
-        "reset": neuron.reset,
-        "refractory": f"{neuron.refractory!r} * second" if neuron.refractory else False,
-        "method": neuron.method,
-        "namespace": f"{{{', '.join(scalars)}}}",
-        "settings": settings,
-        "restart": _restart(network, number, arrays, settings),
+    return _population(network.neural[number], network.dt, str(number), arrays, f"layer_{number}") | {
         "pre": f"layer_{number - 1}" if number else "input_spikes",
         "weight_unit": _unit(neuron.weight_dimension),
         "synaptic_variable": neuron.synaptic_variable,
@@ -106,26 +122,80 @@ def _layer(network: SpikingNetwork, number: int, arrays: dict, dtype) -> dict:
     }
 
 
+def _population(population: Population, dt: float, key: str, arrays: dict, variable: str | None = None) -> dict:
+    """What the templates name of a population; ``variable`` is what it is called in the script."""
+    neuron = population.neuron
+    variable = f'groups["{key}"]' if variable is None else variable
+    per_neuron = {name: value for name, value in neuron.parameters.items() if np.ndim(value)}
+    arrays |= {f"{name}_{key}": np.asarray(value) for name, value in per_neuron.items()}
+    declared = {"v_th": _unit(neuron.threshold_dimension)} | {k: _type(v) for k, v in per_neuron.items()}
+    equations = [line.strip() for line in neuron.equations.strip().splitlines()]
+    equations += [f"{name} : {kind} (constant)" for name, kind in declared.items()]
+    settings = [f"{variable}.v_th = {_literal(population.threshold, neuron.threshold_dimension)}"]
+    for name in per_neuron:
+        settings.append(f'{variable}.{name} = data["{name}_{key}"]{_times(get_dimensions(per_neuron[name]))}')
+    scalars = [f"{name!r}: {_scalar(name, v)}" for name, v in neuron.parameters.items() if name not in per_neuron]
+    return {
+        "name": population.name,
+        "variable": variable,
+        "shape": population.shape,
+        "size": population.size,
+        "equations": [_in_quotes(line) for line in equations],
+        "threshold": neuron.threshold,
+        "reset": neuron.reset,
+        "refractory": f"{neuron.refractory!r} * second" if neuron.refractory else False,
+        "method": neuron.method,
+        "namespace": f"{{{', '.join(scalars)}}}",
+        "settings": settings,
+        "restart": _restart(population, dt, key, variable, arrays, settings),
+    }
+
+
+def _projection(network: SpikingNetwork, projection: Projection, arrays: dict, dtype: str) -> dict:
+    """What the template names of a projection of a graph."""
+    name, neuron = projection.name, projection.target.neuron
+    pre, post, index = projection.connection.synapses()
+    weights = np.asarray(network.weights_of(projection, network.parameters), dtype=dtype)
+    steps = network.delays_of(projection, network.parameters)
+    arrays |= {f"pre_{name}": pre, f"post_{name}": post}
+    if weights.ndim:
+        arrays[f"weights_{name}"] = weights.ravel()[index]
+    if np.ndim(steps):
+        arrays[f"delays_{name}"] = steps.ravel()[index]
+    order = len(network.projections) if projection.lateral else network.weighted.index(projection)
+    return {
+        "name": name,
+        "source": projection.source.name,
+        "target": projection.target.name,
+        "weight": None if weights.ndim else _literal(weights, neuron.weight_dimension),
+        "weight_unit": _unit(neuron.weight_dimension),
+        "times_unit": _times(neuron.weight_dimension),
+        "synaptic_variable": neuron.synaptic_variable,
+        "steps": None if np.ndim(steps) else int(steps),
+        "order": order,
+    }
+
+
 def _in_quotes(text: str) -> str:
     """A text as it stands between triple quotes: comments in equations may hold quotes, which would end it."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _restart(network: SpikingNetwork, number: int, arrays: dict, settings: list[str]) -> list[str]:
+def _restart(population: Population, dt: float, key: str, variable: str, arrays: dict, settings: list) -> list[str]:
     """Statements at the start of a presentation; values that differ between neurons become ``arrays``, by settings."""
-    neuron = network.neurons[number]
-    starts = neuron.start_values(network.size(number), network.thresholds[number], network.dt)
+    neuron = population.neuron
+    starts = neuron.start_values(population.size, population.threshold, dt)
     # not_refractory first: variables marked (unless refractory) can't be written before
     lines = ["not_refractory = True", "lastspike = -1e4*second"] if neuron.refractory else []
     for name, values in starts.items():
         if len(set(values)) == 1:
             lines.append(f"{name} = {_literal(values[0], neuron.dimension_of(name))}")
         else:
-            arrays[f"start_{name}_{number}"] = values
+            arrays[f"start_{name}_{key}"] = values
             settings.append(
-                f'layer_{number}.variables.add_array("start_{name}", {len(values)}, '
-                f'values=data["start_{name}_{number}"].astype(dtype), dtype=dtype, '
-                f'dimensions=layer_{number}.variables["{name}"].dim)'
+                f'{variable}.variables.add_array("start_{name}", {len(values)}, '
+                f'values=data["start_{name}_{key}"].astype(dtype), dtype=dtype, '
+                f'dimensions={variable}.variables["{name}"].dim)'
             )
             lines.append(f"{name} = start_{name}")
     return lines

@@ -74,7 +74,16 @@ class StandaloneNetwork(BrianNetwork):
             f"{network}.add(&{clock}, []() {{ if ({clock}.timestep[0] >= {presented}[0]) "
             "Network::_globally_stopped = true; });",
         )
+        self._delay_by_steps_on_the_way()
         self.network.run(n_samples * self.spiking_network.n_steps * self._dt, namespace={})
+
+    def _delay_by_steps_on_the_way(self) -> None:
+        """Generate code that sets learned delays: programs can be sent variables of synapses, but no delays."""
+        learned = [projection.name for projection in self.spiking_network.weighted if projection.delays.learned]
+        if learned:
+            get_device().apply_run_args()  # before the delays, which the queues of spikes read before the run
+        for name in learned:
+            self[name].pre.delay = "steps_on_the_way * dt"
 
     def input_values(self, batch: SpikeBatch) -> tuple[dict, np.ndarray]:
         """Values of the input variables for a batch, and the ``place`` of each neuron after its last spike."""
@@ -105,11 +114,15 @@ class StandaloneNetwork(BrianNetwork):
         return np.concatenate([group.variables["place"].get_value() for group in self._spiking_inputs])
 
     def parameter_values(self, parameters) -> dict:
-        """Values of the synapses' variables."""
+        """Values of the synapses' variables: weights, and delays that are learned."""
         values = {}
         for projection in self.spiking_network.weighted:
-            key = self[projection.name].weight
-            values[key] = Quantity(self._weight_of_each_synapse(projection, parameters), dim=key.dim)
+            synapses = self[projection.name]
+            weight, index = synapses.weight, self._synapses[projection.name][2]
+            values[weight] = Quantity(self._weight_of_each_synapse(projection, parameters), dim=weight.dim)
+            if projection.delays.learned:
+                steps = self.spiking_network.delays_of(projection, parameters)
+                values[synapses.steps_on_the_way] = steps.ravel()[index]
         return values
 
 

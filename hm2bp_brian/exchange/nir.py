@@ -24,20 +24,28 @@ from hm2bp_brian.exchange.packages import load_package
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
+from hm2bp_brian.model.populations import Population
+from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.model.units import positive_time
 
 
 def to_nir(network: SpikingNetwork, *, drop_refractory: bool = False):
     """The network as a NIRGraph; see ``SpikingNetwork.to_nir``."""
     nir = load_package("nir", "nir", "SpikingNetwork.to_nir")
-    _check_exportable(network, drop_refractory)
+    for label, neuron in zip(network.labels, network.neurons, strict=True):
+        _check_neuron(label, neuron, drop_refractory)
+    if not network.is_chain:
+        return _graph(nir, network)
+    _check_layers(network)
     nodes = {"input": nir.Input({"input": np.array(_channels_first(network.input_shape))})}
     for number, layer in enumerate(network.layers):
         before, name = network.shape_before(number), type(layer).__name__.lower()
         if isinstance(layer, Dense) and len(before) > 1:
             nodes[f"{number}_flatten"] = nir.Flatten(np.array(_channels_first(before)), start_dim=0)
         nodes[f"{number}_{name}"] = _connection(nir, layer, network.weights[number], before)
-        nodes[f"{number}_lif"] = _cuba_lif(nir, network, number)
+        nodes[f"{number}_lif"] = _cuba_lif(
+            nir, network.neural[number], _channels_first(network.shapes[number]), network.dt
+        )
     nodes["output"] = nir.Output({"output": np.array(_channels_first(network.shapes[-1]))})
     names = list(nodes)
     return nir.NIRGraph(nodes, list(zip(names[:-1], names[1:], strict=True)))
@@ -73,22 +81,81 @@ def from_nir(graph, *, dt, duration) -> SpikingNetwork:
     return network
 
 
-def _check_exportable(network: SpikingNetwork, drop_refractory: bool) -> None:
-    for number, (layer, neuron) in enumerate(zip(network.layers, network.neurons, strict=True)):
-        if type(neuron) is not LIF:
-            raise ExchangeError(
-                f"layer {number}: NIR holds no equations, only neurons by name, of which CubaLIF is our LIF; found own "
-                f"equations, {neuron!r}"
-            )
+def _graph(nir, network: SpikingNetwork):
+    """Any populations, flat, and projections: Linear, behind a Delay where spikes take time."""
+    nodes = {p.name: nir.Input({"input": np.array([p.size])}) for p in network.inputs if not p.always}
+    nodes |= {p.name: _cuba_lif(nir, p, (p.size,), network.dt) for p in network.neural}
+    biases, edges = _biases(network), []
+    for projection in (p for p in network.projections if not p.source.always):
+        source, target, weights = projection.source.name, projection.target.name, _matrix(network, projection)
+        delay = _delay(network, projection)
+        if delay.any():
+            nodes[f"{projection.name}.delay"] = nir.Delay(delay)
+            edges.append((source, f"{projection.name}.delay"))
+            source = f"{projection.name}.delay"
+        bias = biases.pop(target, None)  # with one of the projections that arrive, as NIR has it
+        nodes[projection.name] = nir.Linear(weights.T) if bias is None else nir.Affine(weights.T, bias)
+        edges += [(source, projection.name), (projection.name, target)]
+    if biases:
+        raise ExchangeError(f"'{next(iter(biases))}' has a bias and receives nothing else: NIR has no node for that")
+    for population in network.readouts:
+        nodes[f"{population.name}.output"] = nir.Output({"output": np.array([population.size])})
+        edges.append((population.name, f"{population.name}.output"))
+    return nir.NIRGraph(nodes, edges)
+
+
+def _biases(network: SpikingNetwork) -> dict[str, np.ndarray]:
+    """What each population of neurons is given in each step."""
+    found = {}
+    for projection in (p for p in network.projections if p.source.always):
+        found[projection.target.name] = found.get(projection.target.name, 0) + _matrix(network, projection)[0]
+        if np.any(network.delays_of(projection, network.parameters)):
+            raise ExchangeError(f"'{projection.name}': NIR's biases act from the start on, found a delay")
+    return found
+
+
+def _matrix(network: SpikingNetwork, projection: Projection) -> np.ndarray:
+    """Weights (n_pre, n_post), 0 where there is no connection."""
+    weights = np.asarray(network.weights_of(projection, network.parameters))
+    if weights.ndim == 0:
+        weights = np.full(projection.connection.weight_shape, weights)
+    return projection.connection.unroll(weights)
+
+
+def _delay(network: SpikingNetwork, projection: Projection) -> np.ndarray:
+    """Seconds that the spikes of each source neuron take."""
+    steps = np.asarray(network.delays_of(projection, network.parameters))
+    if steps.ndim == 0:
+        return np.full(projection.source.size, steps * network.dt)
+    pre, _, index = projection.connection.synapses()
+    of_each, found = steps.ravel()[index], np.zeros(projection.source.size, dtype=steps.dtype)
+    found[pre] = of_each
+    if (found[pre] != of_each).any():
+        raise ExchangeError(
+            f"'{projection.name}': NIR's delays are those of neurons, and the connections of one neuron have several"
+        )
+    return found * network.dt
+
+
+def _check_neuron(label: str, neuron, drop_refractory: bool) -> None:
+    if type(neuron) is not LIF:
+        raise ExchangeError(
+            f"{label}: NIR holds no equations, only neurons by name, of which CubaLIF is our LIF; found own "
+            f"equations, {neuron!r}"
+        )
+    if neuron.refractory and not drop_refractory:
+        raise ExchangeError(
+            f"{label}: NIR has no refractory time, found {neuron.refractory * second}. With "
+            "drop_refractory=True it is left out, and the neurons may fire more often"
+        )
+
+
+def _check_layers(network: SpikingNetwork) -> None:
+    for number, layer in enumerate(network.layers):
         if layer.lateral_inhibition:
             raise ExchangeError(
-                f"layer {number}: its lateral inhibition of strength {layer.lateral_inhibition} would be lost, as this "
-                "exchange knows feed-forward graphs only; train a network without it"
-            )
-        if neuron.refractory and not drop_refractory:
-            raise ExchangeError(
-                f"layer {number}: NIR has no refractory time, found {neuron.refractory * second}. With "
-                "drop_refractory=True it is left out, and the neurons may fire more often"
+                f"layer {number}: its lateral inhibition of strength {layer.lateral_inhibition} would be lost, as "
+                "chains are written feed-forward; train a network without it"
             )
         if isinstance(layer, SumPool2D):
             _check_pooling(f"layer {number}", layer, network.shape_before(number))
@@ -114,16 +181,16 @@ def _connection(nir, layer, weights: np.ndarray, before: tuple[int, ...]):
     return nir.SumPool2d(kernel_size=size, stride=stride, padding=np.zeros(2, dtype=int))
 
 
-def _cuba_lif(nir, network: SpikingNetwork, number: int):
-    neuron, shape = network.neurons[number], _channels_first(network.shapes[number])
+def _cuba_lif(nir, population: Population, shape: tuple[int, ...], dt: float):
+    neuron = population.neuron
     return nir.CubaLIF(
         tau_syn=np.full(shape, neuron.tau_s),
         tau_mem=np.full(shape, neuron.tau_m),
         r=np.full(shape, neuron.tau_m / neuron.tau_s),
         v_leak=np.zeros(shape),
         v_reset=np.zeros(shape),
-        v_threshold=np.full(shape, network.thresholds[number]),
-        w_in=np.full(shape, neuron.tau_s / network.dt),
+        v_threshold=np.full(shape, population.threshold),
+        w_in=np.full(shape, neuron.tau_s / dt),
     )
 
 

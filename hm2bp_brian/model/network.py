@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from brian2 import second
+from brian2.core.namespace import get_local_namespace
 
 from hm2bp_brian.checks import as_tuple, check_seed
 from hm2bp_brian.errors import ConfigurationError
@@ -265,6 +266,30 @@ class SpikingNetwork(PopulationGraph):
         for projection, array in zip(learned, parameters[len(self.weighted) :], strict=True):
             np.clip(array, *projection.delays.limits, out=array)
 
+    def write_back(self, objects, namespace=None) -> None:
+        """Put weights and learned delays into Brian2 objects, the inverse of `hm2bp_brian.from_brian`.
+
+        Parameters
+        ----------
+        objects : brian2.Network or list
+            With Synapses named and connected as those that the network was made of: the same ones, or new ones.
+        namespace : mapping, optional
+            Values of names in ``on_pre``; without it they are those where this method is called.
+
+        Raises
+        ------
+        ConfigurationError
+            If Synapses connect other neurons, or do not fit at all.
+
+        Warns
+        -----
+        UserWarning
+            If there are no Synapses for a projection.
+        """
+        from hm2bp_brian.brian.from_brian import write_back
+
+        write_back(self, objects, get_local_namespace(level=1) if namespace is None else namespace)
+
     def to_nir(self, *, drop_refractory: bool = False):
         """The network as a graph of NIR, the Neuromorphic Intermediate Representation (extra ``nir``).
 
@@ -272,6 +297,9 @@ class SpikingNetwork(PopulationGraph):
         SumPool2d, and LIF CubaLIF with tau_syn = tau_s, tau_mem = tau_m, w_in = tau_s/dt, r = tau_m/tau_s and v_leak =
         v_reset = 0, where a spike is taken as 1 for one time step. NIR has channels first. It does not know the length
         of a presentation, the method of integration and, but for ``w_in``, ``dt``.
+
+        Of a network that is no chain, populations are flat and projections, lateral inhibition among them, become
+        Linear, with a Delay before where spikes take time and as Affine where there is a bias.
 
         Parameters
         ----------
@@ -286,8 +314,8 @@ class SpikingNetwork(PopulationGraph):
         Raises
         ------
         ExchangeError
-            If NIR can't hold the network: refractory time, lateral inhibition, own equations, pooling windows that
-            reach over the border.
+            If NIR can't hold the network: refractory time, own equations, pooling windows that reach over the border,
+            lateral inhibition of chains, delays that differ among the connections of one neuron.
         MissingPackageError
             If nir is not installed.
         """

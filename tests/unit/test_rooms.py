@@ -25,6 +25,7 @@ DOORS = {
     ("spikes.py", "model.units"),
     ("spike_record.py", "exchange.neo"),
     ("spike_record.py", "exchange.spike_table"),
+    ("model/network.py", "brian.from_brian"),
     ("model/network.py", "brian.probing"),
     ("model/neurons.py", "brian.rest"),
     ("model/network.py", "exchange.nir"),

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from brian2 import TimedArray, ms, mV
+from graph_of_all_kinds import graph_of_all_kinds
 from networks import ADAPTIVE, make_input, make_network
 
 from hm2bp_brian.brian.export import export_brian
@@ -16,6 +17,7 @@ from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
+from hm2bp_brian.spikes import SpikeBatch
 
 # numpy only, as compiling would take a minute; and this package can't be imported
 STRANGER = """
@@ -179,3 +181,24 @@ def test_comments_in_equations_stay_comments(tmp_path):
     with np.load(script.with_name("spikes.npz")) as found:
         np.testing.assert_array_equal(found["step_0"], expected.steps)
         np.testing.assert_array_equal(found["neuron_0"], expected.neurons)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_script_of_a_graph_gives_the_same_spikes(tmp_path, dtype):
+    network = graph_of_all_kinds()
+    dense = np.random.default_rng(1).random((3, network.n_steps, *network.input_shape)) < 0.25
+    dense[0, -6:] = True  # spikes on their way when the first presentation ends
+    batch = SpikeBatch.from_dense(dense)
+    script = export_brian(network, tmp_path / "folder", batch, dtype)
+    output = run_as_stranger(script)
+    record = simulate(network, batch, "brian2", dtype)
+    found = np.load(script.with_name("spikes.npz"))
+    for population, layer in zip(network.neural, record.layers, strict=True):
+        own = SpikeBatch.from_events(
+            *(found[f"{kind}_{population.name}"] for kind in ("sample", "step", "neuron")),
+            n_samples=3,
+            n_steps=network.n_steps,
+            shape=population.shape,
+        )
+        assert own == layer and own.n_spikes > 20
+    assert f"sample 2: spikes of out {record.counts(2)[2]}" in output

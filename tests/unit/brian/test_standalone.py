@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from brian2 import get_device, ms, prefs
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from graph_of_all_kinds import graph_of_all_kinds
 from networks import NEURONS, make_input, make_network
 
 from hm2bp_brian.brian import standalone
@@ -250,3 +251,23 @@ def test_options_that_change_spikes_are_left_out(tmp_path):
     with preferences({FLAGS: ["-O3", "-ffast-math", "-march=native"]}):
         found = standalone._compiler_preferences(CPPStandaloneDevice(), tmp_path)
     assert found == {FLAGS: ["-O3", "-march=native", "-ffp-contract=off"]}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_graph_fires_as_on_the_runtime_device_and_learned_delays_are_sent(dtype):
+    network = graph_of_all_kinds()
+    batch = make_input(network, 3, rate=0.2)
+    random = np.random.default_rng(4)
+    device = CPPStandaloneDevice()
+    with using_device(device), preferences({FLAGS: ["-w", "-O0", "-std=c++11"]}):
+        device.activate(build_on_run=False)
+        engine = make_engine(network, "brian2", dtype)
+        first = engine.forward(network.parameters, batch).record
+        parameters = [array + random.normal(0, 0.1 * np.abs(array).mean(), array.shape) for array in network.weights]
+        parameters.append(random.uniform(1, 12, network.delays[0].shape))
+        second = engine.forward(parameters, batch).record
+    for record, values in ((first, network.parameters), (second, parameters)):
+        expected = make_engine(network, "brian2", dtype).forward(values, batch).record
+        assert same(record, expected) == [True] * 3
+        assert all(layer.n_spikes > 20 for layer in expected.layers)
+    assert not any(same(first, second))

@@ -10,7 +10,8 @@ from scipy.signal import correlate2d
 
 from hm2bp_brian.engines.registry import simulate
 from hm2bp_brian.errors import ExchangeError, MissingPackageError, ShapeError
-from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.connectors import Sparse
+from hm2bp_brian.model.initializers import Between, Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
@@ -221,3 +222,88 @@ def test_without_nir(monkeypatch):
     monkeypatch.setitem(sys.modules, "nir", None)
     with pytest.raises(MissingPackageError, match=r"to_nir needs nir.*pip install hm2bp_brian\[nir\]"):
         make_network("no refractory time").to_nir()
+
+
+def graph_network() -> SpikingNetwork:
+    network = SpikingNetwork(dt=0.5 * ms, duration=30 * ms, seed=5)
+    lif = LIF(6 * ms, 2 * ms)
+    network.input("left", (2, 3, 1))
+    network.input("right", 4)
+    network.population("first", 7, neuron=lif, threshold=0.5, bias=Between(0, 0.1))
+    network.population("second", 5, neuron=LIF(9 * ms, 3 * ms), threshold=0.4)
+    network.population("out", 3, neuron=lif, threshold=0.4, readout=True, lateral_inhibition=0.2)
+    of_neurons = np.repeat(np.arange(4) * 0.5, 7).reshape(4, 7) * ms
+    network.connect("left", "first", weights=Uniform(1.2))
+    network.connect("right", "first", weights=Uniform(1.2), delay=of_neurons)
+    network.connect("right", "second", Sparse(p=0.6), weights=0.4, delay=2 * ms)
+    network.connect("first", "second", weights=Uniform(0.8), name="forth")
+    network.connect("second", "first", Sparse(p=0.5), weights=Uniform(0.8), delay=1 * ms)
+    network.connect("first", "first", weights=-0.1)
+    network.connect("second", "out", weights=Uniform(1.2))
+    return network
+
+
+def run_any_graph(graph, dense: dict, dt: float) -> dict:
+    """Spikes of each CubaLIF by its name, by Euler steps: all potentials, then all currents."""
+    lifs = {name: node for name, node in graph.nodes.items() if isinstance(node, nir.CubaLIF)}
+    states = {name: np.zeros((2, *node.tau_mem.shape)) for name, node in lifs.items()}
+    fired = {name: [] for name in lifs}
+    for step in range(len(next(iter(dense.values())))):
+        for name, node in lifs.items():
+            v, current = states[name]
+            v = v + dt / node.tau_mem * (-v + node.r * current)
+            fired[name].append(v > node.v_threshold)
+            states[name] = np.array([np.where(v > node.v_threshold, 0, v), current * (1 - dt / node.tau_syn)])
+        past = dense | fired
+        for source, name in graph.edges:
+            node = graph.nodes[name]
+            if not isinstance(node, nir.Linear | nir.Affine):
+                continue
+            delay = np.zeros(node.weight.shape[1], dtype=int)
+            if isinstance(graph.nodes[source], nir.Delay):
+                delay = np.rint(graph.nodes[source].delay / dt).astype(int)
+                (source,) = (before for before, after in graph.edges if after == source)
+            spikes = np.array([step >= d and past[source][step - d][n] for n, d in enumerate(delay)], dtype=float)
+            (target,) = (after for before, after in graph.edges if before == name)
+            drive = node.weight @ spikes + getattr(node, "bias", 0)
+            states[target][1] += dt / lifs[target].tau_syn * lifs[target].w_in * drive
+    return {name: np.array(spikes) for name, spikes in fired.items()}
+
+
+def test_the_graph_of_populations_and_projections_fires_as_the_network(tmp_path):
+    network = graph_network()
+    nir.write(tmp_path / "network.nir", network.to_nir())
+    graph = nir.read(tmp_path / "network.nir")
+    kinds = {name: type(node).__name__ for name, node in graph.nodes.items()}
+    assert kinds["right_to_second.delay"] == "Delay" and kinds["out.output"] == "Output"
+    assert sorted(kinds.values()).count("Affine") == 1 and "clock" not in kinds
+    batch = random_input(network)
+    record = simulate(network, batch, engine="brian2", dtype="float64")
+    dense = batch.dense()[0]
+    found = run_any_graph(graph, {"left": dense[:, :6], "right": dense[:, 6:]}, network.dt)
+    for population, layer in zip(network.neural, record.layers, strict=True):
+        assert layer.n_spikes > 10
+        np.testing.assert_array_equal(layer.dense()[0], found[population.name])
+
+
+def test_what_nir_cannot_hold_of_a_graph_is_refused_by_name():
+    network = graph_network()
+    network.connect("right", "out", weights=Uniform(0.1), delay=Between(0 * ms, 5 * ms), name="several")
+    with pytest.raises(ExchangeError, match="'several': NIR's delays are those of neurons"):
+        network.to_nir()
+    own = SpikingNetwork(dt=1 * ms, duration=9 * ms)
+    own.input("left", 2)
+    own.population("slow", 3, neuron=NEURONS["alpha synapse"](3), threshold=1, readout=True)
+    own.connect("left", "slow")
+    with pytest.raises(ExchangeError, match="'slow': NIR holds no equations"):
+        own.to_nir()
+    late = SpikingNetwork(dt=1 * ms, duration=9 * ms)
+    late.input("left", 2)
+    late.population("alone", 3, neuron=LIF(6 * ms, 2 * ms), threshold=1, bias=0.1)
+    with pytest.raises(ExchangeError, match="'alone' has a bias and receives nothing else"):
+        late.to_nir()
+    late.connect("clock", "alone", delay=2 * ms, name="later")
+    with pytest.raises(ExchangeError, match="'later': NIR's biases act from the start on"):
+        late.to_nir()
+    with pytest.raises(ExchangeError, match="only feed-forward chains"):
+        SpikingNetwork.from_nir(graph_network().to_nir(), **AXIS)
