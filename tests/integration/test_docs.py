@@ -9,7 +9,7 @@ import pytest
 from brian2 import ms
 
 import hm2bp_brian as hb
-from hm2bp_brian.errors import DatasetNotFoundError, EngineError, ShapeError
+from hm2bp_brian.errors import DatasetNotFoundError, ShapeError
 from hm2bp_brian.model.connections import AllPairs
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -60,8 +60,7 @@ def test_added_connection_is_the_diagonal_of_all_to_all(extending):
     gradient = hb.gradients(one_to_one, record, labels)[0]
     assert np.abs(gradient).min() > 0
     np.testing.assert_allclose(gradient, np.diag(hb.gradients(all_to_all, expected, labels)[0]))
-    with pytest.raises(EngineError, match="layer 0: .* found OneToOne; take engine='brian2'"):
-        hb.simulate(one_to_one, spikes)
+    assert hb.simulate(one_to_one, spikes, dtype="float64").layers == expected.layers
 
 
 def test_errors_of_the_added_loss_are_its_derivative(extending):

@@ -171,7 +171,8 @@ class DenseKernels(LayerKernels):
         pre = post = trains
         linear_map = self.network.linear_map(self.layer)
         spsp = np.empty((pre.n_samples, pre.n_neurons, post.n_neurons), dtype=self.dtype)
-        fields = self._trains(pre, post, kernel_matrices(linear_map, self.dtype), linear_map)
+        matrices = kernel_matrices(linear_map, self.dtype)
+        fields = self._trains(pre, post, matrices, linear_map)
         sizes = {"n_pre": pre.n_neurons, "n_post": post.n_neurons}
         self._call("dense_spsp", arguments.DenseSpsp(**fields, **sizes, spsp=pointer(spsp)))
         return spsp
