@@ -96,7 +96,7 @@ def _recurrent_layers(size: int, n_classes: int) -> tuple[Dense, ...]:
         initializer=Uniform(1.0),
         delay=late,
         recurrent=Recurrent(Uniform(0.3), delay=late),
-        rate=RateBand(high=5.0, strength=0.1),
+        rate=RateBand(high=10.0, strength=0.02),
     )
     return hidden, Dense(n_classes, threshold=5.0, lateral_inhibition=1.0, initializer=Uniform(1.0))
 
@@ -104,10 +104,10 @@ def _recurrent_layers(size: int, n_classes: int) -> tuple[Dense, ...]:
 LETTERS_RECURRENT = dataclasses.replace(
     LETTERS,
     name="letters-recurrent-delays",
-    layers=_recurrent_layers(512, n_classes=26),
+    layers=_recurrent_layers(384, n_classes=26),
     optimizer=Adam(0.02, clip=True, schedule=Cosine(final=0.01)),
     augmentation=SpikeJitter(time_shift=10, time_scale=0.2, place_shift=2, drop=0.3),
-    epochs=60,
+    epochs=45,
 )
 
 MLP = Recipe(
