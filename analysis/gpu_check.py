@@ -87,7 +87,7 @@ def _measure(network, spikes, device: str) -> dict:
 def _run(engine, network, spikes):
     """Seconds that a batch takes, how many of them the compiled program runs, and the spikes."""
     started = time.perf_counter()
-    record = engine.forward(network.weights, spikes).record
+    record = engine.forward(network.parameters, spikes).record
     return time.perf_counter() - started, engine.program_seconds, record
 
 

@@ -60,7 +60,7 @@ def main(run_dir, data=None, samples: int = SAMPLES) -> list[dict]:
     network, engine = run.network, run.evaluator.engine
     errors = loss.errors(record.output.counts, labels)
     by_neurons = {
-        neurons: backward(network, network.weights, record, errors, run.recipe.rules, kernels).mean()
+        neurons: backward(network, network.parameters, record, errors, run.recipe.rules, kernels).mean()
         for neurons, kernels in (("all", engine), ("fired", FiredOnly(engine)))
     }
     if by_neurons["all"].loss == 0:

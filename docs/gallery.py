@@ -15,7 +15,18 @@ HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"
 WORK = HERE / "_build" / "examples"
 PAPERS = "frompapers/Jin_et_al_2018"
-ORDER = ("tutorial", "quickstart", "look_at_dynamics", "own_neuron", "own_data", "resume", "demo", "standalone", "gpu")
+ORDER = (
+    "tutorial",
+    "quickstart",
+    "look_at_dynamics",
+    "own_neuron",
+    "neuron_zoo",
+    "own_data",
+    "resume",
+    "demo",
+    "standalone",
+    "gpu",
+)
 
 
 def copy_examples() -> None:

@@ -37,7 +37,7 @@ for batch in range(n_batches):
     images = test.images[batch * n_samples : (batch + 1) * n_samples]
     spikes = hb.encoding.BernoulliEncoder().encode(images, network.n_steps, seed=batch)
     started = time.perf_counter()
-    record = engine.forward(network.weights, spikes).record
+    record = engine.forward(network.parameters, spikes).record
     seconds = time.perf_counter() - started
     print(f"batch {batch}: {record.counts(0).sum()} hidden spikes, {n_samples / seconds:.0f} samples/s")
 

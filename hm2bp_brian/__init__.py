@@ -6,6 +6,7 @@ from hm2bp_brian.brian.from_brian import from_brian
 from hm2bp_brian.brian.network import BrianNetwork, build_brian_network
 from hm2bp_brian.citation import citation
 from hm2bp_brian.engines.registry import simulate
+from hm2bp_brian.experiments.sweep import sweep
 from hm2bp_brian.learning.attribution import spike_attribution
 from hm2bp_brian.learning.gradient_sum import Gradients
 from hm2bp_brian.learning.gradients import gradients
@@ -13,6 +14,7 @@ from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.learning.spsp import spsp
+from hm2bp_brian.model import neuron_library as neurons
 from hm2bp_brian.model.connectors import AllToAll, OneToOne, Sparse
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Between, Normal, OfDistance, Uniform
@@ -61,10 +63,12 @@ __all__ = [
     "export_brian",
     "from_brian",
     "gradients",
+    "neurons",
     "plotting",
     "simulate",
     "spike_attribution",
     "spsp",
+    "sweep",
 ]
 
 

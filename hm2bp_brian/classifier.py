@@ -150,7 +150,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         inputs = Inputs(network.input_shape, network.n_steps, network.dt, RegularEncoder(RATE_DIVISOR))
         labels = np.zeros(len(pixels), dtype=int)  # not looked at
         dataset = ImageDataset(pixels, labels, len(self.classes_), "SpikingClassifier")
-        return Evaluator(network, network.weights, inputs, make_engine(network)).counts(dataset)
+        return Evaluator(network, network.parameters, inputs, make_engine(network)).counts(dataset)
 
     def _pixels(self, X: np.ndarray) -> np.ndarray:
         """The features and their complements as images, uint8 (n, n_features, 2, 1)."""

@@ -35,9 +35,14 @@ class UnknownNameError(Hm2bpError, ValueError):
 
     def __init__(self, kind: str, name: object, known: Iterable[str]):
         known = sorted(known)
+        self._made_of = kind, name, known
         near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         super().__init__(f"unknown {kind} '{name}'.{hint} Known: {', '.join(known)}.")
+
+    def __reduce__(self):
+        # errors come back from other processes; by default one would be made of its message
+        return type(self), self._made_of
 
 
 class NoSpspError(Hm2bpError, ValueError):
@@ -78,3 +83,11 @@ class CheckpointError(Hm2bpError, ValueError):
 
 class RunFolderError(Hm2bpError, FileExistsError):
     """An output folder that already holds another run."""
+
+
+class ClusterError(Hm2bpError, ConnectionError):
+    """A scheduler or worker that does not answer, was lost, or has another version of this package."""
+
+
+class SweepError(Hm2bpError, RuntimeError):
+    """Some runs of a sweep failed; the others are finished, and the table names all."""

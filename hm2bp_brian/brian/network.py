@@ -76,7 +76,7 @@ class BrianNetwork:
             if projection.lateral:  # last, so that sums are rounded as in the fused engine
                 self._add_projection(projection, len(spiking_network.projections), codeobj_class)
         if is_runtime():
-            # before the states are put back to 0
+            # before the states are put back to their start
             self.objects["state_check"] = NetworkOperation(
                 self._check_states, clock=self._presentations, when="start", order=-1, name="state_check*"
             )
@@ -141,7 +141,9 @@ class BrianNetwork:
             if single:
                 namespace["steps_on_the_way"] = delays.steps
             else:
-                equations.append(SingleEquation(PARAMETER, "steps_on_the_way", dimensions=DIMENSIONLESS, var_type=INTEGER))
+                equations.append(
+                    SingleEquation(PARAMETER, "steps_on_the_way", dimensions=DIMENSIONLESS, var_type=INTEGER)
+                )
         synapses = Synapses(
             self.objects[projection.source.name],
             self.objects[projection.target.name],
@@ -162,10 +164,13 @@ class BrianNetwork:
     def _reset_between_samples(self, group: NeuronGroup, model: NeuronModel, codeobj_class) -> None:
         # not_refractory first: variables marked (unless refractory) can't be written before
         lines = ["not_refractory = True", "lastspike = -1e4*second"] if model.refractory else []
-        for name in model.changing_variables:
-            zero = f"zero_{name}"
-            group.namespace[zero] = Quantity(0.0, dim=model.dimension_of(name))
-            lines.append(f"{name} = {zero}")
+        starts = model.start_values(len(group), float(group.variables["v_th"].get_value()[0]), self.spiking_network.dt)
+        for name, values in starts.items():
+            start, variable = f"_start_{name}", group.variables[name]
+            group.variables.add_array(
+                start, len(group), values=values.astype(variable.dtype), dimensions=variable.dim, dtype=variable.dtype
+            )
+            lines.append(f"{name} = {start}")
         group.run_regularly(
             "\n".join(lines),
             clock=self._presentations,
@@ -216,7 +221,7 @@ class BrianNetwork:
     def run(self, batch: SpikeBatch) -> SpikeRecord:
         """Present a batch and read the spike monitors.
 
-        Every presentation starts from zero. Call it once, or put the network back (``network.restore``) before another.
+        Every presentation starts at rest. Call it once, or put the network back (``network.restore``) before another.
 
         Raises
         ------

@@ -1,59 +1,147 @@
-"""What a neuron's equations do in one time step below threshold: a matrix, found by probing, not by hand."""
+"""What a neuron's equations do in one time step, and at a spike: matrices, found by probing, not by hand."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from brian2 import Network, second
+from brian2 import second
 
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.model.neurons import NeuronModel
 
+WAY_OUT = "Leave it out, or put its linear part at rest in its place; as it is, the neuron runs, but does not train"
+
 
 @dataclass(frozen=True, eq=False)
 class LinearMap:
-    """One step of the state update, x(t+1) = A x(t), of every neuron of a layer.
+    """The linear part of what happens to the state x of every neuron of a layer.
+
+    A step takes x to A x, a spike takes it to R x, and a neuron fires when c x reaches a threshold; fixed terms beside
+    these, such as a resting potential, move the state but not its derivative with respect to an input.
 
     Parameters
     ----------
     active, refractory : float64 arrays (n_neurons, n_variables, n_variables)
         The matrix A outside and inside the refractory time.
-    membrane, synaptic : int
-        Index of the membrane and of the synaptic variable in x.
+    reset : float64 array (n_neurons, n_variables, n_variables)
+        The matrix R.
+    readout : float64 array (n_neurons, n_variables)
+        c, the derivative of the distance to the threshold with respect to x.
+    synaptic : int
+        Index in x of the variable that spikes add to.
     refractory_steps : int
         Steps after a spike's own step in which ``refractory`` holds.
     """
 
     active: np.ndarray
     refractory: np.ndarray
-    membrane: int
+    reset: np.ndarray
+    readout: np.ndarray
     synaptic: int
     refractory_steps: int
 
-
-@runtime_device()
-def _one_step(neuron: NeuronModel, states: np.ndarray, dt: float, refractory: bool) -> np.ndarray:
-    """Apply one state update to each of ``states`` (n_probes, n_neurons, n_variables)."""
-    # one probe after the other in a group of the layer's size, as equations may use the size N and the index i
-    group = neuron.brian_group(states.shape[1], v_th=np.inf, name="probe*", dt=dt * second)
-    Network(group).run(0 * second, namespace={})  # generates the code
-    if refractory:
-        group.variables["lastspike"].set_value(0.0)
-    updaters = [updater for updater in (group.subexpression_updater, group.state_updater) if updater is not None]
-    after = np.empty_like(states)
-    for probe, state in enumerate(states):
-        for variable, values in zip(neuron.state_variables, state.T, strict=True):
-            group.variables[variable].set_value(values)
-        for updater in updaters:
-            updater.run()
-        after[probe] = np.transpose([group.variables[variable].get_value() for variable in neuron.state_variables])
-    return after
+    def of_neuron(self, neuron: int) -> LinearMap:
+        """The map of a layer that has this neuron only."""
+        names = ("active", "refractory", "reset", "readout")
+        return dataclasses.replace(self, **{name: getattr(self, name)[neuron : neuron + 1] for name in names})
 
 
-def linear_map(neuron: NeuronModel, n_neurons: int, dt: float) -> LinearMap:
-    """Probe the generated state update with unit vectors, and check on random states that it is linear.
+class Probe:
+    """A layer's neurons in Brian2, whose state is set, taken one step further, and read.
+
+    Parameters
+    ----------
+    neuron : NeuronModel
+    n_neurons : int
+        Size of the layer, as equations may use the size N and the index i.
+    v_th, dt : float
+        Threshold, and time step in seconds.
+    **expressions : (str, Dimension)
+        What else is to be read.
+    """
+
+    @runtime_device()
+    def __init__(self, neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, **expressions):
+        self.variables = neuron.evolving_variables
+        self._refractory = neuron.refractory > 0
+        self._group = neuron.brian_group(n_neurons, v_th, name="probe*", dt=dt * second, expressions=expressions)
+        for name, values in neuron.initial.items():  # parameters that nothing changes keep theirs
+            self._group.variables[name].set_value(values)
+        self._group._network = "probe"  # it will never run: keeps Brian2 from warning that it was forgotten
+        updaters = (self._group.subexpression_updater, self._group.state_updater)
+        self._updaters = [updater for updater in updaters if updater is not None]
+        self._resetter = self._group.resetter["spike"]
+        for brian_object in (*self._updaters, self._resetter):
+            brian_object.before_run({})  # generates the code
+
+    @runtime_device()
+    def update(self, states: np.ndarray, refractory: bool = False) -> np.ndarray:
+        """Apply one state update to each of ``states`` (n_probes, n_neurons, n_variables)."""
+        if self._refractory:
+            self._group.variables["lastspike"].set_value(0.0 if refractory else -1e4)
+        return self._apply(self._updaters, states)
+
+    @runtime_device()
+    def reset(self, states: np.ndarray) -> np.ndarray:
+        """Let all neurons fire in each of ``states``."""
+        n_neurons = states.shape[1]
+        if self._refractory:  # whoever fires is
+            self._group.variables["not_refractory"].set_value(False)
+        self._group.variables["_spikespace"].set_value(np.append(np.arange(n_neurons), n_neurons))
+        return self._apply([self._resetter], states)
+
+    @runtime_device()
+    def read(self, name: str, state: np.ndarray) -> np.ndarray:
+        """The value of one of the expressions in a state (n_neurons, n_variables)."""
+        self._set(state)
+        return np.broadcast_to(np.asarray(self._group.state(name, use_units=False)[:]), len(state))
+
+    def _apply(self, operations, states: np.ndarray) -> np.ndarray:
+        after = np.empty_like(states)
+        for probe, state in enumerate(states):
+            self._set(state)
+            for operation in operations:
+                operation.run()
+            after[probe] = np.transpose([self._group.variables[name].get_value() for name in self.variables])
+        return after
+
+    def _set(self, state: np.ndarray) -> None:
+        for name, values in zip(self.variables, state.T, strict=True):
+            self._group.variables[name].set_value(values)
+
+
+def affine_map(step, n_neurons: int, n_variables: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """The affine map x -> A x + b that a function applies to states, or None if it is not affine.
+
+    Parameters
+    ----------
+    step : callable
+        Takes and returns states, float64 (n_probes, n_neurons, n_variables).
+    n_neurons, n_variables : int
+
+    Returns
+    -------
+    matrix : float64 array (n_neurons, n_variables, n_variables)
+    offset : float64 array (n_neurons, n_variables)
+    """
+    zero = np.zeros((1, n_neurons, n_variables))
+    units = np.broadcast_to(np.eye(n_variables)[:, np.newaxis], (n_variables, n_neurons, n_variables))
+    random = np.random.default_rng(0).normal(size=(3, n_neurons, n_variables)) * 10.0
+    with np.errstate(all="ignore"):  # what overflows is not affine
+        after = step(np.concatenate([zero, units, random]))
+        offset = after[0]
+        matrix = np.moveaxis(after[1 : 1 + n_variables] - offset, 0, -1)
+        expected = np.einsum("nij,pnj->pni", matrix, random) + offset
+        size = np.einsum("nij,pnj->pni", np.abs(matrix), np.abs(random)) + np.abs(offset)
+        affine = np.abs(after[1 + n_variables :] - expected) <= 1e-9 * size
+    return (matrix, offset) if affine.all() else None
+
+
+def linear_map(neuron: NeuronModel, n_neurons: int, dt: float, v_th: float = 0.0) -> LinearMap:
+    """Probe the generated state update and reset with unit vectors, and derive how the threshold reads the state.
 
     Parameters
     ----------
@@ -62,6 +150,8 @@ def linear_map(neuron: NeuronModel, n_neurons: int, dt: float) -> LinearMap:
         Size of the layer.
     dt : float
         Time step in seconds.
+    v_th : float
+        Threshold, which the reset may use.
 
     Returns
     -------
@@ -70,50 +160,65 @@ def linear_map(neuron: NeuronModel, n_neurons: int, dt: float) -> LinearMap:
     Raises
     ------
     NoSpspError
-        If the equations are not linear below threshold, do not rest at 0, hold random numbers, or the threshold or
-        reset is not of the form that an S-PSP needs.
+        If the equations, the reset or the threshold are not affine in the state, hold random numbers, or spikes add
+        their weight to a variable that stands still in the refractory time.
     """
-    variables = neuron.state_variables
-    membrane = variables.index(neuron.membrane_variable)
-    if variables[membrane] == neuron.synaptic_variable or neuron.blocks_synapses_when_refractory:
+    check_affine(neuron)
+    readout = neuron.readout()
+    expressions = {
+        f"readout_of_{variable}": (coefficient, neuron.distance_dimension / neuron.dimension_of(variable))
+        for variable, coefficient in readout.items()
+        if coefficient != "0"  # which has no dimension
+    }
+    probe = Probe(neuron, n_neurons, v_th, dt, **expressions)
+    n_variables, refractory_steps = len(probe.variables), neuron.refractory_steps(dt)
+
+    def matrix(step, what: str) -> np.ndarray:
+        found = affine_map(step, n_neurons, n_variables)
+        if found is None:
+            raise NoSpspError(f"no S-PSP: {what} (a sum of states does not become the sum of what they become)")
+        return found[0]
+
+    def coefficients() -> np.ndarray:
+        c = np.zeros((n_neurons, n_variables))
+        for number, variable in enumerate(probe.variables):
+            if readout[variable] != "0":
+                c[:, number] = probe.read(f"readout_of_{variable}", np.zeros_like(c))
+        return c
+
+    not_linear = f"the equations are not linear below threshold:\n{neuron.equations.strip()}\n"
+    active = matrix(probe.update, not_linear)
+    return LinearMap(
+        active,
+        matrix(lambda states: probe.update(states, refractory=True), not_linear) if refractory_steps else active,
+        matrix(probe.reset, f"the reset '{neuron.reset.strip()}' is not affine"),
+        coefficients(),
+        probe.variables.index(neuron.synaptic_variable),
+        refractory_steps,
+    )
+
+
+def check_affine(neuron: NeuronModel) -> None:
+    """Raise NoSpspError, naming the term, unless update and reset are affine and without random numbers."""
+    if neuron.blocks_synapses_when_refractory:
         raise NoSpspError(
-            "no S-PSP: spikes add their weight to the membrane variable, or to one that stands still in the "
-            f"refractory time ('{neuron.synaptic_variable}'); give the synapse a variable of its own"
+            f"no S-PSP: spikes add their weight to a variable that stands still in the refractory time "
+            f"('{neuron.synaptic_variable}'); give the synapse a variable of its own"
         )
     if neuron.is_random:
         raise NoSpspError(
             "no S-PSP: the neuron has noise (xi) or random numbers; train it without them, or simulate it with "
             "engine='brian2'"
         )
-    n_variables = len(variables)
-    random = np.random.default_rng(0).normal(size=(3, n_neurons, n_variables)) * 10.0
-    units = np.broadcast_to(np.eye(n_variables)[:, None, :], (n_variables, n_neurons, n_variables))
-    probes = np.concatenate([np.zeros((1, n_neurons, n_variables)), units, random])
-    refractory_steps = neuron.refractory_steps(dt)
-
-    def probe(refractory: bool) -> np.ndarray:
-        with np.errstate(all="ignore"):  # what overflows is not linear, and refused below
-            after = _one_step(neuron, probes, dt, refractory)
-            moved = after - after[0]
-            matrix = np.moveaxis(moved[1 : 1 + n_variables], 0, -1)
-            expected = np.einsum("nij,pnj->pni", matrix, random)
-        if not np.allclose(moved[1 + n_variables :], expected, rtol=1e-9, atol=1e-9):
-            raise NoSpspError(
-                "no S-PSP: the equations are not linear below threshold (one step of a sum of states is not the sum of "
-                f"their steps):\n{neuron.equations.strip()}"
-            )
-        if np.abs(after[0]).max() > 0:
-            raise NoSpspError(
-                f"no S-PSP: from zero, one step takes {', '.join(variables)} to {after[0, 0]}; the equations must rest "
-                "at 0 without input (subtract the resting potential from the membrane variable)"
-            )
-        return matrix
-
-    active = probe(refractory=False)
-    return LinearMap(
-        active,
-        probe(refractory=True) if refractory_steps else active,
-        membrane,
-        variables.index(neuron.synaptic_variable),
-        refractory_steps,
-    )
+    whole = [name for name in neuron.evolving_variables if not neuron.is_real(name)]
+    if whole:
+        raise NoSpspError(
+            f"no S-PSP: the reset changes '{whole[0]}', which is no real number, so that a spike's effect has no "
+            "derivative; make it a variable of type float"
+        )
+    for equation, term in neuron.terms_that_are_not_affine():
+        raise NoSpspError(
+            f"no S-PSP: the equations are not linear below threshold: the term {term} in {equation}. {WAY_OUT}"
+        )
+    for statement, term in neuron.reset_terms_that_are_not_affine():
+        raise NoSpspError(f"no S-PSP: the reset is not affine: the term {term} in '{statement}'. {WAY_OUT}")

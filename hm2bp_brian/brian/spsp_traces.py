@@ -1,42 +1,26 @@
-"""S-PSP traces simulated by Brian2: every pair of neurons has a synapse that carries its own membrane potential.
+"""S-PSPs simulated by Brian2: a layer is made to fire as recorded, with the spikes of one presynaptic neuron as input.
 
-These equations are the definition of the S-PSP, to be read; ``learning.spsp`` computes the same faster.
+What this input adds to the distance to the threshold at the firing times, compared to no input, is the S-PSP by its
+definition; ``learning.spsp`` computes the same faster.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from brian2 import Network, NeuronGroup, SpikeGeneratorGroup, Synapses, TimedArray, second
+from brian2 import Network, Quantity, SpikeGeneratorGroup, SpikeMonitor, Synapses, TimedArray, second
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
+from hm2bp_brian.brian.probing import check_affine
 from hm2bp_brian.devices import runtime_device
-from hm2bp_brian.errors import NoSpspError
-from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
-
-# The potential u that the presynaptic train alone causes, with weight 1, in the post neuron.
-TRACES = """
-du/dt = -u/tau_m + I/tau_s : 1 (clock-driven)
-dI/dt = -I/tau_s           : 1 (clock-driven)
-spsp                       : 1
-"""
-
-# Each presynaptic spike makes a current; each postsynaptic spike reads the potential into the S-PSP and resets it ...
-ON_PRE = "I += 1"
-ON_POST = """
-spsp += u
-u = 0
-"""
-# ... to 0, where it stays as long as the post neuron is refractory.
-AFTER_STATE_UPDATE = "u *= int(not_refractory_post)"
 
 
 @runtime_device()
 def simulate_spsp(network, record: SpikeRecord, layer: int) -> np.ndarray:
-    """Replay a layer's spikes and those of the population before it, and let Brian2 integrate every pair's trace.
+    """Replay a layer's spikes, once for each neuron of the population before it, whose spikes alone arrive.
 
-    Meant for small layers: there is one synapse for each sample and pair of neurons.
+    Meant for small layers: there is one Brian2 neuron for each sample and pair of neurons.
 
     Parameters
     ----------
@@ -52,64 +36,53 @@ def simulate_spsp(network, record: SpikeRecord, layer: int) -> np.ndarray:
     Raises
     ------
     NoSpspError
-        If the layer's neuron is not LIF.
+        If the layer's neuron is not affine: then the effects of inputs do not add up.
     KeyboardInterrupt
         If the run was stopped before its end: Brian2 itself returns early and says nothing.
     """
-    neuron = network.neurons[layer]
-    if not isinstance(neuron, LIF):
-        raise NoSpspError(f"S-PSP traces are written for LIF neurons, found {neuron!r}; take method='adjoint'")
-    dt = network.dt * second
-    pre_spikes, post_spikes = record.presynaptic(layer), record.layers[layer]
-    pre, post = _replay(pre_spikes, dt), _replay_refractory(post_spikes, neuron, dt)
-    # one symbol for one value, or exact integration would divide by the difference of the time constants
-    equal = neuron.tau_m == neuron.tau_s
-    synapses = Synapses(
-        pre,
-        post,
-        TRACES.replace("tau_s", "tau_m") if equal else TRACES,
-        on_pre=ON_PRE,
-        on_post=ON_POST,
-        method=neuron.method,
-        namespace={"tau_m": neuron.tau_m * second} | ({} if equal else {"tau_s": neuron.tau_s * second}),
+    neuron, dt = network.neurons[layer], network.dt * second
+    check_affine(neuron)
+    pre, post = record.presynaptic(layer), record.layers[layer]
+    n_samples, n_pre, n_post = record.n_samples, pre.n_neurons, post.n_neurons
+    shape = n_samples, n_pre + 1, n_post  # the last of n_pre + 1 copies of a sample gets no input
+    copies = neuron.copies(n_post, n_samples * (n_pre + 1))
+    distance = copies.distance_to_threshold, copies.distance_dimension
+    copies.threshold = "recorded_spikes(t, i) > 0.5"
+    copies.parameters["recorded_spikes"] = _recorded(post, n_pre + 1, dt)
+    group = copies.brian_group(
+        int(np.prod(shape)),
+        network.thresholds[layer],
+        name="replay*",
+        expressions={"distance_to_threshold": distance},
         dt=dt,
-        name="traces*",
+    )
+    source = SpikeGeneratorGroup(
+        *(n_samples * n_pre, pre.samples * n_pre + pre.neurons, pre.steps * dt),
+        dt=dt,
+        name="input*",
         codeobj_class=NumpyCodeObject,
     )
-    n_samples, n_pre, n_post = record.n_samples, pre_spikes.n_neurons, post_spikes.n_neurons
-    sample, i, j = (index.ravel() for index in np.indices((n_samples, n_post, n_pre)))
-    synapses.connect(i=sample * n_pre + j, j=sample * n_post + i)
-    synapses.run_regularly(AFTER_STATE_UPDATE, when="groups", order=1, dt=dt, codeobj_class=NumpyCodeObject)
-    simulation = Network(pre, post, synapses)
+    synapses = Synapses(
+        source,
+        group,
+        on_pre=f"{neuron.synaptic_variable}_post += one_unit",
+        namespace={"one_unit": Quantity(1.0, dim=neuron.weight_dimension)},
+        dt=dt,
+        name="one_input*",
+        codeobj_class=NumpyCodeObject,
+    )
+    sample, j, i = (index.ravel() for index in np.indices((n_samples, n_pre, n_post)))
+    synapses.connect(i=sample * n_pre + j, j=np.ravel_multi_index((sample, j, i), shape))
+    monitor = SpikeMonitor(group, variables="distance_to_threshold", name="readings*", codeobj_class=NumpyCodeObject)
+    simulation = Network(source, group, synapses, monitor)
     simulation.run(network.n_steps * dt, namespace={})
     if simulation.t < (network.n_steps - 0.5) * dt:
         raise KeyboardInterrupt(f"the simulation of S-PSP traces was stopped at {simulation.t}; it has no result")
-    return np.array(synapses.spsp).reshape(n_samples, n_post, n_pre)
+    readings = np.bincount(monitor.i[:], np.asarray(monitor.distance_to_threshold), len(group)).reshape(shape)
+    return (readings[:, :-1] - readings[:, -1:]).transpose(0, 2, 1)
 
 
-def _replay(spikes: SpikeBatch, dt) -> SpikeGeneratorGroup:
-    """Neurons that fire as recorded: those of sample 0, then those of sample 1, ..."""
-    neurons = spikes.samples * spikes.n_neurons + spikes.neurons
-    return SpikeGeneratorGroup(
-        spikes.n_samples * spikes.n_neurons,
-        neurons,
-        spikes.steps * dt,
-        dt=dt,
-        name="replay*",
-        codeobj_class=NumpyCodeObject,
-    )
-
-
-def _replay_refractory(spikes: SpikeBatch, neuron: LIF, dt) -> NeuronGroup:
-    """The same, with Brian2's own account of the time for which each neuron is refractory."""
-    by_time = np.moveaxis(spikes.dense().reshape(spikes.n_samples, spikes.n_steps, -1), 1, 0)
-    return NeuronGroup(
-        spikes.n_samples * spikes.n_neurons,
-        "",
-        threshold="recorded(t, i) > 0.5",
-        refractory=neuron.refractory * second,
-        namespace={"recorded": TimedArray(by_time.reshape(spikes.n_steps, -1).astype(float), dt=dt)},
-        dt=dt,
-        name="replay*",
-        codeobj_class=NumpyCodeObject,
-    )
+def _recorded(post: SpikeBatch, n_copies: int, dt) -> TimedArray:
+    """Who fires when: ``n_copies`` of the neurons of sample 0, then those of sample 1, ..."""
+    by_time = np.moveaxis(post.dense().reshape(post.n_samples, post.n_steps, -1), 1, 0)
+    return TimedArray(np.repeat(by_time, n_copies, axis=1).reshape(post.n_steps, -1).astype(float), dt=dt)

@@ -1,4 +1,4 @@
-"""Augmentation: images shifted, scaled, rotated and elastically distorted at random.
+"""Augmentation: images mirrored, shifted, scaled, rotated and elastically distorted at random.
 
 What happens to an image depends on (seed, epoch, index of the image) only, not on the batch it is in.
 """
@@ -18,7 +18,7 @@ from hm2bp_brian.errors import ConfigurationError, ShapeError
 
 SMOOTHING = 4.0  # standard deviation in pixels, by Simard, Steinkraus & Platt (2003)
 N_FIELDS = 256
-N_WORDS = 11
+N_WORDS = 12
 # changes the keys and the seed, so that these random numbers are others than those of the spikes
 STREAM = np.array([0x61756776, 0x656E7465], dtype=np.uint32)
 CHUNK = 256  # images at a time, which bounds the memory
@@ -47,6 +47,8 @@ class Augmentation:
         ``elastic``; two such fields displace rows and columns. This is the scaling of the 3.4 that Jin, Zhang & Li
         (2018) give for their convolutional network. Each pixel moves by 0.16 ``elastic`` (root mean square along each
         axis): 0.55 pixels for 3.4.
+    flip : bool
+        Whether every other image, drawn by lot, is mirrored first: left becomes right.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class Augmentation:
     scale: float = 0.0
     rotation: float = 0.0
     elastic: float = 0.0
+    flip: bool = False
 
     def __post_init__(self):
         check_integer("Augmentation.shift", self.shift, 0)
@@ -100,6 +103,9 @@ class Augmentation:
             raise ConfigurationError(f"images must be uint8 (pixels 0..255), found {images.dtype}")
         keys = sample_keys(seed, epoch, indices) ^ STREAM
         words = random_words(keys[:, np.newaxis], np.arange(N_WORDS, dtype=np.uint32))
+        if self.flip:
+            mirrored = words[:, 11] >= 2**31
+            images = np.where(mirrored[:, np.newaxis, np.newaxis, np.newaxis], images[:, :, ::-1], images)
         if not (self.scale or self.rotation or self.elastic):
             return shifted(images, self._shifts(words))
         changed = np.empty_like(images)
@@ -120,7 +126,7 @@ class Augmentation:
             angles=np.deg2rad(self.rotation) * uniform[:, 2],
         )
         if self.elastic:
-            places += self.elastic * _random_fields(words[:, 5:], shape, seed)
+            places += self.elastic * _random_fields(words[:, 5:11], shape, seed)
         return places
 
 

@@ -35,8 +35,14 @@ ENGINES = {"brian2": _reference, "fused": _fused}
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use.
+
+    The environment variable OMP_NUM_THREADS is a bound: joblib and Dask set it in their worker processes, which share
+    the cores.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    bound = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(bound)) if bound.isdecimal() and int(bound) else cores
 
 
 def make_engine(network: SpikingNetwork, engine="fused", dtype="float32", threads: int | None = None):
@@ -65,6 +71,7 @@ def make_engine(network: SpikingNetwork, engine="fused", dtype="float32", thread
         raise ConfigurationError(f"dtype must be 'float32' or 'float64', found '{dtype}'")
     if threads is not None:
         check_count("threads", threads)
+    network.check()
     return ENGINES[engine](network, dtype, threads)
 
 

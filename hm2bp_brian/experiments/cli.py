@@ -18,19 +18,19 @@ from hm2bp_brian.errors import ConfigurationError, Hm2bpError
 from hm2bp_brian.experiments import recipes
 from hm2bp_brian.experiments.benchmark import benchmark
 from hm2bp_brian.experiments.data_command import add_data
-from hm2bp_brian.experiments.recipe import Recipe
+from hm2bp_brian.experiments.recipe_arguments import add_recipe_arguments, chosen_recipe
 from hm2bp_brian.experiments.report import write_report
 from hm2bp_brian.experiments.run_folder import RunFolder
+from hm2bp_brian.experiments.sweep_command import add_sweep, run_sweep
 from hm2bp_brian.experiments.trained import load_trained
-from hm2bp_brian.experiments.weights_file import save_weights
-from hm2bp_brian.training.callbacks import CheckpointCallback, EvaluationCallback, HistoryCallback, RateWarning
+from hm2bp_brian.experiments.training_run import train_run
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C, 1 without memory, by a bug."""
     parser = argparse.ArgumentParser(prog="hm2bp", description="Train deep spiking neural networks with HM2-BP.")
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_recipes, add_train, add_evaluate, add_inspect, add_bench, add_export_brian, add_data):
+    for add in (add_recipes, add_train, add_sweep, add_evaluate, add_inspect, add_bench, add_export_brian, add_data):
         add(subcommands)
     args = parser.parse_args(argv)
     try:
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"hm2bp: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        advice = "; finished epochs are kept, go on with --resume" if args.run is run_train else ""
+        advice = ADVICE.get(args.run, "")
         print(f"hm2bp: interrupted{advice}", file=sys.stderr)
         return 130
     except MemoryError as error:
@@ -76,66 +76,31 @@ def run_recipes(args) -> None:
 
 def add_train(subcommands) -> None:
     """``hm2bp train RECIPE``: train a network into a folder."""
-    parser = subcommands.add_parser("train", help="train a network by a recipe", argument_default=argparse.SUPPRESS)
-    parser.add_argument("recipe", metavar="RECIPE", help="one of those that 'hm2bp recipes' lists")
+    parser = subcommands.add_parser("train", help="train a network by a recipe")
+    add_recipe_arguments(parser)
     _add_data_and_engine(parser)
-    parser.add_argument("--epochs", type=int, metavar="N", help="number of epochs in all")
-    parser.add_argument("--train-samples", type=int, metavar="N", help="train on the first N samples only")
-    parser.add_argument("--test-samples", type=int, metavar="N", help="test on the first N samples only")
-    parser.add_argument("--batch-size", type=int, metavar="B")
-    parser.add_argument("--learning-rate", type=float, metavar="X")
-    parser.add_argument("--seed", type=int, metavar="S")
-    parser.add_argument(
-        "--hold-out", type=int, metavar="N", help="don't train on the last N samples, add their accuracy to the history"
-    )
-    parser.add_argument(
-        "--leave-out", nargs="+", metavar="SPEAKER", help="test on these speakers and train on all others (speech)"
-    )
+    parser.add_argument("--seed", type=int, default=argparse.SUPPRESS, metavar="S")
     parser.add_argument("--out", default=None, metavar="DIR", help="folder to make, default runs/RECIPE-seedS")
-    parser.add_argument("--resume", action="store_true", default=False, help="go on with the run in the folder")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
     parser.set_defaults(run=run_train)
 
 
 def run_train(args) -> None:
     """Train, write the run folder, print the last accuracies."""
-    recipe = _with_overrides(recipes.get(args.recipe), vars(args))
+    recipe = chosen_recipe(args)
     folder = RunFolder(args.out or f"runs/{recipe.name}-seed{recipe.seed}")
-    folder.check(recipe, args.resume)
-    train, holdout, test = recipe.load_data(args.data)
-    trainer = recipe.make_trainer(recipe.make_network(train.shape), args.engine, args.threads)
-    facts = {
-        "engine": args.engine,
-        **({"device": args.device} if args.device else {}),
-        "threads": trainer.engine.threads,
-        "train_samples": len(train),
-        "holdout_samples": recipe.hold_out,
-        "test_samples": len(test),
-    }
-    with folder.locked():
-        # a run may have come into the folder while the data were read
-        folder.check(recipe, args.resume)
-        if args.resume and folder.checkpoint.exists():
-            trainer.load(folder.checkpoint)
-            # the run may have been killed between checkpoint and history
-            trainer.history.to_csv(folder.history)
-        folder.write_recipe(recipe, **facts)
-        _train_into(folder, recipe, trainer, train, holdout, test)
-    last = trainer.history[-1]
+    history = train_run(
+        recipe,
+        folder,
+        data=args.data,
+        engine=args.engine,
+        device=args.device,
+        threads=args.threads,
+        resume=args.resume,
+        progress=sys.stderr.isatty(),
+    )
+    last = history[-1]
     print(f"{folder.path}: test accuracy {last['test_accuracy']:.4f} after epoch {last['epoch']}")
-
-
-def _train_into(folder: RunFolder, recipe: Recipe, trainer, train, holdout, test) -> None:
-    """Train for the epochs that the recipe has left, and write what the folder holds."""
-    callbacks = [EvaluationCallback(test, "test_accuracy")]
-    if holdout is not None:
-        callbacks.append(EvaluationCallback(holdout, "holdout_accuracy"))
-    callbacks += [CheckpointCallback(folder.checkpoint), HistoryCallback(folder.history), RateWarning()]
-    remaining = recipe.epochs - trainer.epoch
-    if remaining > 0:
-        progress = sys.stderr.isatty()
-        trainer.fit(train, None, remaining, recipe.batch_size, callbacks=callbacks, progress=progress)
-    save_weights(folder.weights, recipe, trainer.evaluation_weights, trainer.epoch)
-    folder.draw(trainer.evaluator, trainer.history, test)
 
 
 def add_evaluate(subcommands) -> None:
@@ -222,6 +187,13 @@ def run_export_brian(args) -> None:
     print(f"{script}: classes of its samples {classes}, labels {labels}")
 
 
+# after Ctrl+C
+ADVICE = {
+    run_train: "; finished epochs are kept, go on with --resume",
+    run_sweep: "; finished epochs are kept, the same command goes on",
+}
+
+
 def _chosen_device(args):
     """A context with the Brian2 device that ``--device`` names."""
     name = getattr(args, "device", None)
@@ -237,17 +209,6 @@ def _add_data_and_engine(parser) -> None:
     parser.add_argument("--engine", default="fused", metavar="E", help="fused (default) or brian2")
     parser.add_argument("--device", default=None, metavar="D", help="of brian2: runtime (default), cpp_standalone, ...")
     parser.add_argument("--threads", type=int, default=None, metavar="N", help="default: all cores")
-
-
-def _with_overrides(recipe: Recipe, arguments: dict) -> Recipe:
-    """The recipe with those of its fields replaced that were given on the command line."""
-    names = ("epochs", "train_samples", "test_samples", "batch_size", "seed", "hold_out")
-    overrides = {name: arguments[name] for name in names if name in arguments}
-    if "leave_out" in arguments:
-        overrides["leave_out"] = tuple(arguments["leave_out"])
-    if "learning_rate" in arguments:
-        overrides["optimizer"] = dataclasses.replace(recipe.optimizer, learning_rate=arguments["learning_rate"])
-    return dataclasses.replace(recipe, **overrides)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,11 @@ from hm2bp_brian.experiments.recipe_fields import LARGEST_COUNT, check_fields
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.model.initializers import Uniform
-from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
+from hm2bp_brian.model.delays import Learned
+from hm2bp_brian.model.initializers import Between, Uniform
+from hm2bp_brian.model.layers import Conv2D, Dense, Recurrent, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.populations import RateBand
 from hm2bp_brian.training.evaluator import Evaluator
 from hm2bp_brian.training.optimizers import SGD, Adam
 from hm2bp_brian.training.schedules import Constant, Cosine, ExponentialDecay, InverseSqrt
@@ -35,7 +37,7 @@ from hm2bp_brian.training.trainer import Trainer
 DATASETS = {name: entry.load for name, entry in CATALOGUE.items()}
 DATASETS |= {"simulated_nmnist": simulated_nmnist}  # made from two others, so not in the catalogue
 DTYPES = ("float32", "float64")
-SPEECH = ("fsdd", "ti46", "letters_synthetic")
+SPEECH = ("fsdd", "ti46", "letters_synthetic", "speech_commands")
 
 # Classes whose objects may be part of a recipe; the file names them by "kind".
 KINDS = {
@@ -44,7 +46,11 @@ KINDS = {
         Dense,
         Conv2D,
         SumPool2D,
+        Recurrent,
+        RateBand,
         Uniform,
+        Between,
+        Learned,
         SpikeCountLoss,
         Adam,
         SGD,
@@ -219,7 +225,7 @@ class Recipe:
         engine = make_engine(network, engine, self.dtype, threads)
         encoder = engine.encoder(self.encoder)
         inputs = Inputs(network.input_shape, network.n_steps, network.dt, encoder, delays=self.delays)
-        return Evaluator(network, network.weights, inputs, engine)
+        return Evaluator(network, network.parameters, inputs, engine)
 
     def to_toml(self) -> str:
         """The recipe as TOML; what is None is left out."""
@@ -246,15 +252,16 @@ class Recipe:
             raise ConfigurationError("the recipe is nested too deeply") from error
 
 
-def _with_quantities(layer):
-    """The layer with quantities in place of the texts that stand for them."""
-    if isinstance(layer.threshold, str):
-        layer = dataclasses.replace(layer, threshold=quantity("threshold", layer.threshold))
-    initializer = getattr(layer, "initializer", None)  # pooling has none
-    if initializer and isinstance(initializer.limit, str):
-        initializer = dataclasses.replace(initializer, limit=quantity("limit", initializer.limit))
-        layer = dataclasses.replace(layer, initializer=initializer)
-    return layer
+def _with_quantities(part):
+    """A layer, or a part of one, with quantities in place of the texts that stand for them."""
+    changed = {}
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, str):
+            changed[field.name] = quantity(field.name, value)
+        elif dataclasses.is_dataclass(value):
+            changed[field.name] = _with_quantities(value)
+    return dataclasses.replace(part, **changed)
 
 
 def _of_this_version(table: dict) -> dict:
@@ -287,9 +294,10 @@ def _to_toml(value):
     return {"kind": type(value).__name__} | {k: _to_toml(v) for k, v in fields.items() if v is not None}
 
 
-def _from_toml(value):
+def value_from_toml(value):
+    """What a value that was read from TOML stands for: tuples for lists, objects for tables that name their kind."""
     if isinstance(value, list):
-        return tuple(_from_toml(item) for item in value)
+        return tuple(value_from_toml(item) for item in value)
     if not isinstance(value, dict):
         return value
     kind = value.get("kind")
@@ -299,7 +307,7 @@ def _from_toml(value):
 
 
 def _make(kind, table: dict):
-    values = {k: _from_toml(v) for k, v in table.items()}
+    values = {k: value_from_toml(v) for k, v in table.items()}
     check_fields(kind, values)
     try:
         return kind(**values)

@@ -11,6 +11,8 @@ import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.experiments.quantity_text import quantity
+from hm2bp_brian.model.delays import Learned
+from hm2bp_brian.model.initializers import Between
 from hm2bp_brian.training.schedules import Constant, Cosine, ExponentialDecay, InverseSqrt
 
 # Beyond these no array fits into a machine's memory, and no number into int64 and, squared, into float32.
@@ -23,6 +25,9 @@ IN_A_FILE = {
     "threshold": float | str,
     "limit": float | str,
     "lateral_inhibition": float,
+    "delay": str | Between | Learned | None,
+    "low": float | str,
+    "high": float | str,
     "schedule": Constant | ExponentialDecay | InverseSqrt | Cosine,
 }
 

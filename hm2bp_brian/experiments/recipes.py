@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 
-from hm2bp_brian.encoding import Augmentation, SpikeJitter
+from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
 from hm2bp_brian.errors import UnknownNameError
 from hm2bp_brian.experiments.neuron_settings import LIFSettings
 from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Uniform
-from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
+from hm2bp_brian.model.layers import Conv2D, Dense, Recurrent, SumPool2D
+from hm2bp_brian.model.populations import RateBand
 from hm2bp_brian.training.optimizers import Adam
 from hm2bp_brian.training.schedules import Cosine, ExponentialDecay
 
@@ -46,6 +48,18 @@ CNN = Recipe(
     epochs=16,
 )
 
+
+def _coarser(recipe: Recipe, dt_ms: float) -> Recipe:
+    """The recipe with longer time steps, and so fewer of them; a pixel has as many input spikes in a presentation."""
+    return dataclasses.replace(
+        recipe,
+        name=f"{recipe.name}-{round(recipe.duration_ms / dt_ms)}",
+        dt_ms=dt_ms,
+        neuron=LIFSettings(refractory_ms=4.0),  # whole steps of 2 and of 4 ms
+        encoder=BernoulliEncoder(recipe.encoder.rate_divisor * recipe.dt_ms / dt_ms),
+    )
+
+
 # The paper counts N-MNIST's steps of 0.6 ms as 1 ms each. The time constants are kept in steps: 64, 8 and 3.
 NMNIST = Recipe(
     name="nmnist-mlp",
@@ -72,15 +86,41 @@ LETTERS = Recipe(
     epochs=80,
 )
 
+
+def _recurrent_layers(size: int, n_classes: int) -> tuple[Dense, ...]:
+    """A recurrent layer with learned delays, and an output layer."""
+    late = Learned("0*ms", "120*ms")
+    hidden = Dense(
+        size,
+        threshold=8.0,
+        initializer=Uniform(1.0),
+        delay=late,
+        recurrent=Recurrent(Uniform(0.3), delay=late),
+        rate=RateBand(high=5.0, strength=0.1),
+    )
+    return hidden, Dense(n_classes, threshold=5.0, lateral_inhibition=1.0, initializer=Uniform(1.0))
+
+
+LETTERS_RECURRENT = dataclasses.replace(
+    LETTERS,
+    name="letters-recurrent-delays",
+    layers=_recurrent_layers(512, n_classes=26),
+    optimizer=Adam(0.02, clip=True, schedule=Cosine(final=0.01)),
+    augmentation=SpikeJitter(time_shift=10, time_scale=0.2, place_shift=2, drop=0.3),
+    epochs=60,
+)
+
+MLP = Recipe(
+    name="mnist-mlp",
+    layers=_dense_layers(800, n_classes=10, thresholds=(10.0, 8.0), limit=0.5),
+    optimizer=Adam(0.006, schedule=Cosine(final=0.01)),
+    augmentation=Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0),
+    averaging=0.9995,
+    epochs=40,
+)
+
 RECIPES = [
-    Recipe(
-        name="mnist-mlp",
-        layers=_dense_layers(800, n_classes=10, thresholds=(10.0, 8.0), limit=0.5),
-        optimizer=Adam(0.006, schedule=Cosine(final=0.01)),
-        augmentation=Augmentation(shift=1, scale=0.08, rotation=8.0, elastic=5.0),
-        averaging=0.9995,
-        epochs=40,
-    ),
+    MLP,
     Recipe(
         name="mnist-mlp-paper",
         layers=_dense_layers(800, n_classes=10, thresholds=(20.0, 8.0), limit=0.5),
@@ -89,6 +129,8 @@ RECIPES = [
     ),
     CNN,
     dataclasses.replace(CNN, name="mnist-cnn-paper", rules=Rules()),
+    _coarser(CNN, 2.0),
+    _coarser(CNN, 4.0),
     Recipe(
         name="fashion-mlp",
         dataset="fashion_mnist",
@@ -96,6 +138,9 @@ RECIPES = [
         optimizer=Adam(0.0025, schedule=Cosine(final=0.01)),
         averaging=0.9995,
         epochs=25,
+    ),
+    dataclasses.replace(
+        CNN, name="fashion-cnn", dataset="fashion_mnist", augmentation=Augmentation(shift=1, flip=True), epochs=20
     ),
     Recipe(
         name="emnist-mlp",
@@ -112,6 +157,14 @@ RECIPES = [
         optimizer=Adam(0.005, schedule=Cosine(final=0.01)),
         averaging=0.9995,
         epochs=20,
+    ),
+    # An epoch has a quarter of MNIST's updates, and the average forgets in a quarter of them.
+    dataclasses.replace(
+        MLP,
+        name="emnist-23-mlp",
+        dataset="emnist_23",
+        layers=_dense_layers(800, n_classes=23, thresholds=(10.0, 8.0), limit=0.5),
+        averaging=0.998,
     ),
     NMNIST,
     dataclasses.replace(NMNIST, name="nmnist-simulated", dataset="simulated_nmnist"),
@@ -146,6 +199,48 @@ RECIPES = [
         optimizer=Adam(0.02, schedule=Cosine(final=0.01)),
         augmentation=SpikeJitter(time_shift=10, time_scale=0.2, place_shift=2, drop=0.3),
         delays=(0, 40, 80, 120, 160, 200),
+        epochs=60,
+    ),
+    LETTERS_RECURRENT,
+    dataclasses.replace(
+        LETTERS_RECURRENT,
+        name="fsdd-recurrent-delays",
+        dataset="fsdd",
+        layers=_recurrent_layers(256, n_classes=10),
+        augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=2, drop=0.2),
+        epochs=80,
+    ),
+    dataclasses.replace(
+        LETTERS_RECURRENT,
+        name="speech-commands-recurrent-delays",
+        dataset="speech_commands",
+        layers=_recurrent_layers(400, n_classes=10),
+        duration_ms=620.0,
+        augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=2, drop=0.2),
+        epochs=60,
+    ),
+    Recipe(
+        name="fashion-recurrent",
+        dataset="fashion_mnist",
+        layers=(
+            Dense(400, threshold=10.0, initializer=Uniform(1.0)),
+            Dense(400, threshold=10.0, initializer=Uniform(1.0), recurrent=Recurrent(Uniform(0.2))),
+            Dense(10, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(1.0)),
+        ),
+        optimizer=Adam(0.0025, clip=True, schedule=Cosine(final=0.01)),
+        augmentation=Augmentation(shift=1),
+        averaging=0.9995,
+        epochs=25,
+    ),
+    Recipe(
+        name="speech-commands-mlp",
+        dataset="speech_commands",
+        layers=_dense_layers(400, n_classes=10, thresholds=(8.0, 5.0), limit=1.0),
+        duration_ms=620.0,
+        loss=SPEECH_LOSS,
+        optimizer=Adam(0.02, schedule=Cosine(final=0.01)),
+        augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=1, drop=0.2),
+        averaging=0.998,
         epochs=60,
     ),
     *(

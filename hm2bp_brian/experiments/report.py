@@ -142,7 +142,7 @@ def _facts(run: TrainedRun, counts: np.ndarray) -> dict:
         "data set": run.recipe.dataset,
         "epochs": run.epoch,
         "training time": f"{history.column('seconds').sum():,.0f} s" if len(history) else "not known",
-        "parameters": f"{sum(w.size for w in run.network.weights):,}",
+        "parameters": f"{sum(array.size for array in run.network.parameters):,}",
         "seed": run.recipe.seed,
     }
 

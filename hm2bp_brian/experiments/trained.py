@@ -99,7 +99,7 @@ def load_trained(path, data=None, test_samples: int | None = None, engine: str =
         epoch, history = file.epoch, History()
     else:
         average = None if recipe.averaging is None else WeightAverage(recipe.averaging)
-        network.weights = [w.astype(recipe.dtype) for w in network.weights]
+        network.parameters = [w.astype(recipe.dtype) for w in network.parameters]
         state = load_evaluated(folder.checkpoint, network, recipe.seed, average)
         epoch, history = state.epoch, state.history
     return TrainedRun(folder, recipe, recipe.make_evaluator(network, engine, threads), test, epoch, history)

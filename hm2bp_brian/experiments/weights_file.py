@@ -47,8 +47,8 @@ class WeightsFile:
         for layer, (name, shape) in enumerate(shapes.items()):
             if headers[name].shape != shape or headers[name].dtype not in (np.float32, np.float64):
                 raise CheckpointError(
-                    f"{path} belongs to another network: {network.parameter_name(layer)} must have shape {shape} and be "
-                    f"float32 or float64, found {headers[name]}"
+                    f"{path} belongs to another network: {network.parameter_name(layer)} must have shape {shape} "
+                    f"and be float32 or float64, found {headers[name]}"
                 )
         weights = [self.file.read(name) for name in shapes]
         for name, array in zip(shapes, weights, strict=True):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from hm2bp_brian.checks import check_index, is_integer
@@ -60,12 +58,7 @@ def spike_attribution(
             f"neuron {neuron} of layer {layer} has {len(train)} spikes in sample {sample}, found spike {spike!r}"
         )
     spike %= len(train)
-    linear_map = network.linear_map(layer)
-    of_neuron = dataclasses.replace(
-        linear_map,
-        active=linear_map.active[neuron : neuron + 1],
-        refractory=linear_map.refractory[neuron : neuron + 1],
-    )
+    of_neuron = network.linear_map(layer).of_neuron(neuron)
     with_spike, without = (
         layer_spsp(pre, _single(train[:length], record.n_steps), of_neuron)[0, :, 0] for length in (spike + 1, spike)
     )

@@ -21,13 +21,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.learning.gradient_sum import GradientSum
 from hm2bp_brian.learning.lateral import lateral_factor
 from hm2bp_brian.learning.losses import Errors, StandIns
 from hm2bp_brian.learning.rules import Rules
+from hm2bp_brian.learning.thresholds import check_thresholds, distance, uniform
 from hm2bp_brian.model.graph import Component
-from hm2bp_brian.model.units import with_unit
 from hm2bp_brian.spike_record import SpikeRecord, part_of
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -48,6 +47,8 @@ class Walk:
     factors : dict of str to array (n_samples, n_neurons)
         What multiplies gradients; a population without one has 1.
     rules : Rules
+    nu : dict of str to float64 array (n_neurons,)
+        How far each population's neurons rise from rest to the threshold; None for inputs.
     gradients : dict of int to array
         Sums over the samples.
     cut : list of int
@@ -57,6 +58,7 @@ class Walk:
     parameters: tuple[np.ndarray, ...]
     trains: dict[str, SpikeBatch]
     rules: Rules
+    nu: dict[str, np.ndarray | None]
     deltas: dict[str, np.ndarray] = field(default_factory=dict)
     factors: dict[str, np.ndarray] = field(default_factory=dict)
     gradients: dict[int, np.ndarray] = field(default_factory=dict)
@@ -107,8 +109,9 @@ def backward(network, parameters, record: SpikeRecord, errors: Errors, rules: Ru
         from hm2bp_brian.learning.component import NumpyKernels
 
         kernels = NumpyKernels(network)
-    _check_thresholds(network)
-    walk = Walk(tuple(parameters), network.trains(record.input, record.layers), rules)
+    check_thresholds(network)
+    nu = {population.name: distance(population, network.dt) for population in network.populations}
+    walk = Walk(tuple(parameters), network.trains(record.input, record.layers), rules, nu)
     loss = float(errors.values.sum()) + _add_errors(network, record, errors, walk)
     for component in reversed(network.components):
         for population in component.populations:
@@ -117,7 +120,8 @@ def backward(network, parameters, record: SpikeRecord, errors: Errors, rules: Ru
         for lateral in component.lateral:
             trains = walk.trains[lateral.target.name]
             spsp = kernels.own_spsp(lateral.target, trains)
-            walk.factors[lateral.target.name] = lateral_factor(spsp, trains.counts, lateral.target.nu, lateral.weight)
+            nu = uniform(walk.nu[lateral.target.name])
+            walk.factors[lateral.target.name] = lateral_factor(spsp, trains.counts, nu, lateral.weight)
         kernels.backward_component(component, walk)
         _warn_of_cuts(component, walk)
     arrays = tuple(walk.gradients[number] for number in range(len(walk.parameters)))
@@ -126,17 +130,17 @@ def backward(network, parameters, record: SpikeRecord, errors: Errors, rules: Ru
 
 
 def _add_errors(network, record: SpikeRecord, errors: Errors, walk: Walk) -> float:
-    """Start the walk: deltas of readouts, with stand-ins for silent ones, and of rates out of their band; their loss."""
+    """Deltas of readouts, with stand-ins for silent ones, and of rates out of their band, whose loss it returns."""
     output, first, loss = with_stand_ins(record.output, errors.stand_ins), 0, 0.0
     for population in network.neural:
         if population.rate_band is not None:
             values, d_counts = population.rate_band.errors(walk.trains[population.name].counts)
             loss += float(values.sum())
-            walk.add_delta(population.name, d_counts / population.nu)
+            walk.add_delta(population.name, d_counts / walk.nu[population.name])
     for population in network.readouts:
         walk.trains[population.name] = part_of(output, first, population.shape)
         own = slice(first, first + population.size)
-        walk.add_delta(population.name, errors.d_counts[:, own] / population.nu)
+        walk.add_delta(population.name, errors.d_counts[:, own] / walk.nu[population.name])
         first += population.size
     return loss
 
@@ -169,10 +173,3 @@ def _warn_of_cuts(component: Component, walk: Walk) -> None:
             RuntimeWarning,
             stacklevel=2,
         )
-
-
-def _check_thresholds(network) -> None:
-    for population in network.neural:
-        if not population.nu > 0:
-            found = with_unit(population.nu, population.neuron.threshold_dimension)
-            raise ConfigurationError(f"the threshold of {population.name} must be positive for HM2-BP, found {found}")

@@ -97,7 +97,7 @@ class Link:
         return self.projection.target
 
     def sum_over_trains(self, trains: csr_array, q: np.ndarray) -> np.ndarray:
-        """Of each connection the sum of ``q_i(t + d_ij)`` over the spikes t of j; ``q`` (any number of steps, n_post)."""
+        """Of each connection the sum of ``q_i(t + d_ij)`` over the spikes t of j; ``q`` (n_rows, n_post)."""
         n_steps, sums = trains.shape[1], np.empty(len(self.pre))
         for delay in np.unique(self.delays):
             late = q[delay : delay + n_steps]
@@ -122,7 +122,7 @@ class Sample:
     """One sample of a component: its counts, S-PSPs and T-PSPs."""
 
     def __init__(self, component: Component, links: list[Link], walk: Walk, sample: int, linear_map):
-        self.component, self.links, self.rules, self.sample = component, links, walk.rules, sample
+        self.component, self.links, self.rules, self.sample, self.nu = component, links, walk.rules, sample, walk.nu
         names = {p.name for p in component.populations} | {link.source.name for link in links}
         self.counts = {name: walk.trains[name].counts[sample] for name in names}
         self.factors = {p.name: walk.factor(p.name)[sample] for p in component.populations}
@@ -132,7 +132,7 @@ class Sample:
         self.kappa = {p.name: self._kappa(p, self.rules) for p in component.populations}
 
     def _late(self, link: Link, shift: int) -> np.ndarray:
-        """q from step ``shift`` on, as long as the longest delay needs it: 0 after the end, its first value before 0."""
+        """q from step ``shift`` on, as far as delays reach: 0 after the end, before step 0 its first value."""
         q = self.q[link.target.name]
         before, after = np.repeat(q[:1], 1, axis=0), np.zeros((link.delays.max() + 1, q.shape[1]))
         return np.concatenate([before, q, after])[1 + shift :]
@@ -144,7 +144,8 @@ class Sample:
             if link.target is population:
                 a += np.bincount(link.post, link.weights * e, population.size)
                 weight_sum += np.bincount(link.post, link.weights, population.size)
-        return 1.0 + np.where(o > 0, a / np.maximum(o, 1), rules.silent_kappa_ratio * weight_sum) / population.nu
+        ratio = np.where(o > 0, a / np.maximum(o, 1), rules.silent_kappa_ratio * weight_sum)
+        return 1.0 + ratio / self.nu[population.name]
 
     def sum_series(self, deltas: dict[str, np.ndarray]) -> bool:
         """Put the sum of the series in place of its first term; whether it was cut as a term grew."""
@@ -160,7 +161,7 @@ class Sample:
                     np.where(both_fired, link.weights * e / np.maximum(o_pre, 1), 0.0)
                     * term[link.target.name][link.post]
                 )
-                following[link.source.name] += np.bincount(link.pre, flow, link.source.size) / link.source.nu
+                following[link.source.name] += np.bincount(link.pre, flow, link.source.size) / self.nu[link.source.name]
             if _norm(following) > _norm(term):
                 return True
             term = following
@@ -191,7 +192,7 @@ class Sample:
         both_fired = (o_pre > 0) & (o_post > 0)
         ratio = np.where(both_fired, e / np.maximum(o_pre, 1), self.rules.silent_delta_ratio)
         flow = link.weights * ratio * deltas[link.target.name][self.sample][link.post]
-        return np.bincount(link.pre, flow, link.source.size) / link.source.nu
+        return np.bincount(link.pre, flow, link.source.size) / self.nu[link.source.name]
 
 
 def _matrix(trains: SpikeBatch, sample: int) -> csr_array:

@@ -61,4 +61,4 @@ def gradients(
     if sample_weights is not None:
         errors = errors.weighted(sample_weights)
     total = backward(network, network.parameters, record, errors, Rules() if rules is None else rules)
-    return total.mean(network.weights, regularizer)
+    return total.mean(network.learned_weights(network.parameters), regularizer)

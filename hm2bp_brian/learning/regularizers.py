@@ -76,10 +76,17 @@ class WeightLimit:
 
 
 def check_limit(regularizer, network) -> None:
-    """Raise UnitError if the limit of a `WeightLimit` does not have the unit of a network's learned weights."""
+    """Raise UnitError if the limit of a `WeightLimit` does not have the unit of a network's learned weights.
+
+    ConfigurationError if some are single connections, for which it does not know the neuron of each.
+    """
     if not isinstance(regularizer, WeightLimit):
         return
-    for layer, weights in enumerate(network.weights):
-        if weights.size:
-            dimension = network.neurons[layer].weight_dimension
-            to_float(f"WeightLimit.limit, for the weights of layer {layer},", regularizer.limit, dimension)
+    for number, projection in enumerate(network.weighted):
+        if network.weights[number].ndim == 1 and projection.plastic:
+            raise ConfigurationError(
+                f"WeightLimit needs weights (n_pre, n_post) or kernels; those of '{projection.name}' are single connections"
+            )
+        if network.weights[number].size:
+            what = f"WeightLimit.limit, for the {network.parameter_name(number)},"
+            to_float(what, regularizer.limit, projection.target.neuron.weight_dimension)

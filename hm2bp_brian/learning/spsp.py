@@ -1,8 +1,9 @@
 """Spike-train level post-synaptic potentials (S-PSP), three ways.
 
-The S-PSP e_{i|j} is the membrane potential that neuron j's spike train alone has put into neuron i at each of i's
-firing times, per unit of weight, summed over those times. Times follow Brian2's order within a step: state update,
-threshold, synapses, reset. A presynaptic spike at step t therefore acts on the membrane potential from step t + 1.
+The S-PSP e_{i|j} is the membrane potential (what the threshold compares) that neuron j's spike train alone has put into
+neuron i at each of i's firing times, per unit of weight, summed over those times. Times follow Brian2's order within a
+step: state update, threshold, synapses, reset. A presynaptic spike at step t therefore acts on the membrane potential
+from step t + 1.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def spsp(network, record: SpikeRecord, layer: int, method: str = "adjoint") -> n
     method : {"adjoint", "closed_form", "traces"}
         "adjoint" runs each post neuron's linear dynamics backwards: exact for the time step and integration method, and
         fast. "closed_form" is the double sum of the paper's kernel over pairs of spikes, exact in continuous time; LIF
-        only. "traces" has Brian2 simulate every pair, for small layers; LIF only.
+        only. "traces" has Brian2 simulate every pair, for small layers.
 
     Returns
     -------
@@ -69,40 +70,48 @@ def layer_spsp(pre: SpikeBatch, post: SpikeBatch, linear_map) -> np.ndarray:
     )
 
 
-def adjoint(post: SpikeBatch, linear_map, sample: int) -> np.ndarray:
+def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = None) -> np.ndarray:
     """Effect of one unit of synaptic input on the potentials read at a neuron's firing times.
 
-    Let x(t+1) = A_t x(t) be the neuron's state update. Going backwards in time, lambda(t) is the derivative of the
-    summed membrane potential with respect to the state at the end of step t: ::
+    In step t a neuron's state x becomes A_t x; at the threshold, c x is read; input is added; and if the neuron fires,
+    x becomes R x. Going backwards, lambda is the derivative of the sum of what is read at the firing times with respect
+    to the state at the end of step t: ::
 
-        lambda(T - 1) = 0
-        lambda(t - 1) = A_t^T mu(t),   mu(t) = lambda(t), but mu[membrane] = 1 where the neuron fires at t
+        lambda <- R^T lambda       if the neuron fires at t: its reset
+        q(t)    = lambda[synaptic]
+        lambda <- lambda + c       if it fires at t: the reading
+        lambda <- A_t^T lambda     which is with respect to the state at the end of step t - 1
 
-    The reset at t cuts the past: the membrane entry is not added to, but replaced by the 1 of the value read at the
-    threshold.
+    Where the reset clears what the threshold reads, as in LIF, it cuts the past.
 
     Parameters
     ----------
     post : SpikeBatch
         Spikes of the post neurons.
     linear_map : LinearMap
-        Their state update; A_t is ``linear_map.refractory`` in a neuron's refractory steps, else ``.active``.
+        A_t is ``linear_map.refractory`` in a neuron's refractory steps, else ``.active``; R is ``.reset``, c
+        ``.readout``.
     sample : int
+    synaptic : int, optional
+        Index of the variable that spikes add to; by default ``linear_map.synaptic``.
 
     Returns
     -------
     q : float64 array (n_steps, n_post)
-        ``q[t, i]`` = lambda_i(t)[synaptic]: effect of a unit put into i's synaptic variable at the end of step t.
+        ``q[t, i]``: effect of a unit that a spike at step t adds to i's synaptic variable.
     """
     fires = post.sample(sample).dense().reshape(post.n_steps, post.n_neurons)
     refractory = np.zeros_like(fires)
     for steps_since in range(1, min(linear_map.refractory_steps, post.n_steps - 1) + 1):
         refractory[steps_since:] |= fires[:-steps_since]
+    synaptic = linear_map.synaptic if synaptic is None else synaptic
     q = np.empty(fires.shape)
     lam = np.zeros(linear_map.active.shape[:2])
     for t in range(post.n_steps - 1, -1, -1):
-        q[t] = lam[:, linear_map.synaptic]
-        lam[fires[t], linear_map.membrane] = 1.0
+        fired = fires[t]
+        lam[fired] = np.einsum("nij,ni->nj", linear_map.reset[fired], lam[fired])
+        q[t] = lam[:, synaptic]
+        lam[fired] += linear_map.readout[fired]
         step = np.where(refractory[t, :, None, None], linear_map.refractory, linear_map.active)
         lam = np.einsum("nij,ni->nj", step, lam)
     return q

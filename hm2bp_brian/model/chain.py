@@ -8,6 +8,9 @@ import numpy as np
 
 from hm2bp_brian.checks import as_tuple
 from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.model.connections import AllPairs
+from hm2bp_brian.model.delays import Delays, make_delays
+from hm2bp_brian.model.layers import Recurrent
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.model.projections import Projection
@@ -35,6 +38,9 @@ def add_layers(network, input_shape: tuple[int, ...], layers, neuron) -> None:
     network.inputs.append(Population("input", input_shape))
     for number, (layer, model) in enumerate(zip(network.layers, neurons, strict=True)):
         _add_layer(network, number, layer, model)
+    for number, layer in enumerate(network.layers):  # behind all layers, so that their weights have the layers' numbers
+        if getattr(layer, "recurrent", None) is not None:
+            _add_loop(network, number, layer.recurrent)
 
 
 def _add_layer(network, number: int, layer, model: NeuronModel) -> None:
@@ -42,22 +48,42 @@ def _add_layer(network, number: int, layer, model: NeuronModel) -> None:
     connection = layer.connect(before.shape)
     check_size(f"layer {number}", connection.output_shape)
     threshold = single_precision(f"threshold of layer {number}", layer.threshold, model.threshold_dimension)
-    population = Population(f"layer_{number}", connection.output_shape, model, threshold)
+    population = Population(
+        f"layer_{number}", connection.output_shape, model, threshold, rate_band=getattr(layer, "rate", None)
+    )
     last = number == len(network.layers) - 1
     network.add_population(population, f"layer {number}", readout=last)
     fixed = 0 in connection.weight_shape
     projection = Projection(
-        f"synapses_{number}", before, population, connection, weight=1.0 if fixed else None, plastic=not fixed
+        f"synapses_{number}",
+        before,
+        population,
+        connection,
+        weight=1.0 if fixed else None,
+        plastic=not fixed,
+        delays=_delays(network, f"layer {number}", getattr(layer, "delay", None), connection),
     )
-    network.add_projection(projection, _initial_weights(network, number, layer, projection))
+    weights = np.zeros(connection.weight_shape, dtype=np.float32)
+    if not fixed:
+        weights = _initial_weights(network, number, layer.initializer, projection)
+    network.add_projection(projection, weights)
     _add_lateral_inhibition(network, number, layer, last)
 
 
-def _initial_weights(network, number: int, layer, projection: Projection) -> np.ndarray:
+def _add_loop(network, number: int, recurrent: Recurrent) -> None:
+    population = network.neural[number]
+    connection = AllPairs(population.shape, population.shape, others=True)
+    delays = _delays(network, f"the loop of layer {number}", recurrent.delay, connection)
+    projection = Projection(f"recurrent_{number}", population, population, connection, delays=delays)
+    network.add_projection(projection, _initial_weights(network, number, recurrent.initializer, projection))
+
+
+def _delays(network, name: str, delay, connection) -> Delays:
+    return make_delays(name, delay, connection, network.dt, network.n_steps, network.generator)
+
+
+def _initial_weights(network, number: int, initializer, projection: Projection) -> np.ndarray:
     shape = projection.connection.weight_shape
-    if not projection.plastic:
-        return np.zeros(shape, dtype=np.float32)
-    initializer = layer.initializer
     if not (callable(initializer) and hasattr(initializer, "limit")):
         raise ConfigurationError(
             f"initializer of layer {number} must be one such as Uniform(1.0), found {initializer!r}"

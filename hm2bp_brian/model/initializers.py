@@ -56,7 +56,8 @@ class Between:
     high: object
 
     def __post_init__(self):
-        self.limits(type(self).__name__, None)
+        if not isinstance(self.low, str) and not isinstance(self.high, str):  # texts: see Uniform
+            self.limits(type(self).__name__, None)
 
     def limits(self, name: str, dimension: Dimension | None) -> tuple[float, float]:
         """Both limits as floats in base units; ``name`` is what they are for, in messages."""

@@ -9,7 +9,23 @@ from hm2bp_brian.checks import check_count, check_integer
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.model.connections import AllPairs, Windows
 from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.populations import RateBand
 from hm2bp_brian.model.units import check_setting, to_float
+
+
+@dataclass(frozen=True)
+class Recurrent:
+    """Connections of a layer's neurons with one another, not with themselves.
+
+    Parameters
+    ----------
+    initializer : Uniform
+    delay : Quantity, Between or Learned, optional
+        As of ``SpikingNetwork.connect``.
+    """
+
+    initializer: Uniform = field(default_factory=Uniform)
+    delay: object = None
 
 
 @dataclass(frozen=True)
@@ -27,6 +43,12 @@ class Dense:
         layer: a spike adds ``-w0`` to the others' synaptic variable. It is fixed, not learned. HM2-BP accounts for it
         in the output layer only.
     initializer : Uniform
+    delay : Quantity, Between or Learned, optional
+        Of the connections from the layer before, as of ``SpikingNetwork.connect``.
+    recurrent : Recurrent, optional
+        Connections of the layer with itself.
+    rate : RateBand, optional
+        Spike counts that training is to keep to.
 
     Raises
     ------
@@ -38,9 +60,16 @@ class Dense:
     threshold: object
     lateral_inhibition: object = 0.0
     initializer: Uniform = field(default_factory=Uniform)
+    delay: object = None
+    recurrent: Recurrent | None = None
+    rate: RateBand | None = None
 
     def __post_init__(self):
         check_count("Dense.units", self.units)
+        if self.recurrent is not None and not isinstance(self.recurrent, Recurrent):
+            raise ConfigurationError(f"Dense.recurrent must be Recurrent(...), found {self.recurrent!r}")
+        if self.rate is not None and not isinstance(self.rate, RateBand):
+            raise ConfigurationError(f"Dense.rate must be RateBand(...), found {self.rate!r}")
         check_setting("Dense.threshold", self.threshold)
         if to_float("Dense.lateral_inhibition", self.lateral_inhibition, None) < 0:
             raise ConfigurationError(

@@ -218,8 +218,8 @@ class SpikingNetwork:
     ) -> Projection:
         """Connect two populations, or one with itself.
 
-        A spike is put in at the end of its step, or ``delay`` later, and acts on the target from the next step on, as in
-        Brian2. So every loop has a delay of at least one step, and ``delay=0*ms`` is allowed in one.
+        A spike is put in at the end of its step, or ``delay`` later, and acts on the target from the next step on, as
+        in Brian2. So every loop has a delay of at least one step, and ``delay=0*ms`` is allowed in one.
 
         Parameters
         ----------
@@ -277,12 +277,13 @@ class SpikingNetwork:
         model = population.neuron
         model.check_size(population.size)
         if model.fires_at_start(population.size, population.threshold, self.dt):
+            starts = model.start_values(population.size, population.threshold, self.dt).items()
+            texts = (f"{name} = {with_unit(values[0], model.dimension_of(name))}" for name, values in starts)
             raise ConfigurationError(
                 f"{where}: its threshold '{model.threshold}' with v_th = "
-                f"{with_unit(population.threshold, model.threshold_dimension)} holds at the start of a presentation, "
-                "where all variables are 0: its neurons would fire without input. Write the membrane variable as the "
-                "distance from rest: subtract the resting potential from it in the equations, from v_th and from "
-                "the reset (rest at -70 mV and v_th = -50 mV become 0 mV and 20 mV)"
+                f"{with_unit(population.threshold, model.threshold_dimension)} holds at the start of a presentation: "
+                f"its neurons would fire without input. They start with {', '.join(texts)}; say by initial= of the "
+                "neuron where they do, such as initial={'v': -70*mV}, or choose another threshold"
             )
         self.neural.append(population)
         if readout:
@@ -371,7 +372,10 @@ class SpikingNetwork:
         self._weights = Weights(self.weighted, arrays, self._labels(self.weighted))
 
     def _labels(self, projections) -> list[str]:
-        return [f"layer {n}" if self.is_chain else f"'{p.name}'" for n, p in enumerate(projections)]
+        return [
+            f"layer {self.neural.index(p.target)}" if self.is_chain and not p.recurrent else f"'{p.name}'"
+            for p in projections
+        ]
 
     @property
     def delays(self) -> LearnedDelays:
@@ -409,6 +413,11 @@ class SpikingNetwork:
         learned = [projection for projection in self.weighted if projection.delays.learned]
         return [*weights, *(f"delays of {label}" for label in self._labels(learned))][number]
 
+    def learned_weights(self, parameters) -> list[np.ndarray]:
+        """Of these parameters those that are weights, with an empty array in place of fixed ones."""
+        pairs = zip(self.weighted, parameters, strict=False)
+        return [array if projection.plastic else np.zeros(0) for projection, array in pairs]
+
     def delays_of(self, projection: Projection, parameters):
         """Delays of a projection in whole steps, with these parameters: one number or an array like the weights."""
         if not projection.delays.learned:
@@ -438,7 +447,7 @@ class SpikingNetwork:
             raise ConfigurationError(
                 "this works for chains of layers only: SpikingNetwork(input_shape, layers, neuron)"
             )
-        return self.weighted
+        return [projection for projection in self.weighted if not projection.recurrent]
 
     @property
     def connections(self) -> list:
@@ -474,12 +483,14 @@ class SpikingNetwork:
         return self.neural[layer].size
 
     def linear_map(self, layer: int):
-        """The matrix of one step below threshold of a population's neurons (see ``brian.probing.linear_map``)."""
+        """What a step, a spike and the threshold do to a layer's neurons (see ``brian.probing.linear_map``)."""
         # a door: what is probed is simulated, and models run nothing
         from hm2bp_brian.brian.probing import linear_map
 
         if layer not in self._linear_maps:
-            self._linear_maps[layer] = linear_map(self.neurons[layer], self.size(layer), self.dt)
+            self._linear_maps[layer] = linear_map(
+                self.neurons[layer], self.size(layer), self.dt, self.thresholds[layer]
+            )
         return self._linear_maps[layer]
 
     def trains(self, batch: SpikeBatch, layers=()) -> dict[str, SpikeBatch]:
@@ -508,7 +519,7 @@ class SpikingNetwork:
         return SpikeRecord(batch, [trains[name] for name in names], names, readouts)
 
     def constrain(self, parameters) -> None:
-        """Bring arrays of parameters, in place, to where they must be: weights to their signs, delays to their limits."""
+        """Bring parameters, in place, to where they must be: weights to their signs, delays to their limits."""
         for projection, array in zip(self.weighted, parameters, strict=False):
             sign = projection.sign_of_weights
             if sign is not None:
@@ -537,10 +548,14 @@ class SpikingNetwork:
             )
         silent = unreached(self.populations, self.projections)
         for population in silent:
-            message = f"no path leads from an input to '{population.name}'; connect it"
             if population in self.readouts:
-                raise ConfigurationError(message)
-            warnings.warn(f"{message}: its neurons receive nothing", UserWarning, stacklevel=2)
+                raise ConfigurationError(f"no path leads from an input to '{population.name}'; connect it")
+        for population in silent:
+            warnings.warn(
+                f"no path leads from an input to '{population.name}': its neurons receive nothing; connect it",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _check_graph(self) -> None:
         if self.is_chain:

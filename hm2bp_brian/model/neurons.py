@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
-from brian2 import Equations, Network, NeuronGroup, second
+from brian2 import Equations, Network, NeuronGroup, Quantity, second
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
-from brian2.equations.equations import BOOLEAN, FLOAT, PARAMETER, SingleEquation
+from brian2.equations.codestrings import Expression
+from brian2.equations.equations import BOOLEAN, FLOAT, PARAMETER, SUBEXPRESSION, SingleEquation
+from brian2.parsing.statements import parse_statement
 from brian2.units.fundamentalunits import DimensionMismatchError, get_dimensions
 from brian2.utils.stringtools import get_identifiers
 
 from hm2bp_brian.devices import holding_brian, runtime_device
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError, NoSpspError, UnitError
-from hm2bp_brian.model.threshold import dimension_of_threshold
+from hm2bp_brian.model.terms import affine_terms
+from hm2bp_brian.model.threshold import dimension_of_expression, dimension_of_threshold, readout, threshold_distance
 from hm2bp_brian.model.units import to_float
 
 COMMENT = re.compile(r"[ \t]*#.*")
@@ -22,6 +27,8 @@ RANDOM_FUNCTIONS = {"rand", "randn", "poisson"}
 RESERVED_NAMES = {"v_th", "N", "i", "dt", "t", "t_in_timesteps", "lastspike", "not_refractory"}
 THRESHOLD_ON_VARIABLE = re.compile(r"^\s*(\w+)\s*>=?\s*v_th\s*$")
 RESET_TO_CONSTANT = re.compile(r"^\s*(\w+)\s*=\s*([^=].*)$")
+SIZE_AND_INDEX = re.compile(r"\b([iN])\b")
+NOISE = re.compile(r"\bxi(_\w+)?\b")
 
 
 class NeuronModel:
@@ -30,7 +37,7 @@ class NeuronModel:
     Parameters
     ----------
     equations : str
-        Brian2 equations. Every presentation starts with all variables at 0, as if no spike had ever been.
+        Brian2 equations. Every presentation starts as if no spike had ever been.
     threshold : str
         Condition of a spike; ``v_th`` in it is the threshold of the neuron's layer.
     reset : str
@@ -42,6 +49,9 @@ class NeuronModel:
         Name of a Brian2 integration method; of several, the first that fits the equations, as in ``NeuronGroup``.
     synaptic_variable : str
         The variable to which presynaptic spikes add their weight.
+    initial : mapping of str to Quantity, float or array, optional
+        Values of variables at the start of every presentation, one or one a neuron. What is not named starts at rest:
+        at the stable fixed point of the equations without input, where they are affine and have just one, else at 0.
     **parameters : Quantity, float or array
         Values of the names in the equations: scalars, or one value a neuron.
 
@@ -64,6 +74,7 @@ class NeuronModel:
         refractory=0 * second,
         method: str | tuple[str, ...] = ("exact", "euler", "heun"),
         synaptic_variable: str = "I",
+        initial: Mapping | None = None,
         **parameters,
     ):
         self.equations = _code("equations", equations)
@@ -82,6 +93,8 @@ class NeuronModel:
         except Exception as error:  # Brian2 raises several unrelated classes for malformed equations
             raise ConfigurationError(f"the neuron's equations can't be read: {error}") from error
         self._check_names()
+        self.initial = self._checked_initial(initial)
+        self._found = {}  # what was simulated of layers of such neurons
         self._check_with_brian()
 
     def _check_names(self):
@@ -109,9 +122,31 @@ class NeuronModel:
                 "and what follows a spike a variable that the reset changes"
             )
 
+    def _checked_initial(self, initial) -> dict[str, float | np.ndarray]:
+        """Initial values in SI base units: floats, or arrays with one value a neuron."""
+        if initial is None:
+            return {}
+        if not isinstance(initial, Mapping):
+            raise ConfigurationError(
+                f"initial must map variables to values, such as {{'v': -70*mV}}; found {initial!r}"
+            )
+        values = {}
+        for name, value in initial.items():
+            if name not in self.changing_variables:
+                raise ConfigurationError(
+                    f"initial names '{name}', but the variables of the neuron are {', '.join(self.changing_variables)}"
+                )
+            what, dimension = f"initial value of '{name}'", self.dimension_of(name)
+            if np.ndim(value) == 1:
+                values[name] = np.array([to_float(what, one, dimension) for one in value])
+            else:
+                values[name] = to_float(what, value, dimension)
+        return values
+
     def _check_with_brian(self):
         # Brian2 itself knows best what is wrong with equations: build a network of such neurons and let it look.
-        sizes = [len(value) for value in self.parameters.values() if np.ndim(value) == 1]
+        values = [*self.parameters.values(), *self.initial.values()]
+        sizes = [len(value) for value in values if np.ndim(value) == 1]
         try:
             with runtime_device():
                 group = self.brian_group(sizes[0] if sizes else 1, name="neuron_check*")
@@ -138,9 +173,27 @@ class NeuronModel:
         changing = {p for p in parameters if not {"constant", "shared"} & set(self._parsed[p].flags)}
         return tuple(sorted(self._parsed.diff_eq_names | changing))
 
+    @property
+    def evolving_variables(self) -> tuple[str, ...]:
+        """Names of the variables that make up the state: the differential ones, and those that the reset sets."""
+        return tuple(sorted({*self.state_variables, *(set(self._assigned) & set(self.changing_variables))}))
+
+    @property
+    def _assigned(self) -> list[str]:
+        """The variables on the left of the reset's statements, in their order."""
+        return [parse_statement(line)[0] for line in self._reset_statements]
+
+    @property
+    def _reset_statements(self) -> list[str]:
+        return [line.strip() for line in re.split(r"[;\n]", self.reset) if line.strip()]
+
     def dimension_of(self, variable: str):
         """Dimension of a variable of the equations."""
         return self._parsed.dimensions[variable]
+
+    def is_real(self, variable: str) -> bool:
+        """Whether a variable holds real numbers, not whole numbers or truth values."""
+        return self._parsed[variable].var_type == FLOAT
 
     @property
     def weight_dimension(self):
@@ -163,9 +216,65 @@ class NeuronModel:
         names = get_identifiers("\n".join([self.equations, self.threshold, self.reset]))
         return self._parsed.is_stochastic or bool(names & RANDOM_FUNCTIONS)
 
+    def start_values(self, n_neurons: int, v_th: float, dt: float) -> dict[str, np.ndarray]:
+        """What each presentation starts with, in SI base units.
+
+        Parameters
+        ----------
+        n_neurons : int
+        v_th, dt : float
+            Threshold, and time step in seconds.
+
+        Returns
+        -------
+        dict of str to array (n_neurons,)
+            For each of ``changing_variables`` its initial value, where one was given, else its value at rest.
+
+        Warns
+        -----
+        UserWarning
+            If the time step is too long for the equations: states would grow without bound.
+        """
+        # a door: rest is found by simulation, and models run nothing
+        from hm2bp_brian.brian.rest import start_values
+
+        return self._once(start_values, n_neurons, v_th, dt)
+
+    def threshold_distance(self, n_neurons: int, v_th: float, dt: float) -> np.ndarray:
+        """How far each neuron at rest is from its threshold: nu, by which HM2-BP divides.
+
+        It is ``v_th`` for LIF, and 20 mV for a neuron at rest at -70 mV with the threshold ``v > v_th`` at -50 mV.
+        Where the equations have no stable rest, it is the distance at the start of a presentation.
+
+        Parameters
+        ----------
+        n_neurons : int
+        v_th, dt : float
+            Threshold, and time step in seconds.
+
+        Returns
+        -------
+        float64 array (n_neurons,)
+            In SI base units of what the threshold compares; not positive where a neuron fires without input.
+
+        Raises
+        ------
+        NoSpspError
+            If the threshold is not one comparison.
+        """
+        from hm2bp_brian.brian.rest import distance_at_rest
+
+        return self._once(distance_at_rest, n_neurons, v_th, dt)
+
+    def _once(self, find, *layer):
+        key = find.__name__, *layer
+        if key not in self._found:
+            self._found[key] = find(self, *layer)
+        return self._found[key]
+
     @runtime_device()
     def fires_at_start(self, n_neurons: int, v_th: float, dt: float) -> bool:
-        """Whether the threshold holds at the start of a presentation, all variables being 0 (``dt`` in seconds).
+        """Whether the threshold holds at the start of a presentation (``dt`` in seconds).
 
         Neurons with random numbers never count as such.
         """
@@ -173,6 +282,8 @@ class NeuronModel:
             return False
         group = self.brian_group(n_neurons, v_th, name="start_check*", dt=dt * second)
         group._network = "start_check"  # it will never run: keeps Brian2 from warning that it was forgotten
+        for name, values in self.start_values(n_neurons, v_th, dt).items():
+            group.variables[name].set_value(values)
         thresholder = group.thresholder["spike"]
         thresholder.before_run({})
         thresholder.run()
@@ -180,36 +291,113 @@ class NeuronModel:
 
     @property
     def membrane_variable(self) -> str:
-        """The variable whose value at the firing times is the S-PSP.
+        """The variable that the threshold compares with ``v_th``.
 
         Raises
         ------
         NoSpspError
-            If the neuron does not fire when one variable crosses ``v_th``, or its reset does anything else than set
-            that variable to a fixed value.
+            If the neuron does not fire when one variable alone crosses ``v_th``.
         """
         crossing = THRESHOLD_ON_VARIABLE.match(self.threshold)
         if crossing is None or crossing.group(1) not in self.state_variables:
             raise NoSpspError(
-                f"no S-PSP: the threshold must be 'VARIABLE > v_th' for one differential variable, found "
-                f"'{self.threshold}'"
+                f"the threshold must be 'VARIABLE > v_th' for one differential variable, found '{self.threshold}'"
             )
-        variable = crossing.group(1)
-        reset = RESET_TO_CONSTANT.match(self.reset.strip())
-        used = set(re.findall(r"[A-Za-z_]\w*", reset.group(2))) if reset else set()
-        if reset is None or "\n" in self.reset.strip() or reset.group(1) != variable or used & set(self._parsed):
-            raise NoSpspError(
-                f"no S-PSP: the reset must set '{variable}' to a fixed value and nothing else, found '{self.reset}'"
-            )
-        return variable
+        return crossing.group(1)
+
+    @property
+    def reset_cuts_the_past(self) -> bool:
+        """Whether all that a spike does is to set the variable that has crossed ``v_th`` to a fixed value, as in LIF.
+
+        That variable is none to which spikes add.
+        """
+        crossing, reset = THRESHOLD_ON_VARIABLE.match(self.threshold), RESET_TO_CONSTANT.match(self.reset.strip())
+        if crossing is None or reset is None or len(self._reset_statements) > 1:
+            return False
+        fixed = not get_identifiers(reset.group(2)) & set(self._parsed)
+        return (
+            fixed
+            and reset.group(1) == crossing.group(1) != self.synaptic_variable
+            and crossing.group(1) in self.state_variables
+        )
+
+    @property
+    def distance_to_threshold(self) -> str:
+        """The expression that is positive where the threshold holds; NoSpspError if that is not one comparison."""
+        return threshold_distance(self.threshold)
+
+    @property
+    def distance_dimension(self):
+        """Dimension of ``distance_to_threshold``."""
+        dimensions = {**self._parsed.dimensions, "v_th": self.threshold_dimension}
+        return dimension_of_expression(self.distance_to_threshold, dimensions, self.parameters)
+
+    def readout(self) -> dict[str, str]:
+        """Coefficients of the state's variables in the distance to the threshold, as expressions.
+
+        Raises
+        ------
+        NoSpspError
+            If the threshold is not linear in the state.
+        """
+        return readout(self.threshold, self._parsed, self.evolving_variables)
+
+    def terms_that_are_not_affine(self) -> list[tuple[str, str]]:
+        """Pairs of a differential equation and a term of it that is not affine in the state."""
+        equations = self._parsed.get_substituted_expressions()
+        return [
+            (f"d{name}/dt = {expression.code}", term)
+            for name, expression in equations
+            if name in self.state_variables
+            for term in affine_terms(expression.code, self._parsed, self.evolving_variables)[1]
+        ]
+
+    def reset_terms_that_are_not_affine(self) -> list[tuple[str, str]]:
+        """Pairs of a statement of the reset and a term of it that is not affine in the state."""
+        found = []
+        for statement in self._reset_statements:
+            variable, operator, expression, _ = parse_statement(statement)
+            if operator != "=":  # u *= k is u = u*(k)
+                expression = f"{variable} {operator[:-1]} ({expression})"
+            found += [(statement, term) for term in affine_terms(expression, self._parsed, self.evolving_variables)[1]]
+        return found
+
+    def without_noise(self) -> NeuronModel:
+        """The same neuron with ``xi`` at its mean, 0."""
+        if not self._parsed.is_stochastic:
+            return self
+        quiet = copy.copy(self)
+        quiet.equations = NOISE.sub("(0*second**-0.5)", self.equations)
+        quiet._parsed = Equations(quiet.equations)
+        quiet._found = {}
+        quiet.method = "euler"  # methods for noise take no equations without; a fixed point is one for all
+        return quiet
+
+    def copies(self, n_neurons: int, n_copies: int) -> NeuronModel:
+        """The model of ``n_copies`` layers of ``n_neurons`` such neurons as one layer, one after the other."""
+        many = copy.copy(self)
+        for text in ("equations", "threshold", "reset"):  # where i and N are those of one layer
+            setattr(many, text, SIZE_AND_INDEX.sub(r"\1_of_layer", getattr(self, text)))
+        many._parsed = Equations(many.equations)
+        used = get_identifiers("\n".join([many.equations, many.threshold, many.reset]))
+        of_layer = {"i_of_layer": np.arange(n_neurons, dtype=float), "N_of_layer": n_neurons}
+        parameters = self.parameters | {name: value for name, value in of_layer.items() if name in used}
+        many.parameters = {
+            name: Quantity(np.tile(np.asarray(value), n_copies), dim=get_dimensions(value)) if np.ndim(value) else value
+            for name, value in parameters.items()
+        }
+        many.initial = {name: np.tile(v, n_copies) if np.ndim(v) else v for name, v in self.initial.items()}
+        many._found = {}
+        return many
 
     def check_size(self, n_neurons: int):
         """Raise ConfigurationError if a parameter with one value a neuron has another size."""
-        for name, value in self.parameters.items():
-            if np.ndim(value) and np.shape(value) != (n_neurons,):
-                raise ConfigurationError(
-                    f"parameter '{name}' has shape {np.shape(value)}, but the layer has {n_neurons} neurons"
-                )
+        for kind, values in (("parameter", self.parameters), ("initial value of", self.initial)):
+            for name, value in values.items():
+                if np.ndim(value) and np.shape(value) != (n_neurons,):
+                    raise ConfigurationError(
+                        f"{kind} '{name}' has shape {np.shape(value)}, but the layer has {n_neurons} neurons"
+                    )
 
     def refractory_steps(self, dt: float) -> int:
         """Steps after a spike's own step during which the neuron is refractory (``dt`` in seconds)."""
@@ -217,9 +405,20 @@ class NeuronModel:
         return max(int((self.refractory + 1e-3 * dt) / dt) - 1, 0)
 
     def brian_group(
-        self, n_neurons: int, v_th=0.0, *, name: str, dtype=np.float64, codeobj_class=NumpyCodeObject, **kwds
+        self,
+        n_neurons: int,
+        v_th=0.0,
+        *,
+        name: str,
+        dtype=np.float64,
+        codeobj_class=NumpyCodeObject,
+        expressions: Mapping[str, tuple] | None = None,
+        **kwds,
     ):
-        """Make the Brian2 ``NeuronGroup`` of ``n_neurons`` such neurons with threshold ``v_th`` (SI base units)."""
+        """Make the Brian2 ``NeuronGroup`` of ``n_neurons`` such neurons with threshold ``v_th`` (SI base units).
+
+        ``expressions``, of name to (text, dimension), can be read as further variables.
+        """
         self.check_size(n_neurons)
         arrays = {k: v for k, v in self.parameters.items() if np.ndim(v)}
         scalars = {k: v for k, v in self.parameters.items() if not np.ndim(v)}
@@ -233,6 +432,10 @@ class NeuronModel:
                 flags=["constant"],
             )
             for k, d in dimensions.items()
+        ]
+        extra += [
+            SingleEquation(SUBEXPRESSION, k, dimensions=d, var_type=FLOAT, expr=Expression(text))
+            for k, (text, d) in (expressions or {}).items()
         ]
         group = NeuronGroup(
             n_neurons,

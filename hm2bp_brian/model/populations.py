@@ -11,6 +11,8 @@ from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.units import to_float
 
+LARGEST = 1e9  # spikes in no presentation
+
 
 @dataclass(frozen=True)
 class RateBand:
@@ -32,13 +34,12 @@ class RateBand:
     """
 
     low: float = 0.0
-    high: float = math.inf
+    high: float = LARGEST
     strength: float = 0.01
 
     def __post_init__(self):
         to_float("RateBand.low", self.low)
-        if self.high != math.inf:
-            to_float("RateBand.high", self.high)
+        to_float("RateBand.high", self.high)
         if not 0 <= self.low <= self.high:
             raise ConfigurationError(f"RateBand needs 0 <= low <= high, found low={self.low!r}, high={self.high!r}")
         if to_float("RateBand.strength", self.strength, expected="finite and >= 0") < 0:
@@ -86,11 +87,6 @@ class Population:
     def size(self) -> int:
         """Number of neurons."""
         return math.prod(self.shape)
-
-    @property
-    def nu(self) -> float | None:
-        """What HM2-BP divides by: how far the membrane variable rises from rest to the threshold."""
-        return self.threshold
 
 
 def distances(source: Population, target: Population, pre: int | None = None) -> np.ndarray:

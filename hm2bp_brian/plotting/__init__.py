@@ -7,6 +7,7 @@ from hm2bp_brian.plotting.firing import firing_rates
 from hm2bp_brian.plotting.intervals import cv_histogram, isi_histogram
 from hm2bp_brian.plotting.learning import layer_norms, learning_curve, learning_curves
 from hm2bp_brian.plotting.network import network
+from hm2bp_brian.plotting.neuron import neuron
 from hm2bp_brian.plotting.output_counts import output_counts
 from hm2bp_brian.plotting.population_rate import population_rate
 from hm2bp_brian.plotting.raster import raster
@@ -27,6 +28,7 @@ __all__ = [
     "learning_curve",
     "learning_curves",
     "network",
+    "neuron",
     "output_counts",
     "png",
     "population_rate",

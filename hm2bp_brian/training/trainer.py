@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from tqdm import tqdm
@@ -19,7 +20,7 @@ from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
 from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import ConfigurationError, NumericalError, UnknownNameError
-from hm2bp_brian.learning.gradient_sum import Gradients
+from hm2bp_brian.learning.gradient_sum import Gradients, GradientSum
 from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
 from hm2bp_brian.learning.regularizers import check_limit
 from hm2bp_brian.learning.rules import Rules
@@ -28,9 +29,11 @@ from hm2bp_brian.training.averaging import WeightAverage
 from hm2bp_brian.training.boosting import boost_sample_weights
 from hm2bp_brian.training.callbacks import Callback
 from hm2bp_brian.training.checkpoint import load_checkpoint, save_checkpoint
+from hm2bp_brian.training.data_parallel import DataParallel
 from hm2bp_brian.training.evaluator import Evaluator, batches
 from hm2bp_brian.training.history import History
 from hm2bp_brian.training.optimizers import make_optimizer
+from hm2bp_brian.training.shards import Shard, check_shards, cut, tree_sum
 from hm2bp_brian.training.state import TrainingState
 from hm2bp_brian.training.tally import Tally
 
@@ -70,6 +73,12 @@ class Trainer:
         Threads of the simulation; all cores if not given.
     seed : int, optional
         Seed of the order of samples, of the augmentation and of the input spikes; that of the network if not given.
+    shards : int, optional
+        Parts into which each batch is cut, a power of two, whose gradients are added in order: the bits of the results
+        depend on it. One if not given, eight on a cluster.
+    cluster : distributed.Client, optional
+        Its workers compute the shards, with the same bits as without; each gets the data and makes an engine of its
+        own, so ``engine`` must be a name. Evaluation stays here.
 
     Attributes
     ----------
@@ -101,6 +110,8 @@ class Trainer:
         dtype: str = "float32",
         threads: int | None = None,
         seed: int | None = None,
+        shards: int | None = None,
+        cluster=None,
     ):
         if dtype not in ("float32", "float64"):
             raise UnknownNameError("dtype", dtype, ("float32", "float64"))
@@ -114,6 +125,14 @@ class Trainer:
         self.optimizer = make_optimizer(optimizer)
         self.average = None if averaging is None else WeightAverage(averaging)
         self.engine = make_engine(network, engine, dtype, threads)
+        self.shards = check_shards(shards, cluster is not None)
+        self._cluster = None
+        if cluster is not None:
+            if not isinstance(engine, str):
+                raise ConfigurationError(f"with a cluster, engine must be a name, such as 'fused'; found {engine!r}")
+            settings = {"engine": engine, "encoder": encoder, "augmentation": augmentation, "delays": delays}
+            settings |= {"rules": self.rules, "dtype": dtype, "seed": self.seed}
+            self._cluster = DataParallel(cluster, partial(Trainer, network, self.loss, **settings), self.shards)
         encoder = self.engine.encoder(BernoulliEncoder() if encoder is None else encoder)
         self.inputs = Inputs(network.input_shape, network.n_steps, network.dt, encoder, augmentation, delays)
         # copies, as arrays that the user still holds must not change
@@ -208,14 +227,13 @@ class Trainer:
                 stacklevel=3,
             )
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
-        tally = Tally(len(train), len(state.parameters))
+        tally = Tally(len(train), len(self.network.neural))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
-            for number, (indices, spikes) in enumerate(self._training_spikes(train, order, batch_size, epoch)):
-                tape = self.engine.forward(state.parameters, spikes)
-                gradient = self.gradient(tape, train.labels[indices], indices)
+            for number, (indices, batch) in enumerate(self._batches(train, order, batch_size, epoch)):
+                gradient = batch.gradient.mean(self.network.learned_weights(self.state.parameters), self.regularizer)
                 _check_finite(gradient, number, epoch)
                 self.update(gradient, learning_rate)
-                tally.add(indices, tape, train.labels[indices], gradient.loss)
+                tally.add(indices, batch, train.labels[indices], gradient.loss)
                 bar.set_postfix(tally.progress(), refresh=False)
                 bar.update(len(indices))
         if state.sample_weights is not None:
@@ -237,11 +255,34 @@ class Trainer:
         indices : int array (n_samples,)
             Of the samples in the training data, which may have weights.
         """
+        return self._gradient_sum(tape, labels, indices).mean(
+            self.network.learned_weights(self.state.parameters), self.regularizer
+        )
+
+    def _gradient_sum(self, tape, labels, indices) -> GradientSum:
         errors = self.loss.errors(tape.counts, labels)
         if self.state.sample_weights is not None:
             errors = errors.weighted(self.state.sample_weights[indices])
-        weights = self.state.parameters[: len(self.network.weights)]
-        return self.engine.backward(tape, errors, self.rules).mean(weights, self.regularizer)
+        return self.engine.backward(tape, errors, self.rules)
+
+    def shard(self, train, indices, epoch: int) -> Shard:
+        """What training takes of some samples in an epoch, for the weights as they are."""
+        return self._shard(train, indices, self.inputs.spikes(train, indices, self.seed, epoch))
+
+    def _shard(self, train, indices, spikes: SpikeBatch) -> Shard:
+        tape = self.engine.forward(self.state.parameters, spikes)
+        return Shard(tape.counts, tape.n_spikes, self._gradient_sum(tape, train.labels[indices], indices))
+
+    def _batches(self, train, order, batch_size: int, epoch: int) -> Iterator[tuple[np.ndarray, Shard]]:
+        """Indices of each batch, and the sum of its shards for the weights as they are when it is asked for."""
+        if self._cluster is not None:
+            yield from self._cluster.batches(self.state, train, order, batch_size, epoch)
+            return
+        cuts = [cut(indices, self.shards) for indices in batches(order, batch_size)]
+        spikes = self._training_spikes(train, (part for parts in cuts for part in parts if len(part)), epoch)
+        for parts in cuts:
+            shards = [self._shard(train, *next(spikes)) if len(part) else None for part in parts]
+            yield np.concatenate(parts), tree_sum(shards)
 
     def update(self, gradient: Gradients, learning_rate: float) -> None:
         """Change the weights by one step of the optimizer, and their average."""
@@ -252,13 +293,12 @@ class Trainer:
         if self.average is not None:
             self.average.update(state.average, state.parameters, updater)
 
-    def _training_spikes(self, train, order, batch_size: int, epoch: int) -> Iterator[tuple[np.ndarray, SpikeBatch]]:
-        """Indices and input spikes of each batch; with several threads the next batch is made beside the simulation."""
+    def _training_spikes(self, train, parts, epoch: int) -> Iterator[tuple[np.ndarray, SpikeBatch]]:
+        """Indices and input spikes of each part; with several threads the next one is made beside the simulation."""
 
         def make(indices):
             return indices, self.inputs.spikes(train, indices, self.seed, epoch)
 
-        parts = batches(order, batch_size)
         if self.engine.threads == 1:
             yield from map(make, parts)
             return

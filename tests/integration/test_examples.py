@@ -29,6 +29,7 @@ EXAMPLES = {
     "look_at_dynamics.py": r"digit 7: class 7, .*\ndigit 2: class 2, ",
     "own_data.py": r"simulated bars.*: ([\d.]+) % of 100 .*\n.*trembling bars.*: ([\d.]+) % of 100 ",
     "own_neuron.py": r"LIF, exp.* ([\d.]+) %\nadaptive LIF.* ([\d.]+) %\n.*alpha .* ([\d.]+) %\n",
+    "neuron_zoo.py": r"LIF trains\nALIF trains\nResonateAndFire trains\nAdEx: no S-PSP: .* the term .*exp",
     "resume.py": r"interrupted in epoch 3\ngoing on after epoch 2\nweights after epoch 4: the same, bit for bit\n",
     "frompapers/Jin_et_al_2018/figure_psp_and_spsp.py": "saved psp_and_spsp.png",
     "frompapers/Jin_et_al_2018/figure_network_levels.py": "saved network_levels.png",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scripts import PAPER, ROOT, import_from
 
-from hm2bp_brian.datasets.labelled import SpikeDataset
+from hm2bp_brian.datasets.labelled import ImageDataset, SpikeDataset
 from hm2bp_brian.errors import ConfigurationError, DatasetNotFoundError
 from hm2bp_brian.experiments import recipes
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
@@ -17,6 +17,11 @@ HISTORY = "epoch,train_loss,train_accuracy,test_accuracy,seconds\n1,9.0,0.5,0.9,
 @pytest.fixture
 def baseline(monkeypatch):
     yield from import_from(ROOT / "analysis", "linear_baseline", monkeypatch)
+
+
+@pytest.fixture
+def image_baselines(monkeypatch):
+    yield from import_from(ROOT / "analysis", "image_baselines", monkeypatch)
 
 
 @pytest.fixture
@@ -68,6 +73,28 @@ def test_linear_baseline_learns_what_is_linear(baseline, two_classes, capsys):
         baseline.main("two", bins=11)
     with pytest.raises(ConfigurationError, match="mnist-mlp trains on images"):
         baseline.main("mnist-mlp", data=ROOT / "examples" / "data")
+
+
+def test_image_baselines(image_baselines, monkeypatch, capsys):
+    """The nearest neighbour of the last test image, alone, is of the other class."""
+
+    def images(pixels, labels):
+        return ImageDataset(np.array(pixels, np.uint8).reshape(-1, 1, 2, 1), np.array(labels), 2, "two pixels")
+
+    train = images([[0, 0], [20, 200], [40, 100], [200, 0], [220, 100], [250, 200]], [0, 0, 0, 1, 1, 1])
+    test = images([[10, 10], [90, 255], [240, 190], [130, 0]], [0, 0, 1, 0])
+    monkeypatch.setitem(DATASETS, "two", lambda data: (train, test))
+    recipe = Recipe(name="two", dataset="two", layers=recipes.get("mnist-mlp").layers, optimizer=recipes.Adam())
+    monkeypatch.setattr(recipes, "RECIPES", [*recipes.RECIPES, recipe])
+    nearest, logistic = image_baselines.main("two")
+    assert nearest["test_accuracy"] == 0.75 and logistic["test_accuracy"] >= 0.75
+    assert "| two | 1 nearest neighbour | 6 | 4 | 0.75 |" in capsys.readouterr().out
+    np.testing.assert_allclose(image_baselines.pixels(test)[3], [130 / 255, 0])
+
+
+def test_image_baselines_need_images(image_baselines, two_classes):
+    with pytest.raises(ConfigurationError, match="recipe two trains on spikes"):
+        image_baselines.main("two")
 
 
 def test_table_of_other_data(table, tmp_path, capsys):

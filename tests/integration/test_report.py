@@ -28,8 +28,8 @@ from hm2bp_brian.experiments import cli, report  # noqa: E402
 from hm2bp_brian.experiments.run_folder import RunFolder  # noqa: E402
 from hm2bp_brian.experiments.trained import load_trained  # noqa: E402
 from hm2bp_brian.experiments.weights_file import save_weights  # noqa: E402
-from hm2bp_brian.learning.backward import Walk
-from hm2bp_brian.learning.rules import Rules
+from hm2bp_brian.learning.backward import Walk  # noqa: E402
+from hm2bp_brian.learning.rules import Rules  # noqa: E402
 from hm2bp_brian.training.history import History  # noqa: E402
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -281,7 +281,7 @@ def test_silent_neurons_have_no_delta_in_the_fired_gradient(run_dir, script):
             passed.append(walk.deltas["layer_0"])
 
     delta = np.ones((18, 8))
-    walk = Walk((), {"layer_0": record.layers[0]}, Rules(), {"layer_0": delta})
+    walk = Walk((), {"layer_0": record.layers[0]}, Rules(), {}, {"layer_0": delta})
     quality.FiredOnly(Spy()).backward_component(run.network.components[0], walk)
     np.testing.assert_array_equal(passed[0], record.layers[0].counts > 0)
     assert (delta == 1).all()

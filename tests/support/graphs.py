@@ -41,9 +41,7 @@ def random_graph(seed: int, n_steps: int = 40, learned: bool = True) -> hb.Spiki
         )
         names.append(name)
     lateral = 0.05 if random.random() < 0.4 else 0.0
-    network.population(
-        "out", 4, neuron=NEURONS[0](), threshold=0.6, readout=True, lateral_inhibition=lateral
-    )
+    network.population("out", 4, neuron=NEURONS[0](), threshold=0.6, readout=True, lateral_inhibition=lateral)
     for population in list(network.inputs):
         if not population.always:
             _connect(network, population.name, str(random.choice([*names, "out"])), random, learned)

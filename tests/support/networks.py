@@ -62,6 +62,13 @@ NEURONS = {
     "soft reset": lambda n: NeuronModel(
         "du/dt = (I - u)/(10*ms) : 1\ndI/dt = -I/(5*ms) : 1", reset="u -= v_th", method="euler"
     ),
+    "resting potentials, one a neuron": lambda n: NeuronModel(
+        "du/dt = (rest - u + 3*I)/(10*ms) : 1 (unless refractory)\ndI/dt = -I/(5*ms) : 1",
+        reset="u = -0.2",
+        refractory=2 * ms,
+        method="euler",
+        rest=np.linspace(-0.1, 0.5, n),
+    ),
     "quadratic, fires by itself": lambda n: NeuronModel(
         "du/dt = (u**2 + drive + I)/(5*ms) : 1\ndI/dt = -I/(5*ms) : 1", reset="u = -1", method="euler", drive=0.5
     ),

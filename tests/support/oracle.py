@@ -32,11 +32,11 @@ def _pair(linear_map, i: int, pre: set[int], post: set[int], n_steps: int) -> fl
         refractory = t - last_firing <= linear_map.refractory_steps
         x = (linear_map.refractory[i] if refractory else linear_map.active[i]) @ x
         if t in post:
-            e += x[linear_map.membrane]
+            e += float(linear_map.readout[i] @ x)
         if t in pre:
             x[linear_map.synaptic] += 1.0
         if t in post:
-            x[linear_map.membrane] = 0.0
+            x = linear_map.reset[i] @ x
             last_firing = t
     return e
 
@@ -59,7 +59,7 @@ def oracle_gradients(
             if abs(error) <= loss.margin:
                 error = 0.0
             total += sample_weight * error**2 / 2
-            delta.append(sample_weight * error / network.thresholds[-1])
+            delta.append(sample_weight * error / _nu(network, -1, i))
         if not trains[-1][labels[n]]:
             trains[-1][labels[n]] = {math.floor((k + 0.5) * record.n_steps / loss.desired) for k in range(loss.desired)}
         factor = _lateral_factors(network, trains[-1], record.n_steps)
@@ -77,6 +77,14 @@ def oracle_gradients(
     return Gradients(tuple(arrays), value, tuple(deltas))
 
 
+def _nu(network, layer: int, i: int) -> float:
+    """How far neuron i of a layer is from its threshold when no input has come for a long time."""
+    linear_map = network.linear_map(layer % len(network.layers))
+    neuron, v_th = network.neurons[layer], network.thresholds[layer]
+    x = neuron.threshold_distance(linear_map.active.shape[0], v_th, network.dt)
+    return float(x[i])
+
+
 def _trains(record, n: int) -> list[list[set[int]]]:
     """Spike steps of every neuron in one sample: the input's at index 0, those of layer l at l + 1."""
     populations = [record.input, *record.layers]
@@ -85,7 +93,7 @@ def _trains(record, n: int) -> list[list[set[int]]]:
 
 def _layer_gradient(network, layer, trains, delta, factor, n_steps) -> np.ndarray:
     pre, post = trains[layer], trains[layer + 1]
-    weights, nu = network.weights[layer], network.thresholds[layer]
+    weights = network.weights[layer]
     linear_map = network.linear_map(layer)
     gradient = np.zeros(weights.shape)
     for i in range(len(post)):
@@ -93,7 +101,7 @@ def _layer_gradient(network, layer, trains, delta, factor, n_steps) -> np.ndarra
         kappa = 1.0
         for j in range(len(pre)):
             ratio = e[j] / len(post[i]) if post[i] else 0.5
-            kappa += float(weights[j, i]) * ratio / nu
+            kappa += float(weights[j, i]) * ratio / _nu(network, layer, i)
         for j in range(len(pre)):
             if not pre[j]:
                 learned = 0.0
@@ -107,7 +115,7 @@ def _layer_gradient(network, layer, trains, delta, factor, n_steps) -> np.ndarra
 
 def _deltas_before(network, layer, trains, delta, n_steps, silent_delta_ratio) -> list[float]:
     pre, post = trains[layer], trains[layer + 1]
-    weights, nu_pre = network.weights[layer], network.thresholds[layer - 1]
+    weights = network.weights[layer]
     linear_map = network.linear_map(layer)
     before = []
     for j in range(len(pre)):
@@ -117,12 +125,12 @@ def _deltas_before(network, layer, trains, delta, n_steps, silent_delta_ratio) -
             if pre[j] and post[i]:
                 ratio = _pair(linear_map, i, pre[j], post[i], n_steps) / len(pre[j])
             weighted += delta[i] * float(weights[j, i]) * ratio
-        before.append(weighted / nu_pre)
+        before.append(weighted / _nu(network, layer - 1, j))
     return before
 
 
 def _lateral_factors(network, output, n_steps) -> list[float]:
-    lateral, nu = network.lateral(len(network.layers) - 1), network.thresholds[-1]
+    lateral, nu = network.lateral(len(network.layers) - 1), _nu(network, -1, 0)
     w0 = 0.0 if lateral is None else lateral.weight
     linear_map = network.linear_map(len(network.layers) - 1)
     factors = []

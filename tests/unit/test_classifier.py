@@ -1,6 +1,7 @@
 """The classifier passes scikit-learn's own checks of an estimator, all of them, and learns."""
 
 import gc
+import pickle
 import sys
 
 import numpy as np
@@ -137,3 +138,14 @@ def test_without_scikit_learn(monkeypatch):
         _ = hb.SpikingClassifier
     with pytest.raises(AttributeError, match="no attribute 'SpikingClasifier'"):
         _ = hb.SpikingClasifier
+
+
+def test_pickles_hold_the_weights_and_little_else():
+    X_train, X_test, y_train, _ = iris()
+    classifier = hb.SpikingClassifier(**TINY | {"hidden_layers": (500,)})
+    assert len(pickle.dumps(classifier)) < 1000
+    classifier.fit(X_train, y_train)
+    content = pickle.dumps(classifier)
+    n_weights, n_neurons = sum(w.nbytes for w in classifier.network_.weights), 503
+    assert len(content) < n_weights + 100 * n_neurons + 10_000  # a few numbers a neuron
+    np.testing.assert_array_equal(pickle.loads(content).predict_proba(X_test), classifier.predict_proba(X_test))

@@ -60,12 +60,12 @@ class WindowsForward(Forward):
 
 
 class LayerTrains(ctypes.Structure):
-    """The spikes before and in a layer, and one step of its neurons below threshold."""
+    """The spikes before and in a layer, and what a step, a spike and the threshold do to its neurons."""
 
     _fields_ = [
         *_pointers("pre_steps pre_trains post_steps post_trains"),
         *_integers("n_samples n_steps"),
-        *_pointers("active refractory"),
+        *_pointers("active refractory reset readout"),
         *_integers("refractory_steps threads"),
     ]
 
@@ -129,7 +129,9 @@ class GraphProjection(ctypes.Structure):
 
     _fields_ = [
         *_integers("source target n_pre n_post"),
-        *_pointers("neurons offsets steps trains rows post weights delays"),
+        *_pointers("neurons offsets steps trains starts partners"),
+        *_integers("by_target"),
+        *_pointers("weights delays"),
         *_integers("delay longest_delay lateral"),
         *_floats("nu_pre"),
         *_pointers("gradient delay_gradient delta_pre"),

@@ -130,6 +130,8 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     with preferences({"core.default_float_dtype": np.dtype(dtype).type}):
         group = neuron.brian_group(n_neurons, v_th, name="fused*", dtype=dtype, dt=dt * second)
         group._network = "fused"  # it will never run: keeps Brian2 from warning that it was forgotten
+        for name, values in neuron.start_values(n_neurons, v_th, dt).items():
+            group.variables[name].set_value(values)
         _refuse_what_cannot_be_tiled(neuron, group)
         blocks = {
             "update": _code_object(group, group.state_updater),
@@ -171,7 +173,11 @@ def _source(neuron: NeuronModel, blocks, arrays, constants) -> str:
         synaptic=f"_array_{neuron.synaptic_variable}",
         refractory=neuron.refractory > 0,
     )
-    return f"constexpr int N_VARIABLES = {len(neuron.state_variables)};\n{struct}"
+    clears_first = str(neuron.reset_cuts_the_past).lower()
+    return (
+        f"constexpr int N_VARIABLES = {len(neuron.evolving_variables)};\n"
+        f"constexpr bool RESET_CLEARS_FIRST = {clears_first};\n{struct}"
+    )
 
 
 def _code_object(group, runner, override_conditional_write=()) -> FusedCodeObject:

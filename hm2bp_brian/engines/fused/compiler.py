@@ -1,7 +1,8 @@
 """Compile C++ once, keep it in a cache folder, load it.
 
 A library is called ``KEY-SUM.so``: what it was compiled from, and the sum of its bytes. One renaming puts both in
-place, so that any number of processes may compile the same at once, and a damaged file is known before it is loaded.
+place, so that a damaged file is known before it is loaded. Of any number of processes that need the same one compiles,
+and the others wait for it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import hashlib
 import os
 import shlex
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -80,7 +83,11 @@ def load(source: str, what: str) -> ctypes.CDLL:
     try:
         if os.environ.get("HM2BP_KEEP_SOURCE") == "1":
             _keep_source(source, folder / f"{key}.cpp", what)
-        library = next(filter(_is_whole, folder.glob(f"{key}-*.so")), None) or _compile(source, folder, key, what)
+        library = _compiled(folder, key)
+        if library is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            with _one_at_a_time():
+                library = _compiled(folder, key) or _compile(source, folder, key, what)
     except OSError as error:
         raise CompilationError(
             f"{what} can't be compiled in {folder}: {error}. Let it be writable and have room, or {OTHER_FOLDER}"
@@ -92,6 +99,19 @@ def load(source: str, what: str) -> ctypes.CDLL:
             f"{what} can't be loaded: {error}. If programs may not run from {folder} (mount option noexec), "
             f"{OTHER_FOLDER}"
         ) from error
+
+
+def _compiled(folder: Path, key: str) -> Path | None:
+    return next(filter(_is_whole, folder.glob(f"{key}-*.so")), None)
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let other processes that would compile wait; one that dies lets go."""
+    with open(cache_folder() / "kernels.lock", "ab") as file:
+        with contextlib.suppress(OSError):  # on a disk without locks several compile the same, which does no harm
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _sum(content: bytes) -> str:
@@ -112,7 +132,6 @@ def _keep_source(source: str, path: Path, what: str) -> None:
 def _compile(source: str, folder: Path, key: str, what: str) -> Path:
     """Compile into the folder and return the library's path."""
     print(f"hm2bp_brian: compiling {what} (once; a few seconds)", file=sys.stderr, flush=True)
-    folder.mkdir(parents=True, exist_ok=True)
     _remove_stale(folder)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         output = _run_compiler(source, Path(temporary), what)

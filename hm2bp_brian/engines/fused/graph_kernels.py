@@ -18,6 +18,7 @@ from hm2bp_brian.engines.fused.stored_projection import StoredProjection
 from hm2bp_brian.errors import NumericalError
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.spsp import layer_spsp
+from hm2bp_brian.learning.thresholds import uniform
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import Population
@@ -25,12 +26,12 @@ from hm2bp_brian.spikes import SpikeBatch
 
 # Parts of a batch whose gradients are summed one after the other, each in its own memory: so many at most, and so many
 # numbers in all. Part of what makes results the same for any number of threads.
-PARTS, PART_NUMBERS = 16, 2**26
+PARTS, PART_NUMBERS = 8, 2**26
 
 
 @cache
 def _library(dtype: np.dtype) -> ctypes.CDLL:
-    headers = ("adjoint.hpp", "graph_forward.hpp", "graph_backward.hpp")
+    headers = ("graph_forward.hpp", "graph_backward.hpp")
     return load(plain_source(dtype, headers), f"the kernels of graphs in {dtype}")
 
 
@@ -84,7 +85,7 @@ class GraphKernels:
                 counts=pointer(counts[number][1:]),
                 spikes=ctypes.addressof(spikes[number]),
             )
-        projections = self._projections(parameters, trains, kept)
+        projections = self._projections(parameters, trains, kept, backwards=False)
         failure = np.empty(2, dtype=np.int64)
         self._call(
             "graph_forward",
@@ -127,26 +128,29 @@ class GraphKernels:
         by_neuron = spike_kernels.transpose_lists(neurons, offsets, n_samples, population.size, self.threads)
         return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, population.shape, by_neuron)
 
-    def _projections(self, parameters, trains: dict[str, SpikeBatch], kept: list):
-        """The structures of all projections, without what only one pass needs."""
+    def _projections(self, parameters, trains: dict[str, SpikeBatch], kept: list, backwards: bool):
+        """The structures of all projections, without what the backward pass finds out."""
         structures = (arguments.GraphProjection * len(self._stored))()
         populations = self.component.populations
         for number, stored in enumerate(self._stored):
             projection = stored.projection
-            weights = stored.weights(self.network.weights_of(projection, parameters))
             delays = self.network.delays_of(projection, parameters)
-            single = None if np.ndim(delays) == 0 else stored.delays(delays)
-            inside = projection.source in populations
+            inside, single = projection.source in populations, np.ndim(delays) > 0
+            by_target = not stored.dense and (backwards or (single and not inside))
+            starts, partners = stored.lists(by_target)
+            weights = stored.spread(self.network.weights_of(projection, parameters), by_target, self.dtype)
+            spread_delays = stored.spread(delays, by_target, np.dtype(np.int32)) if single else None
             structure = arguments.GraphProjection(
                 source=populations.index(projection.source) if inside else -1,
                 target=populations.index(projection.target),
                 n_pre=projection.source.size,
                 n_post=projection.target.size,
-                rows=pointer(stored.rows),
-                post=pointer(stored.post),
+                starts=pointer(starts),
+                partners=pointer(partners),
+                by_target=by_target,
                 weights=pointer(weights),
-                delays=pointer(single),
-                delay=delays if single is None else 0,
+                delays=pointer(spread_delays),
+                delay=0 if single else delays,
                 longest_delay=projection.delays.longest,
                 lateral=projection.lateral,
             )
@@ -157,7 +161,7 @@ class GraphKernels:
                 structure.steps, structure.trains = pointer(steps), pointer(offsets)
                 kept += [batch, steps, offsets]
             structures[number] = structure
-            kept += [weights, single]
+            kept += [weights, spread_delays]
         return structures
 
     def backward(self, walk: Walk) -> None:
@@ -174,13 +178,15 @@ class GraphKernels:
                 calls=self._calls[number],
                 n_neurons=population.size,
                 trains=ctypes.addressof(trains),
-                nu=population.nu,
+                nu=uniform(walk.nu[population.name]),
                 delta=pointer(delta),
                 factor=pointer(factor),
             )
             kept.append(factor)
-        projections = self._projections(walk.parameters, walk.trains, kept)
-        results = [self._results(stored, s, n_samples) for stored, s in zip(self._stored, projections, strict=True)]
+        projections = self._projections(walk.parameters, walk.trains, kept, backwards=True)
+        results = [
+            self._results(stored, s, walk, n_samples) for stored, s in zip(self._stored, projections, strict=True)
+        ]
         n_numbers = sum(stored.n_entries for stored in self._stored)
         n_cut = np.zeros(1, dtype=np.int64)
         self._call(
@@ -205,28 +211,28 @@ class GraphKernels:
 
     def _trains_of(self, population: Population, spikes: SpikeBatch, kept: list) -> arguments.LayerTrains:
         linear_map = self.network.linear_map(self.network.neural.index(population))
-        active, refractory = kernel_matrices(linear_map, self.dtype)
+        matrices = kernel_matrices(linear_map, self.dtype)
         steps, offsets = spikes.by_neuron
         trains = arguments.LayerTrains(
             post_steps=pointer(steps),
             post_trains=pointer(offsets),
             n_samples=spikes.n_samples,
             n_steps=spikes.n_steps,
-            active=pointer(active),
-            refractory=pointer(refractory),
+            **{name: pointer(array) for name, array in matrices.items()},
             refractory_steps=min(linear_map.refractory_steps, spikes.n_steps),
         )
-        kept += [active, refractory, steps, offsets, trains]
+        kept += [matrices, steps, offsets, trains]
         return trains
 
-    def _results(self, stored: StoredProjection, structure, n_samples: int):
-        """Arrays for what the backward pass finds out of a projection, where it is wanted; their addresses are written."""
+    def _results(self, stored: StoredProjection, structure, walk: Walk, n_samples: int):
+        """Arrays for what the backward pass finds of a projection, where it is wanted; writes their addresses."""
         projection = stored.projection
         gradient = np.empty(stored.n_entries, dtype=self.dtype) if projection.plastic else None
         delay_gradient = np.empty(stored.n_entries, dtype=self.dtype) if projection.delays.learned else None
         outside = projection in self.component.inputs and projection.source.neuron is not None
         delta_pre = np.empty((n_samples, projection.source.size), dtype=self.dtype) if outside else None
-        structure.nu_pre = projection.source.nu or 0.0
+        nu = walk.nu[projection.source.name]
+        structure.nu_pre = 0.0 if nu is None else uniform(nu)
         structure.gradient, structure.delay_gradient = pointer(gradient), pointer(delay_gradient)
         structure.delta_pre = pointer(delta_pre)
         return gradient, delay_gradient, delta_pre

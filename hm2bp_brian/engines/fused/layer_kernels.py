@@ -15,6 +15,7 @@ from hm2bp_brian.engines.fused.compiler import load
 from hm2bp_brian.engines.fused.sources import neuron_source
 from hm2bp_brian.errors import NumericalError
 from hm2bp_brian.learning.backward import Walk
+from hm2bp_brian.learning.thresholds import distance, uniform
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import Population
@@ -104,12 +105,13 @@ class LayerKernels:
         delta_pre = None
         if source.neuron is not None:
             delta_pre = np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
-        active, refractory = kernel_matrices(linear_map, self.dtype)
+        matrices = kernel_matrices(linear_map, self.dtype)
         weights, delta, factor = (self.cast(array) for array in (weights, delta, walk.factor(name)))
-        fields = self._trains(pre, post, active, refractory, linear_map) | {
+        nu, nu_pre = (distance(population, self.dt) for population in (self.population, source))
+        fields = self._trains(pre, post, matrices, linear_map) | {
             "weights": self._pointer_to(weights),
-            "v_th": self.population.nu,
-            "v_th_pre": source.nu or 1.0,
+            "v_th": uniform(nu),
+            "v_th_pre": 1.0 if nu_pre is None else uniform(nu_pre),
             "delta": pointer(delta),
             "factor": pointer(factor),
             "rules": arguments.Rules(*dataclasses.astuple(walk.rules)),
@@ -121,7 +123,7 @@ class LayerKernels:
         if delta_pre is not None:
             walk.add_delta(source.name, delta_pre)
 
-    def _trains(self, pre: SpikeBatch, post: SpikeBatch, active, refractory, linear_map) -> dict:
+    def _trains(self, pre: SpikeBatch, post: SpikeBatch, matrices, linear_map) -> dict:
         """Fields of ``arguments.LayerTrains``; whoever calls keeps the arrays alive (a batch keeps its trains)."""
         (pre_steps, pre_trains), (post_steps, post_trains) = pre.by_neuron, post.by_neuron
         return {
@@ -131,8 +133,7 @@ class LayerKernels:
             "post_trains": pointer(post_trains),
             "n_samples": pre.n_samples,
             "n_steps": pre.n_steps,
-            "active": pointer(active),
-            "refractory": pointer(refractory),
+            **{name: pointer(matrix) for name, matrix in matrices.items()},
             "refractory_steps": min(linear_map.refractory_steps, pre.n_steps),
             "threads": self.threads,
         }
@@ -170,8 +171,7 @@ class DenseKernels(LayerKernels):
         pre = post = trains
         linear_map = self.network.linear_map(self.layer)
         spsp = np.empty((pre.n_samples, pre.n_neurons, post.n_neurons), dtype=self.dtype)
-        active, refractory = kernel_matrices(linear_map, self.dtype)
-        fields = self._trains(pre, post, active, refractory, linear_map)
+        fields = self._trains(pre, post, kernel_matrices(linear_map, self.dtype), linear_map)
         sizes = {"n_pre": pre.n_neurons, "n_post": post.n_neurons}
         self._call("dense_spsp", arguments.DenseSpsp(**fields, **sizes, spsp=pointer(spsp)))
         return spsp
@@ -206,11 +206,12 @@ class WindowsKernels(LayerKernels):
         self._call("windows_backward", arguments.WindowsBackward(**fields, windows=self._windows))
 
 
-def kernel_matrices(linear_map, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-    """The map's matrices with the membrane potential as first and the synaptic variable as last variable."""
-    ends = (linear_map.membrane, linear_map.synaptic)
-    others = [variable for variable in range(linear_map.active.shape[-1]) if variable not in ends]
-    order = [linear_map.membrane, *others, linear_map.synaptic]
-    matrices = (m[:, order][:, :, order] for m in (linear_map.active, linear_map.refractory))
-    active, refractory = (np.ascontiguousarray(matrix, dtype=dtype) for matrix in matrices)
-    return active, refractory
+def kernel_matrices(linear_map, dtype: np.dtype) -> dict[str, np.ndarray]:
+    """The map's arrays, the variable that the threshold reads first, the one that spikes add to last."""
+    read = (linear_map.readout != 0).any(axis=0)
+    order = np.lexsort((~read, np.arange(len(read)) == linear_map.synaptic))
+    arrays = {name: getattr(linear_map, name)[:, order] for name in ("active", "refractory", "reset", "readout")}
+    return {
+        name: np.ascontiguousarray(a if name == "readout" else a[:, :, order], dtype=dtype)
+        for name, a in arrays.items()
+    }

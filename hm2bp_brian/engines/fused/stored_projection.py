@@ -1,4 +1,4 @@
-"""How a projection lies in memory for the kernels of a graph: as a matrix, or one entry a connection."""
+"""How a projection lies in memory for the kernels of a graph: as a matrix, or as a list of single connections."""
 
 from __future__ import annotations
 
@@ -24,62 +24,69 @@ class StoredProjection:
     Attributes
     ----------
     dense : bool
-        Whether it is a matrix (n_pre, n_post).
-    rows, post : int64 array (n_pre + 1,), int32 array (n_connections,), or None
-        Of a sparse one: where the connections of each source neuron begin, and the target of each.
+        Whether it is a matrix (n_pre, n_post); projections with single delays never are.
     """
 
     def __init__(self, projection: Projection, dtype: np.dtype):
         self.projection = projection
         self.connection = connection = projection.connection
         self.dtype = dtype
-        self.dense = isinstance(connection, AllPairs) or density(connection) >= DENSE_FROM
-        self.rows = self.post = None
-        if not isinstance(connection, AllPairs):
-            self._pre, post, self._index = connection.synapses()
-            self.post = np.ascontiguousarray(post, dtype=np.int32)
-            counts = np.bincount(self._pre, minlength=connection.n_pre)
-            self.rows = None if self.dense else np.concatenate([[0], np.cumsum(counts)])
+        single_delays = projection.delays.learned or np.ndim(projection.delays.steps) > 0
+        self.dense = not single_delays and (isinstance(connection, AllPairs) or density(connection) >= DENSE_FROM)
+        self._matrix = self.dense and isinstance(connection, AllPairs)
+        if self._matrix:
+            return
+        self._pre, self._post, self._index = connection.synapses()
+        if not self.dense:
+            self._orders = {False: self._order(self._pre, self._post, connection.n_pre)}
+            self._orders[True] = self._order(self._post, self._pre, connection.n_post)
+
+    @staticmethod
+    def _order(neurons: np.ndarray, partners: np.ndarray, size: int):
+        order = np.lexsort((partners, neurons))
+        starts = np.concatenate([[0], np.cumsum(np.bincount(neurons, minlength=size))])
+        return order, starts, np.ascontiguousarray(partners[order], dtype=np.int32)
+
+    def lists(self, by_target: bool) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Where each neuron's connections begin, and the partner in each; None if it is a matrix.
+
+        Parameters
+        ----------
+        by_target : bool
+            Whether connections are listed target by target, not source by source.
+        """
+        return (None, None) if self.dense else self._orders[by_target][1:]
 
     @property
     def n_entries(self) -> int:
         """Numbers that a gradient has."""
-        return self.connection.n_pre * self.connection.n_post if self.dense else len(self.post)
+        return self.connection.n_pre * self.connection.n_post if self.dense else len(self._pre)
 
-    def weights(self, values: np.ndarray | float) -> np.ndarray:
-        """Weights of the network, or the one of all connections, as the kernels take them."""
-        if np.ndim(values) == 0:
-            values = np.full(self.connection.weight_shape if self._own else (1,), values, dtype=self.dtype)
-        return np.ascontiguousarray(self._spread(values), dtype=self.dtype)
-
-    def delays(self, steps: np.ndarray) -> np.ndarray:
-        """Delays in steps, one a connection."""
-        return np.ascontiguousarray(self._spread(steps), dtype=np.int32)
+    def spread(self, values: np.ndarray | float, by_target: bool, dtype: np.dtype) -> np.ndarray:
+        """Values of the network's connections, or the one of all, as the kernels take them."""
+        connection = self.connection
+        if self._matrix:
+            full = np.broadcast_to(values, connection.weight_shape)
+            return np.ascontiguousarray(connection.unroll(np.asarray(full, dtype=dtype)))
+        values = np.asarray(values, dtype=dtype)
+        single = values.ravel()[self._index] if values.ndim else np.full(len(self._pre), values, dtype=dtype)
+        if not self.dense:
+            return single[self._orders[by_target][0]]
+        matrix = np.zeros((connection.n_pre, connection.n_post), dtype=dtype)
+        matrix[self._pre, self._post] = single
+        return matrix
 
     def fold(self, sums: np.ndarray) -> np.ndarray:
-        """Sums of all entries in the shape of the network's weights."""
+        """Sums of all entries, of single connections by target, in the shape of the network's weights."""
         connection = self.connection
-        if isinstance(connection, AllPairs):
+        if self._matrix:
             return connection.fold(sums.reshape(connection.weight_shape))
         if self._index is None:
             return np.zeros(0, dtype=self.dtype)
         if self.dense:
-            sums = sums.reshape(connection.n_pre, connection.n_post)[self._pre, self.post]
-        if sums.size == np.prod(connection.weight_shape) and len(connection.weight_shape) == 1:
-            return sums
+            single = sums.reshape(connection.n_pre, connection.n_post)[self._pre, self._post]
+        else:
+            single = np.empty_like(sums)
+            single[self._orders[True][0]] = sums
         size = int(np.prod(connection.weight_shape))
-        return np.bincount(self._index, sums, size).reshape(connection.weight_shape).astype(self.dtype)
-
-    @property
-    def _own(self) -> bool:
-        return isinstance(self.connection, AllPairs)
-
-    def _spread(self, values: np.ndarray) -> np.ndarray:
-        if self._own:
-            return self.connection.unroll(values)
-        single = np.broadcast_to(values, self.post.shape) if self._index is None else values.ravel()[self._index]
-        if not self.dense:
-            return single
-        matrix = np.zeros((self.connection.n_pre, self.connection.n_post), dtype=single.dtype)
-        matrix[self._pre, self.post] = single
-        return matrix
+        return np.bincount(self._index, single, size).reshape(connection.weight_shape).astype(self.dtype)

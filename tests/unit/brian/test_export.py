@@ -93,6 +93,20 @@ def test_script_gives_the_same_spikes_without_this_package(tmp_path):
         assert f"sample {sample}: spikes of the output neurons {counts}" in output
 
 
+def test_script_starts_each_neuron_at_its_rest(tmp_path):
+    network = make_network("resting potentials, one a neuron", (5,))
+    batch = make_input(network, 2)
+    script = export_brian(network, tmp_path / "rest", batch)
+    run_as_stranger(script)
+    spikes = simulate(network, batch, engine="brian2", dtype="float64").output
+    assert spikes.n_spikes > 10
+    with np.load(script.with_name("network.npz")) as arrays:
+        np.testing.assert_allclose(arrays["start_u_0"], np.linspace(-0.1, 0.5, 5), rtol=1e-12)
+    with np.load(script.with_name("spikes.npz")) as found:
+        np.testing.assert_array_equal(found["step_0"], spikes.steps)
+        np.testing.assert_array_equal(found["neuron_0"], spikes.neurons)
+
+
 def test_script_of_float32(tmp_path):
     network = make_network(sizes=(3,))
     batch = make_input(network, 1)

@@ -135,10 +135,30 @@ def in_ampere():
     return [a, cells, up], {"dead": 1.5 * ms, "R": 20e6 * volt / amp}
 
 
+def resting_low():
+    """Rest at -70 mV, and starts that differ."""
+    a = generator(6, rate=0.15)
+    cells = NeuronGroup(
+        4,
+        "dv/dt = (E_L - v + I)/(10*ms) : volt\ndI/dt = -I/(5*ms) : volt",
+        threshold="v > -50*mV",
+        reset="v = E_L - 5*mV",
+        namespace={"E_L": -70 * mV},
+        method="euler",
+        name="cells",
+    )
+    cells.v = [-70, -65, -60, -70] * mV
+    up = Synapses(a, cells, "w : volt", on_pre="I_post += w", name="up")
+    up.connect()
+    up.w = "(25 + i*3 + j*2)*mV"
+    return [a, cells, up], {}
+
+
 MODELS = {
     "ei": (ei_network, "sound", "cells"),
     "products": (conductance_like, ["light", "sound"], "second"),
     "ampere": (in_ampere, "sound", "cells"),
+    "rest": (resting_low, "sound", "cells"),
 }
 
 
@@ -274,7 +294,7 @@ def with_run_regularly():
 
 def started_high():
     objects = small()
-    objects[1].v = 0.5
+    objects[1].v = 1.5
     return objects
 
 
@@ -331,7 +351,7 @@ REFUSED = {
     "'cells' must have spikes as its only events, found high, spike": lambda: small(events={"high": "v > 3"}),
     "'cells' runs 'cells_run_regularly.*' beside its equations": with_run_regularly,
     "'cells' has linked variables \\(x\\)": linked,
-    "'cells' starts with v = 0.5, and presentations start with all variables at 0": started_high,
+    "'cells'.*: its threshold 'v > v_th' with v_th = 1.0 holds at the start of a presentation": started_high,
     "the threshold of 'cells' must be one variable above a constant.*found 'v\\*\\*2 > 1'": lambda: small(
         threshold="v**2 > 1"
     ),

@@ -66,11 +66,11 @@ def test_preferences_and_the_default_clock_are_left_alone():
     assert (str(brian2.prefs.as_file), brian2.defaultclock.dt) == before
 
 
-def test_other_neurons_are_refused():
-    neuron = NeuronModel("du/dt = (I - u)/tau : 1\ndI/dt = -I/tau : 1", tau=10 * ms)
+def test_neurons_that_are_not_affine_are_refused():
+    neuron = NeuronModel("du/dt = (I - u*I)/tau : 1\ndI/dt = -I/tau : 1", tau=10 * ms, method="euler")
     network = network_of(neuron)
     record = random_record(network)
-    with pytest.raises(NoSpspError, match="written for LIF neurons.*take method='adjoint'"):
+    with pytest.raises(NoSpspError, match=r"the term -?I\*u/tau in du/dt"):
         spsp(network, record, 0, method="traces")
 
 

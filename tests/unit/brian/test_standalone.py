@@ -37,7 +37,7 @@ def same(record, other):
 
 
 def mixed_network():
-    sizes, kinds = (20, 14, 9), ("euler", "adaptive", "alpha synapse")
+    sizes, kinds = (20, 14, 9), ("resting potentials, one a neuron", "adaptive", "alpha synapse")
     layers = [
         Dense(n, threshold=0.6, lateral_inhibition=0.4 * (n == sizes[-1]), initializer=Uniform(1.5)) for n in sizes
     ]

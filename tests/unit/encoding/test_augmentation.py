@@ -1,5 +1,7 @@
 """Augmentation, against scipy's interpolation, exact shifts and turns, and what is known of its random numbers."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
@@ -68,6 +70,24 @@ def test_shifts_are_uniform_and_independent():
     np.add.at(counts, (rows, columns), 1)
     assert counts[2:7, 2:7].sum() == 4500 and result.max() == 200
     assert (np.abs(counts[2:7, 2:7] - 180) < 4 * np.sqrt(180)).all()
+
+
+def test_every_other_image_is_mirrored():
+    images = noise(2000, (5, 7, 2))
+    result = Augmentation(shift=0, flip=True)(images, 4, 1, np.arange(2000))
+    mirrored = np.array([(found == image[:, ::-1]).all() for found, image in zip(result, images, strict=True)])
+    assert abs(mirrored.mean() - 0.5) < 4 * 0.5 / np.sqrt(2000)
+    np.testing.assert_array_equal(result[~mirrored], images[~mirrored])
+
+
+def test_mirroring_comes_first_and_changes_nothing_else():
+    images = noise(40)
+    plain = FULL(images, 4, 1, np.arange(40))
+    mirror_images = FULL(images[:, :, ::-1], 4, 1, np.arange(40))
+    result = dataclasses.replace(FULL, flip=True)(images, 4, 1, np.arange(40))
+    mirrored = (result == mirror_images).all(axis=(1, 2, 3))
+    assert 8 < mirrored.sum() < 32
+    np.testing.assert_array_equal(result[~mirrored], plain[~mirrored])
 
 
 def test_a_quarter_turn_is_counterclockwise():

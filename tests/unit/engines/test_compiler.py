@@ -78,7 +78,9 @@ def test_a_damaged_library_is_compiled_anew(cache, damage, capfd):
 
 def test_processes_that_compile_the_same_at_once_all_succeed(cache):
     processes = [start() for _ in range(3)]
-    assert [process.communicate(timeout=120)[0] for process in processes] == ["42\n"] * 3
+    answers, said = zip(*(process.communicate(timeout=120) for process in processes), strict=True)
+    assert answers == ("42\n",) * 3
+    assert sorted(said) == ["", "", "hm2bp_brian: compiling an answer (once; a few seconds)\n"]
     assert not [path for path in cache.iterdir() if path.suffix != ".so"]
 
 

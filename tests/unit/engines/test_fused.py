@@ -23,6 +23,7 @@ from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
 
 LINEAR = ["euler", "no refractory time", "exact", "rk4", "alpha synapse", "one value a neuron"]
+LINEAR += ["adaptive", "moving threshold", "soft reset"]
 LOSS = SpikeCountLoss(desired=12, undesired=1, margin=1)
 
 

@@ -34,9 +34,9 @@ def test_every_repeat_measures_the_same_updates(monkeypatch):
     seen = []
     update = Adam.update
 
-    def spy(self, state, weights, gradients, learning_rate, updater):
+    def spy(self, state, weights, gradients, learning_rate, updater, scales):
         seen.append([w.copy() for w in weights])
-        update(self, state, weights, gradients, learning_rate, updater)
+        update(self, state, weights, gradients, learning_rate, updater, scales)
 
     monkeypatch.setattr(Adam, "update", spy)
     benchmark(RECIPE)

@@ -63,7 +63,12 @@ def test_fetching_what_is_here_says_where(tmp_path, capsys):
     assert capsys.readouterr().out == f"nmnist: 0.8 MB in {tmp_path / 'data'}\n"
 
 
-NOT_ONLINE = {"ti46": "LDC93S9", "letters_synthetic": "synth_letters.zip"}
+NOT_ONLINE = {
+    "ti46": "LDC93S9",
+    "letters_synthetic": "synth_letters.zip",
+    "emnist_23": "emnist_letters_test_first10000.npz",
+    "speech_commands": "gsc_v002_test_mulaw8k_part3_unknown_silence.npz",
+}
 
 
 @pytest.mark.parametrize("name", [name for name in CATALOGUE if name not in {"mnist", *NOT_ONLINE}])

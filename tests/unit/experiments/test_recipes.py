@@ -73,6 +73,7 @@ def test_mnist_mlp_is_the_experiment_that_was_measured():
         ("ti46-800-800", [(78, 800), (800, 800), (800, 26)], 1000),
         ("fsdd-mlp", [(78, 400), (400, 10)], 500),
         ("letters-synthetic", [(78, 800), (800, 26)], 500),
+        ("speech-commands-mlp", [(78, 400), (400, 10)], 620),
     ],
 )
 def test_networks_for_speech(name, sizes, n_steps):
@@ -100,6 +101,29 @@ def test_nmnist_simulated_differs_in_the_data_only():
     assert dataclasses.replace(recipe, name="nmnist-mlp", dataset="nmnist") == recipes.get("nmnist-mlp")
 
 
+@pytest.mark.parametrize(("name", "n_steps", "silent_steps"), [("mnist-cnn-200", 200, 1), ("mnist-cnn-100", 100, 0)])
+def test_fewer_steps_of_the_same_presentation(name, n_steps, silent_steps):
+    recipe, fine = recipes.get(name), recipes.get("mnist-cnn")
+    network = recipe.make_network((28, 28, 1))
+    assert network.n_steps == n_steps and network.n_steps * network.dt == pytest.approx(0.4)
+    neuron = network.neurons[0]
+    assert (neuron.tau_m, neuron.tau_s, neuron.refractory_steps(network.dt)) == pytest.approx(
+        (0.064, 0.008, silent_steps)
+    )
+    image = np.full((1, 28, 28, 1), 200, np.uint8)
+    spikes, as_many = (
+        len(r.encoder.encode(image, round(r.duration_ms / r.dt_ms), 0, 0, [0]).neurons) for r in (recipe, fine)
+    )
+    assert spikes == pytest.approx(as_many, rel=0.03)  # 45,000, less what a first, silent step takes
+    assert recipe.layers == fine.layers and recipe.loss == fine.loss
+
+
+def test_fashion_cnn_is_the_papers_network_with_clothes_mirrored():
+    recipe = recipes.get("fashion-cnn")
+    assert recipe.layers == recipes.get("mnist-cnn").layers and recipe.dataset == "fashion_mnist"
+    assert recipe.augmentation == Augmentation(shift=1, flip=True)
+
+
 @pytest.mark.parametrize("recipe", recipes.RECIPES, ids=lambda recipe: recipe.name)
 def test_recipes_fit_their_data(recipe):
     image, ear = (28, 28, 1), (78,)
@@ -107,11 +131,13 @@ def test_recipes_fit_their_data(recipe):
         "mnist": (image, 10),
         "fashion_mnist": (image, 10),
         "emnist": (image, 47),
+        "emnist_23": (image, 23),
         "nmnist": ((34, 34, 2), 10),
         "simulated_nmnist": ((34, 34, 2), 10),
         "fsdd": (ear, 10),
         "letters_synthetic": (ear, 26),
         "ti46": (ear, 26),
+        "speech_commands": (ear, 10),
     }[recipe.dataset]
     assert recipe.dataset in DATASETS
     assert recipe.make_network(shape).n_outputs == n_classes

@@ -9,7 +9,7 @@ from oracle import oracle_gradients
 from random_records import lif_network, random_record
 
 from hm2bp_brian.errors import ConfigurationError, LabelError, NoSpspError, ShapeError
-from hm2bp_brian.learning import backward as module
+from hm2bp_brian.learning import component
 from hm2bp_brian.learning.backward import backward, regular_train
 from hm2bp_brian.learning.component import NumpyKernels
 from hm2bp_brian.learning.gradient_sum import Gradients, GradientSum

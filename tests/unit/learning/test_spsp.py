@@ -9,7 +9,7 @@ from oracle import oracle_spsp
 from random_records import dense_trains, drop_refractory, lif_network, random_record
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, ShapeError, UnknownNameError
-from hm2bp_brian.learning.spsp import kernel, spsp
+from hm2bp_brian.learning.spsp import adjoint, kernel, spsp
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
@@ -129,6 +129,21 @@ def test_adjoint_of_other_linear_neurons_is_the_simulation_of_every_pair(make, p
     network = make()
     record = record_of(network, pre, post)
     np.testing.assert_allclose(spsp(network, record, 0), oracle_spsp(network, record, 0), **close)
+
+
+def test_spikes_may_add_to_another_variable_than_the_map_says():
+    """Each variable of the alpha synapse's neuron, against powers of its matrix."""
+    linear_map = alpha_network().linear_map(0)
+    post = np.zeros((1, 30, 3), dtype=bool)
+    post[0, 12] = True
+    for variable in range(3):  # I, g, u
+        q = adjoint(SpikeBatch.from_dense(post), linear_map, 0, synaptic=variable)
+        for step in range(30):
+            x = np.eye(3)[variable]
+            for _ in range(12 - step):
+                x = linear_map.active[0] @ x
+            expected = x[2] if step < 12 else 0.0
+            np.testing.assert_allclose(q[step], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("make", [lif_network, lambda: lif_network("exact", 20, 5, 0), alpha_network, volt_network])

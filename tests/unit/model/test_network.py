@@ -153,9 +153,15 @@ RESTING = "dv/dt = (E - v + R*J)/tau : volt\ndI/dt = -I/tau : volt\nJ = I/R : am
 
 
 def test_neurons_that_fire_at_the_start_are_refused():
-    """Rest at -70 mV and a threshold at -50 mV: from v = 0, all neurons would fire in step 0."""
-    with pytest.raises(ConfigurationError, match=r"layer 0: .* v_th = -50. mV holds at the start .* subtract the rest"):
-        volt_network(equations=RESTING, threshold=-50 * mV, E=-70 * mV, R=1 * mV / mA)
+    """Rest at -40 mV and a threshold at -50 mV, or a start at 0 mV."""
+    parameters = {"equations": RESTING, "threshold": -50 * mV, "R": 1 * mV / mA}
+    message = r"layer 0: .* v_th = -50. mV holds at the start .* They start with I = 0. V, v = -40. mV; say by initial="
+    with pytest.raises(ConfigurationError, match=message):
+        volt_network(E=-40 * mV, **parameters)
+    with pytest.raises(ConfigurationError, match="They start with I = 0. V, v = 0. V"):
+        volt_network(E=-70 * mV, initial={"v": 0 * mV}, **parameters)
+    assert volt_network(E=-40 * mV, initial={"v": -70 * mV}, **parameters).thresholds == [-0.05]
+    assert volt_network(E=-70 * mV, **parameters).thresholds == [-0.05]
     assert volt_network(equations=RESTING, threshold=20 * mV, E=0 * mV, R=1 * mV / mA).thresholds == [0.02]
 
 

@@ -5,6 +5,7 @@ import pytest
 from brian2 import amp, ms, mV, ohm, volt
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
+from hm2bp_brian.brian.probing import linear_map
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnitError
 from hm2bp_brian.model.neurons import LIF, NeuronModel
 
@@ -85,17 +86,63 @@ def test_one_value_a_neuron():
 @pytest.mark.parametrize(
     ("kwds", "message"),
     [
-        ({"reset": "u -= v_th"}, "must set 'u' to a fixed value"),
-        ({"reset": "u = I"}, "must set 'u' to a fixed value"),
-        ({"reset": "u = 0\nI = 0"}, "must set 'u' to a fixed value"),
-        ({"reset": "I = 0"}, "must set 'u' to a fixed value"),
         ({"threshold": "u > v_th and I > 0"}, "threshold must be"),
+        ({"threshold": "2*u > v_th"}, "threshold must be"),
+        ({"threshold": "tau/second > v_th"}, "threshold must be"),
     ],
 )
-def test_neurons_without_spsp_say_why(kwds, message):
+def test_a_threshold_on_no_single_variable_says_so(kwds, message):
     neuron = NeuronModel(TWO_VARIABLES, tau=8 * ms, **kwds)
     with pytest.raises(NoSpspError, match=message):
         _ = neuron.membrane_variable
+
+
+@pytest.mark.parametrize(
+    ("cuts", "change"),
+    [
+        (True, {}),
+        (True, {"reset": "u = 0.5 - tau/second", "threshold": "u >= v_th"}),
+        (False, {"reset": "u -= v_th"}),
+        (False, {"reset": "u = I"}),
+        (False, {"reset": "u = 0\nI = 0"}),
+        (False, {"reset": "u = 0; u += I"}),
+        (False, {"reset": "I = 0"}),
+        (False, {"threshold": "u - I > v_th"}),
+        (False, {"synaptic_variable": "u"}),
+    ],
+)
+def test_whether_a_reset_cuts_the_past(cuts, change):
+    """The kernels rely on it: the map must then be that of LIF, the threshold reading what alone is cleared."""
+    neuron = NeuronModel(TWO_VARIABLES, tau=8 * ms, method="euler", **change)
+    assert neuron.reset_cuts_the_past is cuts
+    matrices = linear_map(neuron, 1, 1e-3)
+    lif = np.array_equal(matrices.reset[0], np.diag([1, 0])) and np.array_equal(matrices.readout[0], [0, 1])
+    assert (lif and matrices.synaptic == 0) is cuts
+
+
+INITIAL = [
+    ({"initial": {"x": 1}}, ConfigurationError, "initial names 'x', but the variables of the neuron are I, u"),
+    ({"initial": 0.5}, ConfigurationError, "initial must map variables to values"),
+    ({"initial": {"u": 1 * mV}}, UnitError, "initial value of 'u' needs no unit; found 1. .*m"),
+    ({"initial": {"u": [0.1, 1 * mV]}}, UnitError, "initial value of 'u' needs no unit"),
+    ({"initial": {"u": np.nan}}, ConfigurationError, "initial value of 'u' must be one finite number"),
+    ({"initial": {"u": [0.1, np.inf]}}, ConfigurationError, "initial value of 'u' must be one finite number"),
+    ({"initial": {"u": np.zeros((2, 2))}}, ConfigurationError, "initial value of 'u' must be one finite number"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "error", "message"), INITIAL)
+def test_initial_values_are_checked(wrong, error, message):
+    with pytest.raises(error, match=message):
+        NeuronModel(TWO_VARIABLES, tau=8 * ms, **wrong)
+
+
+def test_initial_values_fit_the_layer():
+    neuron = NeuronModel(TWO_VARIABLES, tau=8 * ms, method="euler", initial={"u": [0.1, 0.2], "I": 3})
+    starts = neuron.start_values(2, 1.0, 1e-3)
+    np.testing.assert_array_equal([starts["I"], starts["u"]], [[3, 3], [0.1, 0.2]])
+    with pytest.raises(ConfigurationError, match=r"initial value of 'u' has shape \(2,\), but the layer has 3 neurons"):
+        neuron.check_size(3)
 
 
 def test_threshold_takes_the_membrane_unit():

@@ -8,33 +8,37 @@
 #include "arguments.hpp"
 #include "tile.hpp"
 
-// What the adjoint needs to know of a layer: its trains, and one step below threshold. Of a neuron's K variables the first
-// is the membrane potential, the last is the one that spikes add to.
+// What the adjoint needs to know of a layer: its trains, and what happens to its states. Of a neuron's K variables the last
+// is the one that spikes add to. If RESET_CLEARS_FIRST, the first alone is what the threshold reads and the reset clears.
 struct PostLayer {
     const int32_t *steps;   // of each neuron's spikes, rising
     const int64_t *trains;  // (n_samples * n_post + 1)
     int64_t n_steps, n_post;
     Layout layout;
-    const scalar *active, *refractory;  // (n_post, K, K): x(t+1) = A x(t)
+    const scalar *active, *refractory, *reset;  // (n_post, K, K)
+    const scalar *readout;                      // (n_post, K)
     int64_t refractory_steps;
 
     PostLayer(const LayerTrains &t, int64_t n_post, const Layout &layout)
         : steps(t.post_steps), trains(t.post_trains), n_steps(t.n_steps), n_post(n_post), layout(layout),
-          active(t.active), refractory(t.refractory), refractory_steps(t.refractory_steps) {}
+          active(t.active), refractory(t.refractory), reset(t.reset), readout(t.readout), refractory_steps(t.refractory_steps) {}
 };
 
 // The matrices of one tile: entry by entry, lane by lane.
 template <int W, int K>
 struct TileMatrices {
-    alignas(64) scalar active[K * K * W], refractory[K * K * W];
+    alignas(64) scalar active[K * K * W], refractory[K * K * W], reset[K * K * W], readout[K * W];
 
     TileMatrices(const PostLayer &post, const int32_t *neuron) {
-        for (int entry = 0; entry < K * K; entry++)
-            for (int lane = 0; lane < W; lane++) {
-                const int64_t index = std::max(neuron[lane], 0) * K * K + entry;
-                active[entry * W + lane] = post.active[index];
-                refractory[entry * W + lane] = post.refractory[index];
+        for (int lane = 0; lane < W; lane++) {
+            const int64_t index = std::max(neuron[lane], 0);
+            for (int entry = 0; entry < K * K; entry++) {
+                active[entry * W + lane] = post.active[index * K * K + entry];
+                refractory[entry * W + lane] = post.refractory[index * K * K + entry];
+                reset[entry * W + lane] = post.reset[index * K * K + entry];
             }
+            for (int i = 0; i < K; i++) readout[i * W + lane] = post.readout[index * K + i];
+        }
     }
 };
 
@@ -47,9 +51,9 @@ struct PostTiles {
 
     explicit PostTiles(const PostLayer &post) : neurons(post.layout.n_tiles(W) * W) {
         for (size_t lane = 0; lane < neurons.size(); lane++) neurons[lane] = int32_t(post.layout.neuron(lane));
-        const size_t matrix = K * K;
-        auto same = [&](const scalar *all) { return std::equal(all + matrix, all + post.n_post * matrix, all); };
-        uniform = same(post.active) && same(post.refractory);
+        auto same = [&](const scalar *all, int size) { return std::equal(all + size, all + post.n_post * size, all); };
+        uniform = same(post.active, K * K) && same(post.refractory, K * K) && same(post.reset, K * K) &&
+                  same(post.readout, K);
         for (int64_t tile = 0; tile < (uniform ? 1 : n_tiles()); tile++) matrices.emplace_back(post, neuron(tile));
     }
     int64_t n_tiles() const { return neurons.size() / W; }
@@ -86,10 +90,23 @@ struct Phases {
     }
 };
 
-static inline flags_t spread(unsigned bits) {
-    flags_t lane_bit, all = {};
-    for (int lane = 0; lane < LANES; lane++) lane_bit[lane] = flag(1) << lane;
-    return ((all + flag(bits)) & lane_bit) != 0;
+// lambda <- R^T lambda where a neuron fires.
+template <int W, int K, bool UNIFORM>
+static inline void adjoint_of_reset(const TileMatrices<W, K> &tile, int v, const flags_t &fires, vector_t *lambda) {
+    const auto *reset = reinterpret_cast<const vector_t *>(tile.reset) + (UNIFORM ? 0 : v);
+    vector_t before[K];
+    for (int i = 0; i < K; i++) {
+        before[i] = reset[i * (W / LANES)] * lambda[0];
+        for (int j = 1; j < K; j++) before[i] += reset[(j * K + i) * (W / LANES)] * lambda[j];
+    }
+    for (int i = 0; i < K; i++) lambda[i] = fires ? before[i] : lambda[i];
+}
+
+// lambda <- lambda + c where a neuron fires.
+template <int W, int K, bool UNIFORM>
+static inline void adjoint_of_reading(const TileMatrices<W, K> &tile, int v, const flags_t &fires, vector_t *lambda) {
+    const auto *readout = reinterpret_cast<const vector_t *>(tile.readout) + (UNIFORM ? 0 : v);
+    for (int i = 0; i < K; i++) lambda[i] = fires ? lambda[i] + readout[i * (W / LANES)] : lambda[i];
 }
 
 template <int W, int SPAN, int K, bool UNIFORM>
@@ -106,10 +123,15 @@ static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const
     }
     for (int64_t step = n_steps - 1; step >= 0; step--)
         for (int v = 0; v < VECTORS; v++) {
-            q_vectors[(v / ROW * n_steps + step) * ROW + v % ROW] = lambda[v][K - 1];
-            const flags_t fires = spread(phases.fires[step * VECTORS + v]);
+            const auto firing = phases.fires[step * VECTORS + v];
+            const flags_t fires = spread(firing);
             const flags_t rests = spread(phases.refractory[step * VECTORS + v]);
-            lambda[v][0] = fires ? one : lambda[v][0];
+            if (!RESET_CLEARS_FIRST && firing) adjoint_of_reset<W, K, UNIFORM>(tile, v, fires, lambda[v]);
+            q_vectors[(v / ROW * n_steps + step) * ROW + v % ROW] = lambda[v][K - 1];
+            if (RESET_CLEARS_FIRST)
+                lambda[v][0] = fires ? one : lambda[v][0];
+            else if (firing)
+                adjoint_of_reading<W, K, UNIFORM>(tile, v, fires, lambda[v]);
             vector_t before[K];
             for (int i = 0; i < K; i++)
                 for (int j = 0; j < K; j++) {
@@ -130,15 +152,4 @@ static void adjoint(const PostLayer &post, int64_t sample, const PostTiles<W, K>
     phases.set(post, sample, tiles.neuron(tile), counts);
     auto run = tiles.uniform ? adjoint_steps<W, SPAN, K, true> : adjoint_steps<W, SPAN, K, false>;
     run(post.n_steps, tiles.of(tile), phases, q);
-}
-
-// e_{i|j} of W neurons i: the sum of q (n_steps, W) over the spikes of j.
-template <int W>
-static inline void sum_over_train(const scalar *q, const int32_t *first, const int32_t *last, scalar *spsp) {
-    vector_t sums[W / LANES] = {};
-    for (const int32_t *step = first; step != last; step++) {
-        const vector_t *at_step = reinterpret_cast<const vector_t *>(q + *step * W);
-        for (int v = 0; v < W / LANES; v++) sums[v] += at_step[v];
-    }
-    memcpy(spsp, sums, sizeof sums);
 }

@@ -34,14 +34,15 @@ struct WindowsForward : Forward {
     SpikeLists **spikes;  // for take_spikes and free_spikes
 };
 
-// The spikes before and in a layer, and one step of its neurons below threshold.
+// The spikes before and in a layer, and what a step, a spike and the threshold do to its neurons' states.
 struct LayerTrains {
     const int32_t *pre_steps;   // of each neuron's spikes, rising
     const int64_t *pre_trains;  // (n_samples * n_pre + 1)
     const int32_t *post_steps;
     const int64_t *post_trains;  // (n_samples * n_post + 1)
     int64_t n_samples, n_steps;
-    const scalar *active, *refractory;  // (n_post, K, K): x(t+1) = A x(t)
+    const scalar *active, *refractory;  // (n_post, K, K): a step takes x to A x
+    const scalar *reset, *readout;      // (n_post, K, K): a spike takes x to R x; (n_post, K): the threshold reads c x
     int64_t refractory_steps;
     int64_t threads;
 };

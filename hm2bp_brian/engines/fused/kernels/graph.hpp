@@ -27,7 +27,8 @@ struct GraphPopulation {
     const scalar *factor;  // (n_samples, n_neurons)
 };
 
-// A projection is dense, (n_pre, n_post), or sparse, one entry a connection.
+// A projection is dense, a matrix (n_pre, n_post), or it is a list of single connections, one source neuron after the
+// other, or one target neuron after the other.
 struct GraphProjection {
     int64_t source;  // number of the population it comes from, or -1: from outside
     int64_t target;
@@ -36,14 +37,17 @@ struct GraphProjection {
     const int64_t *offsets;
     const int32_t *steps;
     const int64_t *trains;
-    const int64_t *rows;  // sparse: (n_pre + 1), where the connections of each source neuron begin; dense: null
-    const int32_t *post;  // sparse: target of each connection
+    const int64_t *starts;    // of single connections: where those of each neuron begin; dense: null
+    const int32_t *partners;  // the neuron at the other end of each
+    int64_t by_target;        // whether `starts` counts target neurons
     const scalar *weights;
-    const int32_t *delays;  // of each connection, in steps; null if all have `delay`
+    const int32_t *delays;  // of single connections, in steps; null if all have `delay`
     int64_t delay, longest_delay;
     int64_t lateral;  // inhibition of the readout: not in the backward pass
     double nu_pre;    // 0: the source is an input, and wants no delta
     scalar *gradient, *delay_gradient, *delta_pre;  // or null
+
+    int64_t n_entries() const { return !starts ? n_pre * n_post : starts[by_target ? n_post : n_pre]; }
 };
 
 struct GraphForward {

@@ -78,77 +78,89 @@ static inline void deliver_dense(const PaddedRows &rows, const int32_t *spike, c
     }
 }
 
-static inline void deliver_sparse(const GraphProjection &p, const int32_t *spike, const int32_t *last, scalar *synaptic) {
+static inline void deliver_single(const GraphProjection &p, const int32_t *spike, const int32_t *last, scalar *synaptic) {
     for (; spike != last; spike++)
-        for (int64_t c = p.rows[*spike]; c < p.rows[*spike + 1]; c++) synaptic[p.post[c]] += p.weights[c];
+        for (int64_t c = p.starts[*spike]; c < p.starts[*spike + 1]; c++) synaptic[p.partners[c]] += p.weights[c];
 }
 
 // Single delays: what spikes of step `step` deliver, now or later.
 static inline void deliver_late(const GraphProjection &p, const int32_t *spike, const int32_t *last, int64_t step,
                                 int64_t n_steps, Running &target) {
-    auto add = [&](int64_t connection, int64_t post) {
-        const int64_t at = step + p.delays[connection];
-        if (at < n_steps) target.drive.data[at * target.stripe + post] += p.weights[connection];
-    };
     for (; spike != last; spike++)
-        if (p.rows)
-            for (int64_t c = p.rows[*spike]; c < p.rows[*spike + 1]; c++) add(c, p.post[c]);
-        else
-            for (int64_t post = 0; post < p.n_post; post++) add(*spike * p.n_post + post, post);
+        for (int64_t c = p.starts[*spike]; c < p.starts[*spike + 1]; c++) {
+            const int64_t at = step + p.delays[c];
+            if (at < n_steps) target.drive.data[at * target.stripe + p.partners[c]] += p.weights[c];
+        }
 }
 
-// Dense, with single delays, from outside: all spikes are known, so that the drive of 16 neurons is made at a time, over
-// the whole presentation, in first-level cache.
-static inline void drive_from_outside(const GraphProjection &p, int64_t sample, int64_t n_steps, const scalar *by_post,
-                                      const int32_t *delays_by_post, Running &target) {
-    constexpr int64_t BLOCK = 16;
-    const int64_t length = n_steps + p.longest_delay;
-    std::vector<scalar> rows(BLOCK * length);
-    const int64_t *trains = p.trains + sample * p.n_pre;
-    for (int64_t first = 0; first < p.n_post; first += BLOCK) {
-        const int64_t n = std::min(BLOCK, p.n_post - first);
-        std::fill(rows.begin(), rows.end(), scalar(0));
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t pre = 0; pre < p.n_pre; pre++) {
-                const scalar weight = by_post[(first + i) * p.n_pre + pre];
-                scalar *row = rows.data() + i * length + delays_by_post[(first + i) * p.n_pre + pre];
-                for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) row[p.steps[k]] += weight;
+// The trains of one sample as bits, a bit a step, with as many silent steps before as delays reach back.
+struct TrainBits {
+    static constexpr int64_t WORD = 64;
+    int64_t before, n_words;
+    std::vector<uint64_t> words;
+
+    TrainBits(const GraphProjection &p, int64_t sample, int64_t n_steps)
+        : before((p.longest_delay + WORD - 1) / WORD * WORD), n_words((before + n_steps) / WORD + 2 + LANES / 4),
+          words(p.n_pre * n_words) {
+        const int64_t *trains = p.trains + sample * p.n_pre;
+        for (int64_t pre = 0; pre < p.n_pre; pre++)
+            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
+                const int64_t bit = before + p.steps[k];
+                words[pre * n_words + bit / WORD] |= uint64_t(1) << bit % WORD;
             }
-        for (int64_t step = 0; step < n_steps; step++)
-            for (int64_t i = 0; i < n; i++)
-                target.drive.data[step * target.stripe + first + i] += rows[i * length + step];
     }
+
+    // Where the steps of a neuron begin, from a step that may be negative on.
+    const uint64_t *word_of(int64_t pre, int64_t step) const { return &words[pre * n_words + (before + step) / WORD]; }
+    int shift_of(int64_t step) const { return int((before + step) % WORD); }
+};
+
+// Single delays from outside: all spikes are known, so that what one neuron gets in a stretch of steps is summed in
+// registers, connection by connection.
+static inline void drive_from_outside(const GraphProjection &p, int64_t sample, int64_t n_steps, Running &target) {
+    constexpr int64_t WORD = TrainBits::WORD, WORDS = LANES / 4, STRETCH = WORDS * WORD;  // 16 vectors
+    constexpr int64_t BLOCK = 16, PIECES = WORD / LANES;
+    const TrainBits bits(p, sample, n_steps);
+    alignas(64) scalar rows[BLOCK][STRETCH];
+    for (int64_t first = 0; first < p.n_post; first += BLOCK)
+        for (int64_t step = 0; step < n_steps; step += STRETCH) {
+            const int64_t n = std::min(BLOCK, p.n_post - first);
+            for (int64_t i = 0; i < n; i++) {
+                vector_t sums[WORDS * PIECES] = {};
+                for (int64_t c = p.starts[first + i]; c < p.starts[first + i + 1]; c++) {
+                    const uint64_t *word = bits.word_of(p.partners[c], step - p.delays[c]);
+                    const int shift = bits.shift_of(step - p.delays[c]);
+                    const vector_t weight = vector_t{} + p.weights[c];
+                    for (int w = 0; w < WORDS; w++) {
+                        const uint64_t spikes = word[w] >> shift | word[w + 1] << 1 << (WORD - 1 - shift);
+                        for (int k = 0; k < PIECES; k++)
+                            add_where(sums[w * PIECES + k], spikes >> k * LANES, weight);
+                    }
+                }
+                memcpy(rows[i], sums, sizeof sums);
+            }
+            for (int64_t s = 0; s < std::min(STRETCH, n_steps - step); s++)
+                for (int64_t i = 0; i < n; i++)
+                    target.drive.data[(step + s) * target.stripe + first + i] += rows[i][s];
+        }
 }
 
 // What all threads share.
 struct GraphPresentation : GraphForward {
     std::vector<std::unique_ptr<PaddedRows>> padded;
-    std::vector<std::vector<scalar>> weights_by_post;  // of dense projections from outside with single delays
-    std::vector<std::vector<int32_t>> delays_by_post;
     std::vector<bool> has_drive;
 
-    explicit GraphPresentation(const GraphForward &arguments)
-        : GraphForward(arguments), weights_by_post(n_projections), delays_by_post(n_projections),
-          has_drive(n_populations) {
+    explicit GraphPresentation(const GraphForward &arguments) : GraphForward(arguments), has_drive(n_populations) {
         for (int64_t k = 0; k < n_projections; k++) {
-            const GraphProjection &p = projections[k];
-            padded.push_back(std::make_unique<PaddedRows>(p, !p.rows && !p.delays));
-            if (p.delays) has_drive[p.target] = true;
-            if (!p.delays || p.rows || p.source >= 0) continue;
-            weights_by_post[k].resize(p.n_pre * p.n_post);
-            delays_by_post[k].resize(p.n_pre * p.n_post);
-            for (int64_t pre = 0; pre < p.n_pre; pre++)
-                for (int64_t post = 0; post < p.n_post; post++) {
-                    weights_by_post[k][post * p.n_pre + pre] = p.weights[pre * p.n_post + post];
-                    delays_by_post[k][post * p.n_pre + pre] = p.delays[pre * p.n_post + post];
-                }
+            padded.push_back(std::make_unique<PaddedRows>(projections[k], !projections[k].starts));
+            if (projections[k].delays) has_drive[projections[k].target] = true;
         }
     }
 
     void deliver(int64_t number, int64_t sample, int64_t step, std::vector<std::unique_ptr<Running>> &running) const {
         const GraphProjection &p = projections[number];
         const int64_t sent = p.delays ? step : step - p.delay;
-        if (sent < 0 || !weights_by_post[number].empty()) return;
+        if (sent < 0 || p.by_target) return;
         const int32_t *first, *last;
         if (p.source < 0) {
             first = p.neurons + p.offsets[sample * n_steps + sent];
@@ -162,8 +174,8 @@ struct GraphPresentation : GraphForward {
         Running &target = *running[p.target];
         if (p.delays)
             deliver_late(p, first, last, step, n_steps, target);
-        else if (p.rows)
-            deliver_sparse(p, first, last, target.synaptic);
+        else if (p.starts)
+            deliver_single(p, first, last, target.synaptic);
         else
             deliver_dense(*padded[number], first, last, target.synaptic);
     }
@@ -178,9 +190,8 @@ struct GraphPresentation : GraphForward {
         };
         for (auto &one : running) one->start(n_steps);
         for (int64_t k = 0; k < n_projections; k++)
-            if (!weights_by_post[k].empty())
-                drive_from_outside(projections[k], sample, n_steps, weights_by_post[k].data(), delays_by_post[k].data(),
-                                   *running[projections[k].target]);
+            if (projections[k].by_target)
+                drive_from_outside(projections[k], sample, n_steps, *running[projections[k].target]);
         for (int64_t step = 0; step < n_steps; step++) {
             for (auto &one : running) one->update(step);
             for (int64_t k = 0; k < n_projections; k++) deliver(k, sample, step, running);

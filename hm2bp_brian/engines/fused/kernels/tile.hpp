@@ -92,3 +92,33 @@ struct Buffer {
     ~Buffer() { ::operator delete(data, std::align_val_t(64)); }
     Buffer(const Buffer &) = delete;
 };
+
+// A bit a lane as a vector of truth values.
+static inline flags_t spread(unsigned bits) {
+    flags_t lane_bit, all = {};
+    for (int lane = 0; lane < LANES; lane++) lane_bit[lane] = flag(1) << lane;
+    return ((all + flag(bits)) & lane_bit) != 0;
+}
+
+// Adds to the lanes whose bits are set, of as many as a vector has.
+static inline void add_where(vector_t &sum, uint64_t bits, vector_t added) {
+#ifdef __AVX512F__
+    if constexpr (LANES == 16)
+        sum = (vector_t)_mm512_mask_add_ps((__m512)sum, __mmask16(bits), (__m512)sum, (__m512)added);
+    else
+        sum = (vector_t)_mm512_mask_add_pd((__m512d)sum, __mmask8(bits), (__m512d)sum, (__m512d)added);
+#else
+    sum = spread(unsigned(bits & ((uint64_t(1) << LANES) - 1))) ? sum + added : sum;
+#endif
+}
+
+// e_{i|j} of W neurons i: the sum of q (n_steps, W) over the spikes of j.
+template <int W>
+static inline void sum_over_train(const scalar *q, const int32_t *first, const int32_t *last, scalar *spsp) {
+    vector_t sums[W / LANES] = {};
+    for (const int32_t *step = first; step != last; step++) {
+        const vector_t *at_step = reinterpret_cast<const vector_t *>(q + *step * W);
+        for (int v = 0; v < W / LANES; v++) sums[v] += at_step[v];
+    }
+    memcpy(spsp, sums, sizeof sums);
+}

@@ -1,0 +1,226 @@
+// The connections of one projection to one tile of target neurons, backwards in one sample.
+#pragma once
+#include "graph.hpp"
+#include "tile.hpp"
+
+// A tile's q, with one step before the presentation, and some after it that delays reach.
+struct TileQ {
+    static constexpr int64_t STEPS_BEFORE = 1;
+    int64_t n_rows;
+    Buffer memory;
+
+    TileQ(int64_t n_steps, int64_t longest_delay)
+        : n_rows(STEPS_BEFORE + n_steps + longest_delay + 1), memory(n_rows * TILE) {
+        memset(memory.data, 0, n_rows * TILE * sizeof(scalar));
+    }
+    scalar *first_step() const { return memory.data + STEPS_BEFORE * TILE; }
+    int64_t n_after() const { return n_rows - STEPS_BEFORE; }
+
+    void set(const GraphPopulation &population, const void *adjoint, int64_t sample, int64_t tile, scalar *counts) {
+        population.calls.adjoint(adjoint, sample, tile, first_step(), counts);
+        memcpy(memory.data, first_step(), TILE * sizeof(scalar));  // before the first step its value stays
+    }
+};
+
+// What the neurons of a tile bring to their connections.
+struct TilePost {
+    alignas(64) scalar counts[TILE], delta[TILE], tpsp[TILE], coefficient[TILE], fired[TILE], silent[TILE];
+
+    void set_delta(const GraphPopulation &population, int64_t sample, int64_t tile) {
+        for (int lane = 0; lane < TILE; lane++) {
+            const int64_t neuron = tile * TILE + lane;
+            delta[lane] = neuron < population.n_neurons ? population.delta[sample * population.n_neurons + neuron] : 0;
+            tpsp[lane] = 0;
+        }
+    }
+
+    // kappa, and delta apart for neurons that fired and silent ones
+    void finish(const GraphPopulation &population, int64_t sample, int64_t tile, const scalar *weight_sum,
+                const Rules &rules) {
+        for (int lane = 0; lane < TILE; lane++) {
+            const int64_t neuron = tile * TILE + lane;
+            const bool is_silent = counts[lane] == 0;
+            const scalar factor =
+                neuron < population.n_neurons ? population.factor[sample * population.n_neurons + neuron] : 0;
+            const scalar ratio =
+                is_silent ? scalar(rules.silent_kappa_ratio) * weight_sum[lane] : tpsp[lane] / counts[lane];
+            coefficient[lane] = delta[lane] * (1 + ratio / scalar(population.nu)) * factor;
+            fired[lane] = is_silent ? 0 : delta[lane];
+            silent[lane] = is_silent ? delta[lane] * scalar(rules.silent_delta_ratio) : 0;
+        }
+    }
+};
+
+struct TileLinks {
+    struct Pair {
+        scalar q, slope;
+    };
+    const GraphProjection &p;
+    int64_t tile, first_post, n_post;  // target neurons in the tile
+    int64_t first, n_entries;          // of single connections
+    Buffer weights, spsp;              // dense: (n_pre, TILE)
+    std::vector<scalar> slope, q_row;
+    std::vector<Pair> q_and_slope;
+
+    TileLinks(const GraphProjection &p, int64_t tile)
+        : p(p), tile(tile), first_post(tile * TILE), n_post(std::min<int64_t>(TILE, p.n_post - tile * TILE)),
+          first(p.starts ? p.starts[first_post] : 0),
+          n_entries(p.starts ? p.starts[first_post + n_post] - first : p.n_pre * TILE),
+          weights(p.starts ? 0 : n_entries), spsp(n_entries), slope(p.delay_gradient ? n_entries : 0) {
+        if (!p.starts) pack_tile<TILE>(p.weights, p.n_pre, p.n_post, tile, weights.data);
+    }
+
+    const int64_t *train(int64_t sample, int64_t pre) const { return p.trains + sample * p.n_pre + pre; }
+    static int64_t count(const int64_t *train) { return train[1] - train[0]; }
+
+    void add_weight_sum(scalar *sum) const {
+        if (p.starts)
+            single([&](int64_t c, int64_t lane) { sum[lane] += p.weights[c]; });
+        else
+            for (int64_t pre = 0; pre < p.n_pre; pre++)
+                for (int lane = 0; lane < TILE; lane++) sum[lane] += weights.data[pre * TILE + lane];
+    }
+
+    // Calls visit(connection, lane) for single connections.
+    template <typename Visit>
+    void single(Visit visit) const {
+        for (int64_t lane = 0; lane < n_post; lane++)
+            for (int64_t c = p.starts[first_post + lane]; c < p.starts[first_post + lane + 1]; c++) visit(c, lane);
+    }
+
+    // S-PSPs of all source neurons that fired, and what they add to the T-PSPs.
+    void read(int64_t sample, const TileQ &q, TilePost &post) {
+        if (p.starts) return read_single(sample, q, post);
+        const scalar *late = q.first_step() + p.delay * TILE;
+        for (int64_t pre = 0; pre < p.n_pre; pre++) {
+            const int64_t *t = train(sample, pre);
+            if (t[0] == t[1]) continue;
+            scalar *e = spsp.data + pre * TILE, *w = weights.data + pre * TILE;
+            sum_over_train<TILE>(late, p.steps + t[0], p.steps + t[1], e);
+            for (int lane = 0; lane < TILE; lane++) post.tpsp[lane] += w[lane] * e[lane];
+        }
+    }
+
+    // q of one target neuron over time stays in first-level cache for all its connections.
+    void read_single(int64_t sample, const TileQ &q, TilePost &post) {
+        for (int64_t lane = 0; lane < n_post; lane++) {
+            const int64_t begin = p.starts[first_post + lane], end = p.starts[first_post + lane + 1];
+            if (post.counts[lane] == 0) {  // its q is 0
+                std::fill(spsp.data + begin - first, spsp.data + end - first, scalar(0));
+                if (p.delay_gradient) std::fill(slope.begin() + begin - first, slope.begin() + end - first, scalar(0));
+            } else {
+                post.tpsp[lane] += p.delay_gradient ? read_with_slope(sample, q.first_step() + lane, q.n_after(), begin, end)
+                                                    : read_neuron(sample, q.first_step() + lane, q.n_after(), begin, end);
+            }
+        }
+    }
+
+    scalar read_neuron(int64_t sample, const scalar *q, int64_t n_after, int64_t begin, int64_t end) {
+        q_row.resize(n_after);
+        for (int64_t step = 0; step < n_after; step++) q_row[step] = q[step * TILE];
+        scalar tpsp = 0;
+        for (int64_t c = begin; c < end; c++) {
+            const int64_t *t = train(sample, p.partners[c]), delay = p.delays ? p.delays[c] : p.delay;
+            const scalar *late = q_row.data() + delay;
+            scalar sums[4] = {};  // so that one addition need not wait for the one before
+            const int32_t *step = p.steps + t[0], *last = p.steps + t[1];
+            for (; last - step >= 4; step += 4)
+                for (int k = 0; k < 4; k++) sums[k] += late[step[k]];
+            for (; step != last; step++) sums[0] += late[*step];
+            const scalar e = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+            spsp.data[c - first] = e;
+            tpsp += p.weights[c] * e;
+        }
+        return tpsp;
+    }
+
+    // The same with the central difference of q.
+    scalar read_with_slope(int64_t sample, const scalar *q, int64_t n_after, int64_t begin, int64_t end) {
+        q_and_slope.resize(n_after);
+        for (int64_t step = 0; step + 1 < n_after; step++)
+            q_and_slope[step] = {q[step * TILE], (q[(step + 1) * TILE] - q[(step - 1) * TILE]) / 2};
+        scalar tpsp = 0;
+        for (int64_t c = begin; c < end; c++) {
+            const int64_t *t = train(sample, p.partners[c]);
+            const Pair *late = q_and_slope.data() + p.delays[c];
+            Pair sums[4] = {};
+            const int32_t *step = p.steps + t[0], *last = p.steps + t[1];
+            auto add = [&](Pair &sum, const Pair &term) { sum.q += term.q, sum.slope += term.slope; };
+            for (; last - step >= 4; step += 4)
+                for (int k = 0; k < 4; k++) add(sums[k], late[step[k]]);
+            for (; step != last; step++) add(sums[0], late[*step]);
+            const scalar e = (sums[0].q + sums[1].q) + (sums[2].q + sums[3].q);
+            spsp.data[c - first] = e;
+            slope[c - first] = (sums[0].slope + sums[1].slope) + (sums[2].slope + sums[3].slope);
+            tpsp += p.weights[c] * e;
+        }
+        return tpsp;
+    }
+
+    // What this tile adds to a term of the series from the term before it: w e / o term, over targets that fired.
+    void add_term(int64_t sample, const TilePost &post, const scalar *term, scalar *following) const {
+        alignas(64) scalar masked[TILE];
+        for (int lane = 0; lane < TILE; lane++) masked[lane] = post.counts[lane] == 0 ? 0 : term[lane];
+        if (p.starts)
+            return single([&](int64_t c, int64_t lane) {
+                const int64_t pre = p.partners[c], o = count(train(sample, pre));
+                if (o) following[pre] += p.weights[c] * spsp.data[c - first] * masked[lane] / (o * scalar(p.nu_pre));
+            });
+        for (int64_t pre = 0; pre < p.n_pre; pre++) {
+            const int64_t o = count(train(sample, pre));
+            if (!o) continue;
+            alignas(64) scalar products[TILE];
+            for (int lane = 0; lane < TILE; lane++)
+                products[lane] = weights.data[pre * TILE + lane] * spsp.data[pre * TILE + lane] * masked[lane];
+            following[pre] += lane_sum<TILE>(products) / (o * scalar(p.nu_pre));
+        }
+    }
+
+    // gradient: (n_entries) of this tile
+    void add_gradient(int64_t sample, const TilePost &post, const Rules &rules, scalar *gradient) const {
+        const scalar silent_spsp = scalar(rules.silent_spsp);
+        if (p.starts)
+            return single([&](int64_t c, int64_t lane) {
+                const bool is_silent = post.counts[lane] == 0;
+                const scalar e = is_silent ? silent_spsp * (count(train(sample, p.partners[c])) != 0) : spsp.data[c - first];
+                gradient[c - first] += post.coefficient[lane] * e;
+            });
+        for (int64_t pre = 0; pre < p.n_pre; pre++) {
+            if (!count(train(sample, pre))) continue;
+            const scalar *e = spsp.data + pre * TILE;
+            scalar *sum = gradient + pre * TILE;
+            for (int lane = 0; lane < TILE; lane++)
+                sum[lane] += post.coefficient[lane] * (post.counts[lane] == 0 ? silent_spsp : e[lane]);
+        }
+    }
+
+    void add_delay_gradient(const TilePost &post, scalar *gradient) const {
+        single([&](int64_t c, int64_t lane) {
+            gradient[c - first] += post.coefficient[lane] * p.weights[c] * slope[c - first];
+        });
+    }
+
+    // What this tile adds to the deltas of sources outside.
+    void add_delta(int64_t sample, const TilePost &post, const Rules &rules) const {
+        const scalar silent_ratio = scalar(rules.silent_delta_ratio), nu = scalar(p.nu_pre);
+        scalar *out = p.delta_pre + sample * p.n_pre;
+        if (p.starts)
+            return single([&](int64_t c, int64_t lane) {
+                const int64_t pre = p.partners[c], o = count(train(sample, pre));
+                const scalar e = spsp.data[c - first];
+                const scalar flow = o ? post.fired[lane] * e / scalar(o) + post.silent[lane] : post.delta[lane] * silent_ratio;
+                out[pre] += p.weights[c] * flow / nu;
+            });
+        for (int64_t pre = 0; pre < p.n_pre; pre++) {
+            const int64_t o = count(train(sample, pre));
+            const scalar *w = weights.data + pre * TILE, *e = spsp.data + pre * TILE;
+            alignas(64) scalar products[TILE];
+            if (o)
+                for (int lane = 0; lane < TILE; lane++)
+                    products[lane] = w[lane] * (post.fired[lane] * e[lane] / scalar(o) + post.silent[lane]);
+            else
+                for (int lane = 0; lane < TILE; lane++) products[lane] = w[lane] * post.delta[lane] * silent_ratio;
+            out[pre] += lane_sum<TILE>(products) / nu;
+        }
+    }
+};

@@ -1,0 +1,129 @@
+"""Networks of populations and projections: both engines give the same spikes, and the same gradients as the oracle."""
+
+import warnings
+
+import numpy as np
+import pytest
+from brian2 import ms
+from graph_oracle import oracle_graph_gradients
+from graphs import quietly, random_graph, random_input
+
+import hm2bp_brian as hb
+from hm2bp_brian.engines.registry import make_engine
+from hm2bp_brian.learning.backward import backward
+from hm2bp_brian.learning.losses import Errors, SpikeCountLoss, StandIns
+from hm2bp_brian.learning.rules import Rules
+
+RULES = Rules(recurrent_terms=2)
+LOSS = SpikeCountLoss(desired=6, undesired=1, margin=1)
+
+
+def both(network, batch, dtype="float64", threads=2):
+    fused = quietly(make_engine, network, "fused", dtype, threads)
+    reference = quietly(make_engine, network, "brian2", dtype)
+    return fused, fused.forward(network.parameters, batch), reference.forward(network.parameters, batch)
+
+
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_engines_agree_on_random_graphs(seed):
+    network = random_graph(seed)
+    batch = random_input(network, seed)
+    fused, tape, expected = both(network, batch)
+    for name, found, wanted in zip(tape.record.names, tape.record.layers, expected.record.layers, strict=True):
+        assert found == wanted, name
+    assert sum(tape.n_spikes[1:]) > 0
+    errors = LOSS.errors(expected.counts, [0, 1, 2])
+    wanted = quietly(backward, network, network.parameters, expected.record, errors, RULES)
+    found = quietly(fused.backward, expected, errors, RULES)
+    for number, (one, other) in enumerate(zip(found.arrays, wanted.arrays, strict=True)):
+        np.testing.assert_allclose(
+            one, other, rtol=1e-9, atol=1e-9 * np.abs(other).max(initial=0), err_msg=network.parameter_name(number)
+        )
+    assert found.loss == pytest.approx(wanted.loss)
+
+
+@pytest.mark.parametrize("seed", [2, 7, 11, 16])
+def test_gradients_are_the_oracle_s(seed):
+    network = small_graph(seed)
+    record = quietly(hb.simulate, network, random_input(network, seed, 2, 0.3), dtype="float64")
+    random = np.random.default_rng(seed)
+    d_counts = random.normal(size=record.output.counts.shape)
+    errors = Errors(np.zeros(2), d_counts, StandIns(np.zeros(0, int), np.zeros(0, int), 1))
+    expected = oracle_graph_gradients(network, record, d_counts, RULES)
+    found = quietly(backward, network, network.parameters, record, errors, RULES)
+    assert any(np.abs(array).max(initial=0) > 0 for array in found.arrays)
+    for number, projection in enumerate(network.weighted):
+        wanted = expected[f"w {projection.name}"]
+        np.testing.assert_allclose(found.arrays[number], wanted, rtol=1e-9, atol=1e-9, err_msg=projection.name)
+        if projection.delays.learned:
+            slopes = found.arrays[network.delay_number(projection)]
+            np.testing.assert_allclose(slopes, expected[f"d {projection.name}"], rtol=1e-9, atol=1e-9)
+
+
+def small_graph(seed: int):
+    """Two populations that feed back on each other, a skip connection, learned and fixed delays, silent neurons too."""
+    random = np.random.default_rng(seed)
+    network = hb.SpikingNetwork(dt=1 * ms, duration=30 * ms, seed=seed)
+    network.input("in", 4)
+    for name, size in (("a", 3), ("b", 3)):
+        network.population(
+            name, size, neuron=hb.LIF(20 * ms, 5 * ms, 2 * ms), threshold=0.5, rate=hb.RateBand(1, 2, 0.3)
+        )
+    network.population("out", 2, neuron=hb.LIF(15 * ms, 5 * ms), threshold=0.4, readout=True)
+    network.connect("in", "a", weights=hb.Uniform(1.5), delay=hb.Learned(0 * ms, 6 * ms))
+    network.connect("a", "b", hb.Sparse(p=0.7), weights=hb.Uniform(1.5), delay=2 * ms)
+    network.connect("b", "a", weights=hb.Uniform(0.4), delay=hb.Learned(0 * ms, 4 * ms))
+    network.connect("a", "a", weights=hb.Uniform(0.3), plastic=bool(random.integers(2)))
+    network.connect("b", "out", weights=hb.Uniform(1.5))
+    network.connect("in", "out", hb.Sparse(p=0.6), weights=hb.Uniform(1.0))
+    return network
+
+
+def test_spikes_on_their_way_do_not_reach_the_next_presentation():
+    network = hb.SpikingNetwork(dt=1 * ms, duration=20 * ms)
+    network.input("in", 1)
+    network.population("out", 1, neuron=hb.LIF(5 * ms, 2 * ms), threshold=0.1, readout=True)
+    network.connect("in", "out", weights=5.0, delay=8 * ms)
+    batch = hb.SpikeBatch.from_events([0, 0], [3, 15], [0, 0], n_samples=2, n_steps=20, shape=(1,))
+    _, tape, expected = both(network, batch)
+    assert tape.record["out"] == expected.record["out"]
+    # put in at the end of step 3 + 8, it acts from step 12 on, and the spike of step 15 never
+    assert tape.record["out"].train(0, 0)[0] in (12, 13)
+    assert tape.counts[1].sum() == 0
+
+
+@pytest.mark.parametrize("seed", [5, 13])
+def test_any_number_of_threads_gives_the_same_bits(seed):
+    network = random_graph(seed)
+    batch = random_input(network, seed, n_samples=9)
+    found = []
+    for threads in (1, 3):
+        engine = quietly(make_engine, network, "fused", "float32", threads)
+        tape = engine.forward(network.parameters, batch)
+        sums = quietly(engine.backward, tape, LOSS.errors(tape.counts, np.arange(9) % 4), RULES)
+        found.append((tape.record, sums))
+    assert found[0][0] == found[1][0]
+    for one, other in zip(found[0][1].arrays, found[1][1].arrays, strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_series_that_does_not_converge_is_cut_and_said():
+    network = hb.SpikingNetwork(dt=1 * ms, duration=60 * ms)
+    network.input("in", 5)
+    network.population("loop", 5, neuron=hb.LIF(20 * ms, 5 * ms), threshold=0.3)
+    network.population("out", 2, neuron=hb.LIF(20 * ms, 5 * ms), threshold=0.3, readout=True)
+    network.connect("in", "loop", weights=1.0)
+    network.connect("loop", "loop", weights=1.0)
+    network.connect("loop", "out", weights=1.0)
+    engine = make_engine(network, "fused", "float64", 1)
+    tape = engine.forward(network.parameters, random_input(network, 1, 1))
+    errors = LOSS.errors(tape.counts, [0])
+    with pytest.warns(RuntimeWarning, match="credit through the loops of 'loop_to_loop' does not converge"):
+        cut = engine.backward(tape, errors, Rules(recurrent_terms=5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        none = engine.backward(tape, errors, Rules(recurrent_terms=0))
+    for one, other in zip(cut.arrays, none.arrays, strict=True):  # the first term was too large already
+        np.testing.assert_array_equal(one, other)
