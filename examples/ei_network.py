@@ -73,9 +73,15 @@ monitors = [SpikeMonitor(group) for group in (pixels, cells, digits)]
 brian_network = Network(pixels, cells, digits, wires, monitors)
 
 # %%
-# A network that can be trained. Each of the Synapses has one sign, and keeps it.
+# A network that can be trained. Each of the Synapses has one sign, and keeps it; and as training would let the
+# excitatory cells excite one another more and more, their spike counts have a band to keep to.
 network = hb.from_brian(
-    brian_network, inputs={"pixels": (14, 14, 1)}, readout="digits", duration=100 * ms, keep_signs=True
+    brian_network,
+    inputs={"pixels": (14, 14, 1)},
+    readout="digits",
+    duration=100 * ms,
+    rates={"cells": hb.RateBand(0.5, 3, strength=0.1)},
+    keep_signs=True,
 )
 network.summary()
 
@@ -92,7 +98,7 @@ train, test = small(train, 300 if quick else 2000), small(test, 100 if quick els
 def show(dataset):
     """Let the PoissonGroup show three digits, 100 ms each, with pauses."""
     for image in dataset.images[:3]:
-        for rate, duration in ((0, 50 * ms), (100 * image.ravel() / 255, 100 * ms)):
+        for rate, duration in ((0, 50 * ms), (100 * (image.ravel() / 255), 100 * ms)):
             pixels.rates = rate * Hz
             brian_network.run(duration)
 
@@ -101,7 +107,7 @@ show(test)
 trainer = hb.Trainer(
     network,
     hb.SpikeCountLoss(desired=8, undesired=1, margin=2),
-    hb.Adam(learning_rate=2e-4),  # in volt, as the weights
+    hb.Adam(learning_rate=1e-4),  # in volt, as the weights
     encoder=hb.encoding.BernoulliEncoder(rate_divisor=10),  # 100 Hz where it is white
 )
 before = trainer.evaluate(test)

@@ -206,7 +206,10 @@ def make_ei(**settings):
 
 
 def test_weights_and_delays_are_those_of_the_synapses():
-    objects, network, _ = make_ei(learned_delays={"exc": hb.Learned(0 * ms, 20 * ms)}, keep_signs=True)
+    band = hb.RateBand(1, 5)
+    learned = {"exc": hb.Learned(0 * ms, 20 * ms)}
+    objects, network, _ = make_ei(learned_delays=learned, rates={"cells": band}, keep_signs=True)
+    assert network.neural[0].rate_band is band
     drive, exc, inh = objects[2:]
     assert [p.name for p in network.projections] == ["drive", "exc", "inh"]
     assert [p.connection.weight_shape for p in network.projections] == [(8, 30), (72,), (174,)]
@@ -409,6 +412,9 @@ def test_wrong_arguments():
             duration=50 * ms,
             learned_delays={"wire": hb.Learned(0 * ms, 5 * ms)},
         )
+    with pytest.raises(UnknownNameError, match="unknown group, in rates: 'cell'"):
+        rates = {"cell": hb.RateBand(1, 5)}
+        hb.from_brian(objects, inputs="source", readout="cells", duration=50 * ms, rates=rates)
     with pytest.raises(UnitError, match="duration needs a value in second"):
         hb.from_brian(objects, inputs="source", readout="cells", duration=50)
     one_delay = small(synapses={"delay": 2 * ms}, name="cells_2")
