@@ -21,6 +21,7 @@ ORDER = (
     "look_at_dynamics",
     "own_neuron",
     "neuron_zoo",
+    "ei_network",
     "own_data",
     "resume",
     "demo",

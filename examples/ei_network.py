@@ -6,7 +6,7 @@ An E/I network written in plain Brian2 learns to tell digits apart, and gets its
 160 excitatory and 40 inhibitory neurons with exponential synapses (Dale's law, 10 % of the pairs connected, delays of
 1 to 5 ms) see MNIST digits of 14 x 14 pixels as spikes of a PoissonGroup; ten neurons read them out. The first part is
 a script as you may have one: it knows nothing of this package. ``from_brian`` makes a network of its objects, that
-trains on 2,000 digits for three epochs, and ``write_back`` puts the weights into the objects: the same Brian2 network
+trains on 4,000 digits for three epochs, and ``write_back`` puts the weights into the objects: the same Brian2 network
 runs before and after. It takes less than a minute and saves ``ei_network.png`` in the current folder; ``--quick`` takes
 300 digits. No figure of the paper.
 """
@@ -63,8 +63,8 @@ def connect(name, source, target, p, strength, sign="+"):
 
 
 wires = [
-    connect("pixels_to_cells", pixels, cells, 0.1, 8),
-    connect("exc_to_cells", exc, cells, 0.1, 3),
+    connect("pixels_to_cells", pixels, cells, 0.1, 6),
+    connect("exc_to_cells", exc, cells, 0.1, 1.5),
     connect("inh_to_cells", inh, cells, 0.1, 12, "-"),
     connect("exc_to_digits", exc, digits, 1, 2),
     connect("inh_to_digits", inh, digits, 1, 6, "-"),
@@ -73,9 +73,15 @@ monitors = [SpikeMonitor(group) for group in (pixels, cells, digits)]
 brian_network = Network(pixels, cells, digits, wires, monitors)
 
 # %%
-# A network that can be trained. Each of the Synapses has one sign, and keeps it.
+# A network that can be trained. Each of the Synapses has one sign, and keeps it; and as training would let the
+# excitatory cells excite one another more and more, their spike counts have a band to keep to.
 network = hb.from_brian(
-    brian_network, inputs={"pixels": (14, 14, 1)}, readout="digits", duration=100 * ms, keep_signs=True
+    brian_network,
+    inputs={"pixels": (14, 14, 1)},
+    readout="digits",
+    duration=100 * ms,
+    rates={"cells": hb.RateBand(0, 10, strength=0.1)},
+    keep_signs=True,
 )
 network.summary()
 
@@ -86,13 +92,13 @@ def small(dataset, n):
 
 
 train, test = hb.datasets.mnist()
-train, test = small(train, 300 if quick else 2000), small(test, 100 if quick else 500)
+train, test = small(train, 300 if quick else 4000), small(test, 100 if quick else 500)
 
 
 def show(dataset):
     """Let the PoissonGroup show three digits, 100 ms each, with pauses."""
     for image in dataset.images[:3]:
-        for rate, duration in ((0, 50 * ms), (100 * image.ravel() / 255, 100 * ms)):
+        for rate, duration in ((0, 50 * ms), (200 * (image.ravel() / 255), 100 * ms)):
             pixels.rates = rate * Hz
             brian_network.run(duration)
 
@@ -100,9 +106,9 @@ def show(dataset):
 show(test)
 trainer = hb.Trainer(
     network,
-    hb.SpikeCountLoss(desired=8, undesired=1, margin=2),
+    hb.SpikeCountLoss(desired=10, undesired=1, margin=3),
     hb.Adam(learning_rate=2e-4),  # in volt, as the weights
-    encoder=hb.encoding.BernoulliEncoder(rate_divisor=10),  # 100 Hz where it is white
+    encoder=hb.encoding.BernoulliEncoder(rate_divisor=5),  # 200 Hz where it is white
 )
 before = trainer.evaluate(test)
 trainer.fit(train, epochs=1 if quick else 3, batch_size=10)

@@ -86,7 +86,7 @@ def _graph(network: SpikingNetwork, batch: SpikeBatch, dtype: str) -> tuple[dict
         network,
         dtype,
         inputs=network.inputs,
-        populations=[_population(p, network.dt, p.name, arrays) for p in network.neural],
+        populations=[_population(p, p.name, f'groups["{p.name}"]', network.dt, arrays) for p in network.neural],
         projections=[_projection(network, projection, arrays, dtype) for projection in network.projections],
         readouts=[population.name for population in network.readouts],
     )
@@ -113,7 +113,7 @@ def _layer(network: SpikingNetwork, number: int, arrays: dict, dtype) -> dict:
     pre, post, index = network.connections[number].synapses()
     weights = np.ones(len(pre)) if index is None else network.weights[number].ravel()[index]
     arrays |= {f"pre_{number}": pre, f"post_{number}": post, f"weights_{number}": weights.astype(dtype)}
-    return _population(network.neural[number], network.dt, str(number), arrays, f"layer_{number}") | {
+    return _population(network.neural[number], str(number), f"layer_{number}", network.dt, arrays) | {
         "pre": f"layer_{number - 1}" if number else "input_spikes",
         "weight_unit": _unit(neuron.weight_dimension),
         "synaptic_variable": neuron.synaptic_variable,
@@ -122,10 +122,9 @@ def _layer(network: SpikingNetwork, number: int, arrays: dict, dtype) -> dict:
     }
 
 
-def _population(population: Population, dt: float, key: str, arrays: dict, variable: str | None = None) -> dict:
+def _population(population: Population, key: str, variable: str, dt: float, arrays: dict) -> dict:
     """What the templates name of a population; ``variable`` is what it is called in the script."""
     neuron = population.neuron
-    variable = f'groups["{key}"]' if variable is None else variable
     per_neuron = {name: value for name, value in neuron.parameters.items() if np.ndim(value)}
     arrays |= {f"{name}_{key}": np.asarray(value) for name, value in per_neuron.items()}
     declared = {"v_th": _unit(neuron.threshold_dimension)} | {k: _type(v) for k, v in per_neuron.items()}
@@ -147,7 +146,7 @@ def _population(population: Population, dt: float, key: str, arrays: dict, varia
         "method": neuron.method,
         "namespace": f"{{{', '.join(scalars)}}}",
         "settings": settings,
-        "restart": _restart(population, dt, key, variable, arrays, settings),
+        "restart": _restart(population, key, variable, dt, arrays, settings),
     }
 
 
@@ -181,7 +180,9 @@ def _in_quotes(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _restart(population: Population, dt: float, key: str, variable: str, arrays: dict, settings: list) -> list[str]:
+def _restart(
+    population: Population, key: str, variable: str, dt: float, arrays: dict, settings: list[str]
+) -> list[str]:
     """Statements at the start of a presentation; values that differ between neurons become ``arrays``, by settings."""
     neuron = population.neuron
     starts = neuron.start_values(population.size, population.threshold, dt)

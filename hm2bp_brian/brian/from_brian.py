@@ -29,6 +29,7 @@ from hm2bp_brian.errors import ConfigurationError, ShapeError, UnknownNameError
 from hm2bp_brian.model.connectors import AllToAll, Sparse
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.populations import RateBand
 
 ONLY_LOOK = (EventMonitor, StateMonitor, PopulationRateMonitor, Subgroup)
 SOURCES = (NeuronGroup, SpikeGeneratorGroup, PoissonGroup)
@@ -41,6 +42,7 @@ def from_brian(
     readout,
     duration,
     learned_delays: Mapping[str, Learned] | None = None,
+    rates: Mapping[str, RateBand] | None = None,
     keep_signs: bool = False,
     namespace: Mapping | None = None,
     seed: int = 0,
@@ -66,6 +68,8 @@ def from_brian(
         Of one presentation. The time step is that of the groups.
     learned_delays : mapping of str to Learned, optional
         By the name of the Synapses: their delays are learned, from those which they have, and stay between two limits.
+    rates : mapping of str to RateBand, optional
+        By the name of the group: spike counts that training is to keep to, lest recurrent excitation grows.
     keep_signs : bool
         Synapses whose weights all have one sign keep it in training: Dale's law.
     namespace : mapping, optional
@@ -109,16 +113,18 @@ def from_brian(
         shapes = inputs if isinstance(inputs, Mapping) else {}
         inputs, readout = _groups(inputs, groups, "input"), _groups(readout, groups, "readout")
         network = SpikingNetwork(dt=_time_step([*groups, *synapses]), duration=duration, seed=seed)
+        learned, bands = dict(learned_delays or {}), dict(rates or {})
         found = [read_synapses(s, namespace) for s in synapses]
         for group in inputs:
             network.input(group.name, _shape(group, shapes.get(group.name, (len(group),))))
         for group in (group for group in groups if group not in inputs):
-            _add_population(network, group, found, group in readout, namespace)
-        learned = dict(learned_delays or {})
+            _add_population(network, group, found, group in readout, bands.pop(group.name, None), namespace)
         for own in found:
             _add_projection(network, own, learned.pop(own.synapses.name, None), keep_signs)
         if learned:
             raise UnknownNameError("Synapses, in learned_delays:", next(iter(learned)), [s.name for s in synapses])
+        if bands:
+            raise UnknownNameError("group, in rates:", next(iter(bands)), [p.name for p in network.neural])
     return network
 
 
@@ -189,7 +195,7 @@ def _time_step(objects) -> Quantity:
     return next(iter(steps)) * second
 
 
-def _add_population(network: SpikingNetwork, group, found: list[UserSynapses], readout: bool, namespace) -> None:
+def _add_population(network: SpikingNetwork, group, found: list, readout: bool, rate, namespace) -> None:
     if not isinstance(group, NeuronGroup):
         raise ConfigurationError(f"'{group.name}' is a {type(group).__name__}: name it in inputs=")
     check_group(group)
@@ -201,7 +207,7 @@ def _add_population(network: SpikingNetwork, group, found: list[UserSynapses], r
             f"synapses must add to one variable of '{group.name}', the same for all; found {said or 'no synapses'}"
         )
     model, v_th = neuron_model(group, next(iter(variables)), namespace)
-    network.population(group.name, len(group), neuron=model, threshold=v_th, readout=readout)
+    network.population(group.name, len(group), neuron=model, threshold=v_th, readout=readout, rate=rate)
 
 
 def _add_projection(network: SpikingNetwork, own: UserSynapses, learned: Learned | None, keep_signs: bool) -> None:

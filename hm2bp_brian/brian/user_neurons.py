@@ -11,10 +11,9 @@ from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER, SUBEXPR
 from brian2.units.fundamentalunits import DIMENSIONLESS, get_unit
 from brian2.utils.stringtools import get_identifiers
 
-from hm2bp_brian.brian.user_code import assigned, evaluate, given_by_user, parsed, resolve
+from hm2bp_brian.brian.user_code import assigned, evaluate, given_by_user, parsed, value_of
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError
 from hm2bp_brian.model.neurons import NeuronModel
-from hm2bp_brian.model.units import with_unit
 
 RISING, FALLING = {ast.Gt: ">", ast.GtE: ">="}, {ast.Lt: ">", ast.LtE: ">="}
 OF_EVERY_GROUP = {"i", "N", "dt", "t", "t_in_timesteps", "lastspike", "not_refractory"}
@@ -26,7 +25,7 @@ def neuron_model(group: NeuronGroup, synaptic_variable: str, namespace: Mapping)
     """The model of a group's neurons, and their threshold.
 
     Parameters that no code changes become parameters of the model, whether they stand in the equations, in the group's
-    namespace or around it.
+    namespace or around it. Presentations start with what the variables are now.
 
     Parameters
     ----------
@@ -51,7 +50,7 @@ def neuron_model(group: NeuronGroup, synaptic_variable: str, namespace: Mapping)
     equations = [eq for eq in group.user_equations.values() if eq.type != PARAMETER or eq.varname in kept]
     names = set().union(*(eq.identifiers for eq in equations)) | get_identifiers(f"{threshold}\n{reset}")
     known = {eq.varname for eq in equations} | OF_EVERY_GROUP | {"v_th"} | group.user_equations.stochastic_variables
-    _check_start(group, equations)
+    variables = [eq.varname for eq in equations if eq.type != SUBEXPRESSION]
     try:
         model = NeuronModel(
             "\n".join(_line(eq) for eq in equations),
@@ -60,6 +59,7 @@ def neuron_model(group: NeuronGroup, synaptic_variable: str, namespace: Mapping)
             refractory=_refractory(group, namespace),
             method=group.method_choice,
             synaptic_variable=synaptic_variable,
+            initial={name: value_of(group.variables[name]) for name in variables},
             **given_by_user(group, names - known, namespace),
         )
     except Hm2bpError as error:
@@ -154,19 +154,6 @@ def _refractory(group: NeuronGroup, namespace: Mapping):
             f"refractory of '{group.name}' must be one time for all neurons at all times, found {refractory!r}"
         )
     return value
-
-
-def _check_start(group: NeuronGroup, equations: list[SingleEquation]) -> None:
-    for equation in equations:
-        if equation.type == SUBEXPRESSION:
-            continue
-        values = np.atleast_1d(resolve(group, equation.varname, {}).get_value())
-        if values.any():
-            found = with_unit(values[np.flatnonzero(values)[0]], equation.dim)
-            raise ConfigurationError(
-                f"'{group.name}' starts with {equation.varname} = {found}, and presentations start with all variables "
-                "at 0: write the variable as the distance from there, or set it to 0"
-            )
 
 
 def _line(equation: SingleEquation) -> str:

@@ -56,9 +56,9 @@ def network(network: SpikingNetwork, ax=None):
     drawn = Counter()
     for projection in network.projections:
         if not projection.source.always:
-            pair = frozenset((projection.source.name, projection.target.name))
+            pair = projection.source.name, projection.target.name
             artists[projection.name] = _draw_arrow(ax, network, projection, boxes, font, drawn[pair])
-            drawn[pair] += projection.recurrent
+            drawn[pair] += 1
     used = {artist.get_edgecolor() for artist in artists.values() if isinstance(artist, FancyArrowPatch)}
     handles = [Line2D([], [], color=c, label=meaning) for c, meaning in MEANINGS.items() if to_rgba(c) in used]
     legend = {"loc": "lower center", "ncols": 3, "columnspacing": 1, "handlelength": 1.2}
@@ -143,7 +143,7 @@ def _draw_box(ax, network: SpikingNetwork, population: Population, box: tuple, f
 
 
 def _draw_arrow(ax, network, projection: Projection, boxes: dict, font: float, before: int) -> FancyArrowPatch:
-    """The arrow of a projection; a loop is wider than those that there were before."""
+    """The arrow of a projection, beside those between the same populations that there were before."""
     source, target = boxes[projection.source.name], boxes[projection.target.name]
     if projection.recurrent:
         left, bottom, width, height = source
@@ -151,6 +151,8 @@ def _draw_arrow(ax, network, projection: Projection, boxes: dict, font: float, b
         start, end, bend = (middle - reach, bottom + height), (middle + reach, bottom + height), -1.2
     else:
         start, end, bend = _between(source, target, boxes)
+        shift = -0.8 * before
+        start, end = (start[0], start[1] + shift), (end[0], end[1] + shift)
     colour = _colour(network, projection)
     arrow = FancyArrowPatch(
         start,

@@ -121,3 +121,17 @@ def test_exchange(tmp_path, capsys):
     assert scope["score"] > 0.8
     assert len(scope["indices"]) == record.input.sample(0).n_spikes
     assert "@article{stimberg2019brian" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_graphs_page(tmp_path):
+    from brian2 import defaultclock
+
+    before = defaultclock.dt
+    scope = run_samples("graphs.md", tmp_path)
+    defaultclock.dt = before
+    network, wires = scope["network"], scope["wires"]
+    assert (tmp_path / "network.png").exists()
+    assert [p.connection.n_post for p in network.projections] == [30, 30] and network.projections[0].plastic
+    assert sorted(wires.w) == pytest.approx(sorted(network.weights["wires"] * 1e3))
+    assert [p.name for p in scope["ei"].readouts] == ["digit"]

@@ -27,6 +27,7 @@ def test_quickstart(tmp_path):
 # what each prints with --quick; the groups are percentages
 EXAMPLES = {
     "look_at_dynamics.py": r"digit 7: class 7, .*\ndigit 2: class 2, ",
+    "ei_network.py": r"% before training, ([\d.]+) % after\nsigns of all weights .*: kept\nsaved ei_network.png",
     "own_data.py": r"simulated bars.*: ([\d.]+) % of 100 .*\n.*trembling bars.*: ([\d.]+) % of 100 ",
     "own_neuron.py": r"LIF, exp.* ([\d.]+) %\nadaptive LIF.* ([\d.]+) %\n.*alpha .* ([\d.]+) %\n",
     "neuron_zoo.py": r"LIF trains\nALIF trains\nResonateAndFire trains\nAdEx: no S-PSP: .* the term .*exp",
@@ -42,7 +43,7 @@ def test_quick_example_draws_a_picture_without_warnings(script, tmp_path):
     assert done.returncode == 0, done.stderr
     found = re.search(EXAMPLES[script], done.stdout)
     assert found, done.stdout
-    chance = {"own_data.py": 25, "own_neuron.py": 10}
+    chance = {"ei_network.py": 10, "own_data.py": 25, "own_neuron.py": 10}
     for percent in found.groups():
         assert float(percent) > 2 * chance[script]
     picture = f"{Path(script).stem.removeprefix('figure_')}.png"

@@ -135,10 +135,30 @@ def in_ampere():
     return [a, cells, up], {"dead": 1.5 * ms, "R": 20e6 * volt / amp}
 
 
+def resting_low():
+    """Rest at -70 mV, and starts that differ."""
+    a = generator(6, rate=0.15)
+    cells = NeuronGroup(
+        4,
+        "dv/dt = (E_L - v + I)/(10*ms) : volt\ndI/dt = -I/(5*ms) : volt",
+        threshold="v > -50*mV",
+        reset="v = E_L - 5*mV",
+        namespace={"E_L": -70 * mV},
+        method="euler",
+        name="cells",
+    )
+    cells.v = [-70, -65, -60, -70] * mV
+    up = Synapses(a, cells, "w : volt", on_pre="I_post += w", name="up")
+    up.connect()
+    up.w = "(25 + i*3 + j*2)*mV"
+    return [a, cells, up], {}
+
+
 MODELS = {
     "ei": (ei_network, "sound", "cells"),
     "products": (conductance_like, ["light", "sound"], "second"),
     "ampere": (in_ampere, "sound", "cells"),
+    "rest": (resting_low, "sound", "cells"),
 }
 
 
@@ -186,7 +206,10 @@ def make_ei(**settings):
 
 
 def test_weights_and_delays_are_those_of_the_synapses():
-    objects, network, _ = make_ei(learned_delays={"exc": hb.Learned(0 * ms, 20 * ms)}, keep_signs=True)
+    band = hb.RateBand(1, 5)
+    learned = {"exc": hb.Learned(0 * ms, 20 * ms)}
+    objects, network, _ = make_ei(learned_delays=learned, rates={"cells": band}, keep_signs=True)
+    assert network.neural[0].rate_band is band
     drive, exc, inh = objects[2:]
     assert [p.name for p in network.projections] == ["drive", "exc", "inh"]
     assert [p.connection.weight_shape for p in network.projections] == [(8, 30), (72,), (174,)]
@@ -274,7 +297,7 @@ def with_run_regularly():
 
 def started_high():
     objects = small()
-    objects[1].v = 0.5
+    objects[1].v = 1.5
     return objects
 
 
@@ -331,7 +354,7 @@ REFUSED = {
     "'cells' must have spikes as its only events, found high, spike": lambda: small(events={"high": "v > 3"}),
     "'cells' runs 'cells_run_regularly.*' beside its equations": with_run_regularly,
     "'cells' has linked variables \\(x\\)": linked,
-    "'cells' starts with v = 0.5, and presentations start with all variables at 0": started_high,
+    "'cells'.*: its threshold 'v > v_th' with v_th = 1.0 holds at the start of a presentation": started_high,
     "the threshold of 'cells' must be one variable above a constant.*found 'v\\*\\*2 > 1'": lambda: small(
         threshold="v**2 > 1"
     ),
@@ -389,6 +412,9 @@ def test_wrong_arguments():
             duration=50 * ms,
             learned_delays={"wire": hb.Learned(0 * ms, 5 * ms)},
         )
+    with pytest.raises(UnknownNameError, match="unknown group, in rates: 'cell'"):
+        rates = {"cell": hb.RateBand(1, 5)}
+        hb.from_brian(objects, inputs="source", readout="cells", duration=50 * ms, rates=rates)
     with pytest.raises(UnitError, match="duration needs a value in second"):
         hb.from_brian(objects, inputs="source", readout="cells", duration=50)
     one_delay = small(synapses={"delay": 2 * ms}, name="cells_2")
