@@ -11,6 +11,7 @@ from brian2 import second
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.model.terms import not_affine, terms_of_reset, terms_of_update
 
 WAY_OUT = "Leave it out, or put its linear part at rest in its place; as it is, the neuron runs, but does not train"
 
@@ -216,9 +217,9 @@ def check_affine(neuron: NeuronModel) -> None:
             f"no S-PSP: the reset changes '{whole[0]}', which is no real number, so that a spike's effect has no "
             "derivative; make it a variable of type float"
         )
-    for equation, term in neuron.terms_that_are_not_affine():
+    for equation, term in terms_of_update(neuron, not_affine):
         raise NoSpspError(
             f"no S-PSP: the equations are not linear below threshold: the term {term} in {equation}. {WAY_OUT}"
         )
-    for statement, term in neuron.reset_terms_that_are_not_affine():
+    for statement, term in terms_of_reset(neuron, not_affine):
         raise NoSpspError(f"no S-PSP: the reset is not affine: the term {term} in '{statement}'. {WAY_OUT}")
