@@ -7,12 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import sympy
+from brian2.equations.equations import Equations
 from brian2.parsing.statements import parse_statement
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
-from hm2bp_brian.model.terms import symbol, terms_of_reset, terms_of_update, terms_without_derivative
+from hm2bp_brian.model.terms import symbol, terms_of_reset, terms_of_update, terms_without_derivative, written_out
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Derivatives:
 
     statements: str
     entries: dict[tuple[str, str], str]
+
+    @property
+    def names(self) -> list[str]:
+        """The entries that are names."""
+        return [entry for entry in self.entries.values() if entry.startswith("_")]
 
     def __str__(self) -> str:
         entries = (f"d{x}/d{y} = {entry}" for (x, y), entry in self.entries.items() if entry != "0")
@@ -53,13 +59,17 @@ class Jacobian:
         return f"# state update\n{self.update}\n\n# reset\n{self.reset}"
 
 
-def derivatives(statements: str, variables: Collection[str], held: Collection[str] = ()) -> Derivatives:
+def derivatives(
+    statements: str, equations: Equations, variables: Collection[str], held: Collection[str] = ()
+) -> Derivatives:
     """Derivatives of what statements in Brian2's language make of some variables.
 
     Parameters
     ----------
     statements : str
         Without functions of the variables that have no derivative: see `hm2bp_brian.model.terms`.
+    equations : Equations
+        Whose subexpressions may stand in the statements.
     variables : collection of str
         The state's.
     held : collection of str
@@ -67,7 +77,7 @@ def derivatives(statements: str, variables: Collection[str], held: Collection[st
 
     Examples
     --------
-    >>> print(derivatives("_v = v + dt*v**2\\nv = _v\\nw += v", ["v", "w"]))
+    >>> print(derivatives("_v = v + dt*v**2\\nv = _v\\nw += v", Equations(""), ["v", "w"]))
     _d__v_d_v = 2*dt*v + 1
     _v = v + dt*v**2
     _d_v_d_v = _d__v_d_v
@@ -84,7 +94,7 @@ def derivatives(statements: str, variables: Collection[str], held: Collection[st
         name, operator, expression, _ = parse_statement(statement)
         if operator not in ("=", ":="):  # u *= k is u = u*(k)
             expression = f"{name} {operator[:-1]} ({expression})"
-        found = _of_expression(expression, known)
+        found = _of_expression(written_out(expression, equations), known)
         if name in held:
             found = _where_not_refractory(found, known[name])
         known[name] = {}
@@ -98,9 +108,9 @@ def derivatives(statements: str, variables: Collection[str], held: Collection[st
     return Derivatives("\n".join(lines), entries)
 
 
-def _of_expression(expression: str, known: dict) -> dict[str, sympy.Expr]:
+def _of_expression(value: sympy.Expr, known: dict) -> dict[str, sympy.Expr]:
     """Derivatives of an expression with respect to each variable on which it depends."""
-    value, found = str_to_sympy(expression), {}
+    found = {}
     for free in sorted(value.free_symbols, key=str):
         for variable, inner in known.get(str(free), {}).items():
             found[variable] = found.get(variable, 0) + sympy.diff(value, free) * inner
@@ -125,11 +135,18 @@ def jacobian(neuron) -> Jacobian:
             f"no S-PSP: the term {term} in '{place}' has no derivative everywhere. Put a smooth function in its place, "
             "such as 1/(1 + exp(-v/k)) for int(v > 0*mV)"
         )
+    for name in neuron.parsed.subexpr_names:
+        if "constant over dt" in neuron.parsed[name].flags:
+            raise NoSpspError(
+                f"no S-PSP: '{name}' is 'constant over dt', and the equations are not affine; leave the flag out"
+            )
     group = neuron.brian_group(neuron.any_size, name="jacobian*")
     group._network = "jacobian"  # it will never run: keeps Brian2 from warning that it was forgotten
     updater, resetter = group.state_updater, group.resetter["spike"]
     for runner in (updater, resetter):
         runner.update_abstract_code(run_namespace={})
-    variables = neuron.evolving_variables
-    held = neuron.held_variables
-    return Jacobian(derivatives(updater.abstract_code, variables, held), derivatives(resetter.abstract_code, variables))
+    known = neuron.parsed, neuron.evolving_variables
+    return Jacobian(
+        derivatives(updater.abstract_code, *known, neuron.held_variables),
+        derivatives(resetter.abstract_code, *known),
+    )

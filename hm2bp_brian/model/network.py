@@ -94,7 +94,7 @@ class SpikingNetwork:
         self.dt, self.n_steps = _time_axis(dt, duration)
         self.inputs, self.neural, self.projections, self.readouts = [], [], [], []
         self.generator = np.random.default_rng(self.seed)
-        self._linear_maps = {}
+        self._linear_maps, self._trajectories = {}, {}
         self._changed([], [])
         self.is_chain = not (input_shape is None and layers is None and neuron is None)
         self.layers = self.neural
@@ -486,6 +486,16 @@ class SpikingNetwork:
                 self.neurons[layer], self.size(layer), self.dt, self.thresholds[layer]
             )
         return self._linear_maps[layer]
+
+    def trajectories(self, layer: int):
+        """A layer's neurons, to be led along recorded trajectories (see ``brian.trajectory.Trajectories``)."""
+        from hm2bp_brian.brian.trajectory import Trajectories
+
+        if layer not in self._trajectories:
+            self._trajectories[layer] = Trajectories(
+                self.neurons[layer], self.size(layer), self.thresholds[layer], self.dt
+            )
+        return self._trajectories[layer]
 
     def trains(self, batch: SpikeBatch, layers=()) -> dict[str, SpikeBatch]:
         """The spikes of each population by its name.

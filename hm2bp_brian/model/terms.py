@@ -105,10 +105,14 @@ def symbol(name: str) -> sympy.Symbol:
     return sympy.Symbol(name, real=True)
 
 
-def _terms(expression: str, equations: Equations) -> tuple[sympy.Expr, ...]:
-    """The terms of an expression, subexpressions written out."""
-    written_out = str_to_sympy(expression)
+def written_out(expression: str, equations: Equations) -> sympy.Expr:
+    """An expression in which subexpressions are written out."""
+    value = str_to_sympy(expression)
     definitions = {symbol(name): str_to_sympy(equations[name].expr.code) for name in equations.subexpr_names}
     for _ in definitions:  # one may hold others
-        written_out = written_out.subs(definitions)
-    return sympy.Add.make_args(sympy.expand_mul(written_out))
+        value = value.subs(definitions)
+    return value
+
+
+def _terms(expression: str, equations: Equations) -> tuple[sympy.Expr, ...]:
+    return sympy.Add.make_args(sympy.expand_mul(written_out(expression, equations)))
