@@ -48,6 +48,11 @@ class Trajectories:
     v_th, dt : float
         Threshold, and time step in seconds.
 
+    Attributes
+    ----------
+    readout, synaptic, refractory_steps
+        As those of `LinearMap`.
+
     Raises
     ------
     NoSpspError
@@ -57,9 +62,9 @@ class Trajectories:
     def __init__(self, neuron: NeuronModel, n_neurons: int, v_th: float, dt: float):
         check_spikes_can_act(neuron)
         self._probe = DerivativeProbe(neuron, n_neurons, v_th, dt)
-        self._readout = read_readout(self._probe, n_neurons)
-        self._synaptic = self._probe.variables.index(neuron.synaptic_variable)
-        self._refractory_steps = neuron.refractory_steps(dt)
+        self.readout = read_readout(self._probe, n_neurons)
+        self.synaptic = self._probe.variables.index(neuron.synaptic_variable)
+        self.refractory_steps = neuron.refractory_steps(dt)
         starts = neuron.start_values(n_neurons, v_th, dt)
         self._start = np.stack([starts[name] for name in self._probe.variables], axis=-1)
 
@@ -84,13 +89,13 @@ class Trajectories:
             after, matrices = self._probe.step(state, refractory)
             waits = self._probe.reaches_threshold(after) & ~refractory & ~fired
             state = np.where(waits[:, None], state, after)
-            state[:, self._synaptic] += added
+            state[:, self.synaptic] += added
             update.append(matrices)
             after, matrices = self._probe.spike(state) if fired.any() else (state, matrices)
             state = np.where(fired[:, None], after, state)
             reset.append(matrices[fired])
-            free_from[fired] = t + 1 + self._refractory_steps
-        return Trajectory(np.array(states), np.array(update), tuple(reset), self._readout, self._synaptic)
+            free_from[fired] = t + 1 + self.refractory_steps
+        return Trajectory(np.array(states), np.array(update), tuple(reset), self.readout, self.synaptic)
 
 
 class DerivativeProbe(Probe):

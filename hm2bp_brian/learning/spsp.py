@@ -32,8 +32,8 @@ def spsp(network, record: SpikeRecord, layer: int, method: str = "adjoint") -> n
     method : {"adjoint", "closed_form", "traces"}
         "adjoint" runs each post neuron's linear dynamics backwards: exact for the time step and integration method, and
         fast. Of neurons that are not affine it takes the derivatives along the trajectory, to which all inputs with the
-        network's weights have led. "closed_form" is the double sum of the paper's kernel over pairs of spikes, exact in continuous time; LIF
-        only. "traces" has Brian2 simulate every pair, for small layers.
+        network's weights have led. "closed_form" is the double sum of the paper's kernel over pairs of spikes, exact in
+        continuous time; LIF only. "traces" has Brian2 simulate every pair, for small layers of affine neurons.
 
     Returns
     -------

@@ -27,7 +27,7 @@ class Derivatives:
         respect to the value that y has at the beginning.
     entries : dict of (str, str) to str
         For variables x and y the derivative of x at the end with respect to y at the beginning: ``"0"``, ``"1"``,
-        another number, or one of these names.
+        or one of these names.
     """
 
     statements: str
@@ -99,13 +99,17 @@ def derivatives(
             found = _where_not_refractory(found, known[name])
         known[name] = {}
         for variable, derivative in found.items():
-            if not derivative.is_Number:
+            if derivative != 1:
                 lines.append(f"_d_{name}_d_{variable} = {sympy_to_str(derivative)}")
                 derivative = symbol(f"_d_{name}_d_{variable}")
             known[name][variable] = derivative
         lines.append(statement)
-    entries = {(x, y): sympy_to_str(known[x].get(y, sympy.Integer(0))) for x in variables for y in variables}
+    entries = {(x, y): _entry(known[x].get(y, 0)) for x in variables for y in variables}
     return Derivatives("\n".join(lines), entries)
+
+
+def _entry(derivative) -> str:
+    return str(derivative) if isinstance(derivative, sympy.Symbol) else f"{int(derivative)}"
 
 
 def _of_expression(value: sympy.Expr, known: dict) -> dict[str, sympy.Expr]:
