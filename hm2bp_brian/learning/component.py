@@ -47,7 +47,7 @@ class NumpyKernels:
         sums = [(np.zeros(len(link.pre)), np.zeros(len(link.pre))) for link in links]
         n_cut = 0
         for sample in np.flatnonzero(np.any([delta.any(axis=1) for delta in deltas.values()], axis=0)):
-            state = Sample(self.network, component, links, lateral, walk, sample)
+            state = self.sample(component, links, lateral, walk, sample)
             state.divide(deltas)
             n_cut += state.sum_series(deltas)
             for link, e, (weight_sum, delay_sum) in zip(links, state.spsp, sums, strict=True):
@@ -64,13 +64,17 @@ class NumpyKernels:
         for link, (weight_sum, delay_sum) in zip(links, sums, strict=True):
             link.put_gradients(self.network, weight_sum, delay_sum, walk.gradients)
 
+    def sample(self, component: Component, links: list[Link], lateral: list[Link], walk: Walk, sample: int) -> Sample:
+        """One sample of a component."""
+        return Sample(self.network, component, links, lateral, walk, sample)
+
 
 class Sample:
     """One sample of a component: its counts, S-PSPs and T-PSPs."""
 
     def __init__(self, network, component: Component, links: list[Link], lateral: list[Link], walk: Walk, sample: int):
         self.network, self.component, self.links, self.lateral = network, component, links, lateral
-        self.rules, self.sample, self.nu = walk.rules, sample, dict(walk.nu)
+        self.rules, self.sample, self.nu, self.share = walk.rules, sample, dict(walk.nu), {}
         names = {p.name for p in component.populations} | {link.source.name for link in links}
         self.counts = {name: walk.trains[name].counts[sample] for name in names}
         self.factors = {p.name: walk.factor(p.name)[sample] for p in component.populations}
@@ -83,11 +87,13 @@ class Sample:
         layer = self.network.neural.index(population)
         if population.neuron.is_affine:
             return adjoint(trains, self.network.linear_map(layer), self.sample)
-        fires, drive = dense(trains, self.sample), np.zeros((trains.n_steps, population.size))
-        for link in (*self.links, *self.lateral):
-            if link.target is population:
-                drive += link.drive(self.trains[link.source.name])
-        return adjoint_along(fires, self.network.trajectories(layer).along(fires, drive))
+        fires = dense(trains, self.sample)
+        return adjoint_along(fires, self.network.trajectories(layer).along(fires, self.drive(population)))
+
+    def drive(self, population: Population) -> np.ndarray:
+        """What is added to the population's synaptic variables in each step, float64 (n_steps, n_neurons)."""
+        into = [link for link in (*self.links, *self.lateral) if link.target is population]
+        return sum(link.drive(self.trains[link.source.name]) for link in into)
 
     def _late(self, link: Link, shift: int) -> np.ndarray:
         """q from step ``shift`` on, as far as delays reach: 0 after the end, before step 0 its first value."""
@@ -103,15 +109,22 @@ class Sample:
                 a += np.bincount(link.post, link.weights * e, population.size)
                 weight_sum += np.bincount(link.post, link.weights, population.size)
         ratio = np.where(o > 0, a / np.maximum(o, 1), rules.silent_kappa_ratio * weight_sum)
-        if not population.neuron.is_affine:
-            self.nu[population.name] = nu_of_sample(distance(population, self.network.dt), a, o)
+        nu = self.own_nu(population, a, o)
+        if nu is not None:
+            self.share[population.name] = self.nu[population.name] / nu
+            self.nu[population.name] = nu
         return 1.0 + ratio / self.nu[population.name]
+
+    def own_nu(self, population: Population, a: np.ndarray, o: np.ndarray) -> np.ndarray | None:
+        """nu where it is the sample's own, from T-PSPs and counts; None where it is known before."""
+        if population.neuron.is_affine:
+            return None
+        return nu_of_sample(distance(population, self.network.dt), a, o)
 
     def divide(self, deltas: dict[str, np.ndarray]) -> None:
         """Divide what came back by nu, where it is the sample's own."""
-        for population in self.component.populations:
-            if not population.neuron.is_affine:
-                deltas[population.name][self.sample] /= self.nu[population.name]
+        for name, share in self.share.items():
+            deltas[name][self.sample] *= share
 
     def sum_series(self, deltas: dict[str, np.ndarray]) -> bool:
         """Put the sum of the series in place of its first term; whether it was cut as a term grew."""

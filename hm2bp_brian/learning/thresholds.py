@@ -1,8 +1,8 @@
 """nu: how far a neuron rises from rest to its threshold, by which HM2-BP divides.
 
 In neurons that are not affine an input is worth more or less on the way up, and the upswing multiplies what came
-before. What they rise to a spike is therefore measured as inputs are, along the trajectory: nu_i = a_i/o_i of the sample
-itself.
+before. What they rise to a spike is therefore measured as inputs are, along the trajectory: nu_i = a_i/o_i of the
+sample itself.
 """
 
 from __future__ import annotations

@@ -212,7 +212,7 @@ def _entries(jacobian: Jacobian, variables: tuple[str, ...]) -> dict[str, list[d
             for (x, y), entry in derivatives.entries.items()
             if entry != "0"
         ]
-        for block, derivatives in (("update", jacobian.update), ("reset", jacobian.reset))
+        for block, derivatives in (("of_update", jacobian.update), ("of_reset", jacobian.reset))
     }
 
 

@@ -160,7 +160,7 @@ struct Neurons {
 
 {% if derivatives %}
     // Derivatives of an update that are not 0: of which variable, by which.
-    static constexpr int N_DERIVATIVES = {{derivatives.update | length}};
+    static constexpr int N_DERIVATIVES = {{derivatives.of_update | length}};
 
     static auto make_update_with_derivatives(const NeuronConstants &common) {
         {{use_constants()}}
@@ -171,7 +171,7 @@ struct Neurons {
         return [=](Lane &neuron, scalar *derivatives) {
             {{use_lane()}}
             {{blocks["update_derivatives"].vector_lines}}
-{% for entry in derivatives.update %}
+{% for entry in derivatives.of_update %}
             derivatives[{{loop.index0}}] = scalar({{entry.value}});
 {% endfor %}
         };
@@ -203,7 +203,7 @@ struct Neurons {
     static void adjoint_of_update(const scalar *__restrict derivatives, scalar *__restrict lambda) {
         for (int lane = 0; lane < W; lane++) {
             scalar before[N_VARIABLES] = {};
-{% for entry in derivatives.update %}
+{% for entry in derivatives.of_update %}
             before[{{entry.by}}] += derivatives[{{loop.index0}} * W + lane] * lambda[{{entry.of}} * W + lane];
 {% endfor %}
             for (int i = 0; i < N_VARIABLES; i++) lambda[i * W + lane] = before[i];
@@ -224,7 +224,7 @@ struct Neurons {
             {{use_lane()}}
             {{blocks["reset_derivatives"].vector_lines}}
             memset(derivatives, 0, N_VARIABLES * N_VARIABLES * sizeof(scalar));
-{% for entry in derivatives.reset %}
+{% for entry in derivatives.of_reset %}
             derivatives[{{entry.of}} * N_VARIABLES + {{entry.by}}] = scalar({{entry.value}});
 {% endfor %}
         }
