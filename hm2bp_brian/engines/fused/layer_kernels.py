@@ -131,7 +131,7 @@ class LayerKernels:
         return self.network.linear_map(self.layer)
 
     def _trains(self, pre: SpikeBatch, post: SpikeBatch, matrices, dynamics) -> dict:
-        """Fields of ``arguments.LayerTrains``; whoever calls keeps the arrays alive (a batch keeps its trains)."""
+        """Fields of ``arguments.LayerTrains``; whoever calls keeps arrays and matrices alive (a batch keeps its trains)."""
         (pre_steps, pre_trains), (post_steps, post_trains) = pre.by_neuron, post.by_neuron
         return {
             "pre_steps": pointer(pre_steps),
@@ -193,7 +193,8 @@ class DenseKernels(LayerKernels):
         pre = post = trains
         linear_map = self.network.linear_map(self.layer)
         spsp = np.empty((pre.n_samples, pre.n_neurons, post.n_neurons), dtype=self.dtype)
-        fields = self._trains(pre, post, kernel_matrices(linear_map, self.dtype), linear_map)
+        matrices = kernel_matrices(linear_map, self.dtype)  # kept until the kernel has read them
+        fields = self._trains(pre, post, matrices, linear_map)
         sizes = {"n_pre": pre.n_neurons, "n_post": post.n_neurons}
         self._call("dense_spsp", arguments.DenseSpsp(**fields, **sizes, spsp=pointer(spsp)))
         return spsp
