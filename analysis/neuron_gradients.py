@@ -1,9 +1,10 @@
 """Which nu, and which reading, make HM2-BP's gradient follow the simulated counts of a neuron best.
 
 Like `gradient_quality.py`, for the neurons of `neuron_accuracy.py` in networks that were not trained: ten random
-patterns of rates, 100-40-10 neurons. ``nu`` is the distance from rest to the threshold, or a_i/o_i of the sample;
-``reading`` is what the threshold reads at a spike, or that over what it rose in this step, which reads the advance of
-the spike in time. Deltas of silent neurons are left out: their counts do not change by small steps.
+patterns of rates, 100-40-10 neurons. ``nu`` is the distance from rest to the threshold, a_i/o_i of the sample (at least
+a fraction of the distance), or the larger of both; ``reading`` is what the threshold reads at a spike, or that over what
+it rose in this step, which reads the advance of the spike in time. Silent neurons, targets included, have no delta:
+their counts do not change by small steps.
 
 Run it with ``python analysis/neuron_gradients.py OUT.csv``.
 """
@@ -11,6 +12,7 @@ Run it with ``python analysis/neuron_gradients.py OUT.csv``.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 
 import numpy as np
 from brian2 import ms
@@ -24,19 +26,21 @@ from hm2bp_brian.experiments import recipes
 from hm2bp_brian.files import write_atomically
 from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.component import NumpyKernels, Sample
-from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.learning.losses import SpikeCountLoss, StandIns
 from hm2bp_brian.learning.spsp import dense
-from hm2bp_brian.learning.thresholds import LEAST, distance
+from hm2bp_brian.learning.thresholds import distance
 from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.tables import to_csv, to_markdown
 
 SIZES, RISES, N_STEPS = (100, 40, 10), (10.0, 8.0), 120
 LIMITS = (3.0, 4.0)
 LOSS = SpikeCountLoss(desired=8, undesired=1, margin=0)
-LEAST_ADVANCE = 0.05  # steps
+NO_STAND_INS = StandIns(*(np.zeros(0, dtype=int),) * 2, 1)
+CHOICES = (("distance", "value"), ("a/o", "value"), ("larger", "value"), ("a/o", "advance"))
+LEAST, LEAST_ADVANCE = 0.2, 0.05  # of a/o: of the distance, and steps
 
 
-def main(out, names=tuple(NEURONS), samples: int = 96) -> list[dict]:
+def main(out, names=tuple(NEURONS), samples: int = 40) -> list[dict]:
     """A row for each neuron, choice and layer with the figures of `gradient_quality.compare`, and mean spike counts."""
     rows = []
     for name in names:
@@ -44,19 +48,19 @@ def main(out, names=tuple(NEURONS), samples: int = 96) -> list[dict]:
         engine = make_engine(network, "fused", "float64", 1)
         record = engine.forward(network.parameters, spikes).record
         errors = LOSS.errors(record.output.counts, labels)
+        errors = dataclasses.replace(errors, stand_ins=NO_STAND_INS)
         rules = in_units_of(NEURONS[name], recipes.get("mnist-mlp"))["rules"]
 
         def loss(weights, engine=engine, spikes=spikes, labels=labels) -> float:
             return float(LOSS.errors(engine.forward(weights, spikes).counts, labels).values.mean())
 
-        for nu in ("distance", "a/o"):
-            for reading in ("value", "advance"):
-                kernels = Variant(network, nu, reading)
-                gradient = backward(network, network.parameters, record, errors, rules, FiredOnly(kernels)).mean()
-                for layer in range(len(network.weights)):
-                    chosen = {"neuron": name, "nu": nu, "reading": reading, "layer": layer}
-                    counts = {"spikes": float(record.layers[layer].counts.mean())}
-                    rows.append(chosen | counts | compare(loss, Untrained(network), layer, gradient[layer]))
+        for nu, reading in CHOICES if not network.neurons[0].is_affine else CHOICES[:-1]:
+            kernels = FiredOnly(Variant(network, nu, reading))
+            gradient = backward(network, network.parameters, record, errors, rules, kernels).mean()
+            for layer in range(len(network.weights)):
+                chosen = {"neuron": name, "nu": nu, "reading": reading, "layer": layer}
+                counts = {"spikes": float(record.layers[layer].counts.mean())}
+                rows.append(chosen | counts | compare(loss, Untrained(network), layer, gradient[layer]))
         write_atomically(out, to_csv(rows))
     print(to_markdown(rows))
     return rows
@@ -95,7 +99,10 @@ class VariantSample(Sample):
         known = far if self.reading == "value" else np.ones_like(far)
         if self.rule == "distance":
             return known
-        least = LEAST * far if self.reading == "value" else LEAST_ADVANCE
+        if self.rule == "larger":
+            least = far
+        else:
+            least = LEAST * far if self.reading == "value" else LEAST_ADVANCE
         return np.where(o > 0, np.maximum(a / np.maximum(o, 1), least), known)
 
     def _adjoint(self, population, trains):
@@ -138,6 +145,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Choices of nu and reading against finite differences of counts.")
     parser.add_argument("out", metavar="OUT.csv", help="table to write")
     parser.add_argument("--neurons", nargs="+", default=tuple(NEURONS), metavar="NAME", help=", ".join(NEURONS))
-    parser.add_argument("--samples", type=int, default=96, metavar="N")
+    parser.add_argument("--samples", type=int, default=40, metavar="N")
     arguments = parser.parse_args()
     main(arguments.out, arguments.neurons, arguments.samples)

@@ -13,9 +13,6 @@ from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.model.units import with_unit
 
-# nu of a sample is at least this fraction of the distance from rest to the threshold.
-LEAST = 0.2
-
 
 def distance(population: Population, dt: float) -> np.ndarray | None:
     """nu of a population's neurons, float64 (n_neurons,): how far rest is from the threshold; None for an input."""
@@ -35,7 +32,7 @@ def nu_of_sample(distance: np.ndarray, a: np.ndarray, o: np.ndarray) -> np.ndarr
 
     All are arrays (n_neurons,).
     """
-    return np.where(o > 0, np.maximum(a / np.maximum(o, 1), LEAST * distance), distance)
+    return np.where(o > 0, np.maximum(a / np.maximum(o, 1), distance), distance)
 
 
 def uniform(nu: np.ndarray) -> float:

@@ -18,7 +18,6 @@ from brian2.utils.stringtools import KEYWORDS, get_identifiers
 
 from hm2bp_brian.devices import preferences, runtime_device
 from hm2bp_brian.errors import EngineError, NoSpspError
-from hm2bp_brian.learning.thresholds import LEAST
 from hm2bp_brian.model.jacobian import Jacobian
 from hm2bp_brian.model.neurons import NeuronModel
 
@@ -188,8 +187,7 @@ def _source(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian |
     return (
         f"constexpr int N_VARIABLES = {len(neuron.evolving_variables)};\n"
         f"constexpr bool RESET_CLEARS_FIRST = {clears_first}, ALONG_TRAJECTORY = {along};\n"
-        f"constexpr int SYNAPTIC = {neuron.evolving_variables.index(neuron.synaptic_variable)};\n"
-        f"constexpr double LEAST_NU = {LEAST};\n{struct}"
+        f"constexpr int SYNAPTIC = {neuron.evolving_variables.index(neuron.synaptic_variable)};\n{struct}"
     )
 
 

@@ -131,7 +131,7 @@ class LayerKernels:
         return self.network.linear_map(self.layer)
 
     def _trains(self, pre: SpikeBatch, post: SpikeBatch, matrices, dynamics) -> dict:
-        """Fields of ``arguments.LayerTrains``; whoever calls keeps arrays and matrices alive (a batch keeps its trains)."""
+        """Fields of ``arguments.LayerTrains``; whoever calls keeps all arrays alive (a batch keeps its trains)."""
         (pre_steps, pre_trains), (post_steps, post_trains) = pre.by_neuron, post.by_neuron
         return {
             "pre_steps": pointer(pre_steps),

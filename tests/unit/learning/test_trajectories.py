@@ -12,7 +12,6 @@ from hm2bp_brian.engines.registry import simulate
 from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.spsp import spsp
-from hm2bp_brian.learning.thresholds import LEAST
 
 LOSS = SpikeCountLoss(desired=6, undesired=1, margin=1)
 
@@ -109,7 +108,7 @@ def expected_gradients(network, record, labels):
             delta, kappa = np.zeros(len(o)), np.zeros(len(o))
             for i in range(len(o)):
                 a = sum(w[j, i] * e[layer][j, i] for j in range(len(o_pre)))
-                nu = max(a / o[i], LEAST * far[i]) if o[i] else far[i]
+                nu = max(a / o[i], far[i]) if o[i] else far[i]
                 delta[i] = back[i] / nu
                 kappa[i] = 1 + (a / o[i] if o[i] else 0.5 * w[:, i].sum()) / nu
             before = np.zeros(len(o_pre))

@@ -22,7 +22,7 @@ struct PostNeurons {
             nu[lane] = scalar(v_th);
             delta[lane] = all_deltas[lane];
             if (ALONG_TRAJECTORY) {  // nu is the sample's own: learning/thresholds.py
-                if (!silent) nu[lane] = std::max(ratio, scalar(LEAST_NU * v_th));
+                if (!silent) nu[lane] = std::max(ratio, scalar(v_th));
                 delta[lane] /= nu[lane];
             }
             const scalar kappa = 1 + ratio / nu[lane];
