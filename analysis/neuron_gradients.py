@@ -2,9 +2,9 @@
 
 Like `gradient_quality.py`, for the neurons of `neuron_accuracy.py` in networks that were not trained: ten random
 patterns of rates, 100-40-10 neurons. ``nu`` is the distance from rest to the threshold, a_i/o_i of the sample (at least
-a fraction of the distance), or the larger of both; ``reading`` is what the threshold reads at a spike, or that over what
-it rose in this step, which reads the advance of the spike in time. Silent neurons, targets included, have no delta:
-their counts do not change by small steps.
+a fraction of the distance), or the larger of both; ``reading`` is what the threshold reads at a spike, or that over
+what it rose in this step, which reads the advance of the spike in time. Silent neurons, targets included, have no
+delta: their counts do not change by small steps.
 
 Run it with ``python analysis/neuron_gradients.py OUT.csv``.
 """

@@ -4,10 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from brian2 import ms, mV
 from networks import engine_gradients, make_input
 from nonlinear_neurons import NONLINEAR, SMOOTH, nonlinear_network
 
+import hm2bp_brian as hb
 from hm2bp_brian.engines.registry import make_engine, simulate
+from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
 
@@ -38,6 +41,25 @@ def test_the_same_bits_for_any_number_of_threads():
         results.append(engine_gradients(engine, network, record, labels, LOSS))
     for other in results[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(other.arrays, results[0].arrays, strict=True))
+
+
+def test_what_the_fused_engine_does_not_train_is_said():
+    kinds = {"neuron": hb.neurons.QIF(), "threshold": -35 * mV}
+    network = hb.SpikingNetwork(dt=1 * ms, duration=30 * ms)
+    network.input("sound", 5)
+    network.population("loop", 4, **kinds)
+    network.population("out", 3, readout=True, **kinds)
+    for source, target in (("sound", "loop"), ("loop", "loop"), ("loop", "out")):
+        network.connect(source, target, weights=hb.Uniform(30 * mV))
+    engine = make_engine(network, "fused", "float64", 1)
+    record = engine.forward(network.parameters, make_input(network, 2, rate=0.5)).record
+    assert record.layers[0].n_spikes > 0
+    with pytest.raises(
+        NoSpspError, match=r"v\*\*2.* in dv/dt .*with engine 'brian2', and in dense layers with 'fused'"
+    ):
+        engine_gradients(engine, network, record, np.array([0, 1]), LOSS)
+    arrays = gradients(network, record, np.array([0, 1]), LOSS).arrays
+    assert all(np.isfinite(array).all() and array.any() for array in arrays)
 
 
 def test_spikes_at_other_steps_do_not_run_away():
