@@ -2,9 +2,10 @@
 
 Like `gradient_quality.py`, for the neurons of `neuron_accuracy.py` in networks that were not trained: ten random
 patterns of rates, 100-40-10 neurons. ``nu`` is the distance from rest to the threshold, a_i/o_i of the sample (at least
-a fraction of the distance), or the larger of both; ``reading`` is what the threshold reads at a spike, or that over
-what it rose in this step, which reads the advance of the spike in time. Silent neurons, targets included, have no
-delta: their counts do not change by small steps.
+a fraction of the distance), or the larger of both; ``reading`` is what the threshold reads at a spike, "value"; or
+that over what it rose in this step, "advance", which is the advance of the spike in time; or that over a of this one
+spike, "share", so that spikes that were long on the way do not outweigh others. Silent neurons, targets included, have
+no delta: their counts do not change by small steps.
 
 Run it with ``python analysis/neuron_gradients.py OUT.csv``.
 """
@@ -36,11 +37,11 @@ SIZES, RISES, N_STEPS = (100, 40, 10), (10.0, 8.0), 120
 LIMITS = (3.0, 4.0)
 LOSS = SpikeCountLoss(desired=8, undesired=1, margin=0)
 NO_STAND_INS = StandIns(*(np.zeros(0, dtype=int),) * 2, 1)
-CHOICES = (("distance", "value"), ("a/o", "value"), ("larger", "value"), ("a/o", "advance"))
+CHOICES = (("distance", "value"), ("a/o", "value"), ("larger", "value"), ("distance", "share"), ("a/o", "advance"))
 LEAST, LEAST_ADVANCE = 0.2, 0.05  # of a/o: of the distance, and steps
 
 
-def main(out, names=tuple(NEURONS), samples: int = 40) -> list[dict]:
+def main(out, names=tuple(NEURONS), samples: int = 24) -> list[dict]:
     """A row for each neuron, choice and layer with the figures of `gradient_quality.compare`, and mean spike counts."""
     rows = []
     for name in names:
@@ -96,7 +97,7 @@ class VariantSample(Sample):
     def own_nu(self, population, a, o):
         """See `Sample`."""
         far = distance(population, self.network.dt)
-        known = far if self.reading == "value" else np.ones_like(far)
+        known = np.ones_like(far) if self.reading == "advance" else far
         if self.rule == "distance":
             return known
         if self.rule == "larger":
@@ -109,19 +110,37 @@ class VariantSample(Sample):
         if self.reading == "value":
             return super()._adjoint(population, trains)
         layer, fires = self.network.neural.index(population), dense(trains, self.sample)
-        trajectory = self.network.trajectories(layer).along(fires, self.drive(population))
-        probe, least = self.probes[population.name], 1e-3 * distance(population, self.network.dt)
+        drive = self.drive(population)
+        trajectory = self.network.trajectories(layer).along(fires, drive)
+        far = distance(population, self.network.dt)
+        rises = self._advances if self.reading == "advance" else self._shares
+        divisors = rises(population, trajectory, fires, drive, far)
         q, lam = np.empty(fires.shape), np.zeros(trajectory.readout.shape)
         for t in range(len(fires) - 1, -1, -1):
             fired = fires[t]
             lam[fired] = np.einsum("nij,ni->nj", trajectory.reset[t], lam[fired])
             q[t] = lam[:, trajectory.synaptic]
-            if fired.any():
-                rise = probe.step(trajectory.states[t], ~fired)[0] - trajectory.states[t]
-                slope = np.maximum((trajectory.readout * rise).sum(axis=1), least)
-                lam[fired] += trajectory.readout[fired] / slope[fired, None]
+            lam[fired] += trajectory.readout[fired] / divisors[t, fired, None]
             lam = np.einsum("nij,ni->nj", trajectory.update[t], lam)
         return q
+
+    def _advances(self, population, trajectory, fires, drive, far):
+        """What the reading rises in a step."""
+        probe, rises = self.probes[population.name], np.ones(fires.shape)
+        for t in np.flatnonzero(fires.any(axis=1)):
+            rise = probe.step(trajectory.states[t], ~fires[t])[0] - trajectory.states[t]
+            rises[t] = np.maximum((trajectory.readout * rise).sum(axis=1), 1e-3 * far)
+        return rises
+
+    def _shares(self, population, trajectory, fires, drive, far):
+        """a of each spike, over nu: the effect of all inputs on its reading, by which each spike then counts alike."""
+        shares, effect = np.ones(fires.shape), np.zeros(trajectory.readout.shape)
+        for t, fired in enumerate(fires):
+            effect = np.einsum("nij,nj->ni", trajectory.update[t], effect)
+            shares[t] = np.maximum((trajectory.readout * effect).sum(axis=1) / far, LEAST)
+            effect[:, trajectory.synaptic] += drive[t]
+            effect[fired] = np.einsum("nij,nj->ni", trajectory.reset[t], effect[fired])
+        return shares
 
 
 def _network(name: str):
@@ -145,6 +164,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Choices of nu and reading against finite differences of counts.")
     parser.add_argument("out", metavar="OUT.csv", help="table to write")
     parser.add_argument("--neurons", nargs="+", default=tuple(NEURONS), metavar="NAME", help=", ".join(NEURONS))
-    parser.add_argument("--samples", type=int, default=40, metavar="N")
+    parser.add_argument("--samples", type=int, default=24, metavar="N")
     arguments = parser.parse_args()
     main(arguments.out, arguments.neurons, arguments.samples)

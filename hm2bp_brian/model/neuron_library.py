@@ -232,7 +232,7 @@ class AdEx(LibraryNeuron):
 
 
 class Izhikevich(LibraryNeuron):
-    """Izhikevich's simple model; weights are in volts a second.
+    """Izhikevich's simple model; weights are in volts a second. It runs, but its gradients are poor: see the docs.
 
     Izhikevich, *Simple model of spiking neurons*, IEEE Transactions on Neural Networks 14:1569, 2003; the constants are
     those of a regular spiking neuron. There ``v_th`` is 30 mV.
