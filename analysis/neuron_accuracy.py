@@ -1,9 +1,12 @@
-"""Test accuracy of affine neurons beside LIF: recipe mnist-mlp (784-800-10) with other neurons.
+"""Test accuracy of the library's neurons beside LIF: recipe mnist-mlp (784-800-10) with other neurons.
 
 The potentials of the other neurons are in volts. Their thresholds lie as many millivolts above rest as LIF's from 0,
 and their weights and learning rate are those of the recipe in millivolts, so that a neuron without adaptation would do
-what LIF does. Membrane and synapse have LIF's time constants. Lateral inhibition is left out for all, LIF included: its
-correction of the gradient has a pole, which neurons that are not reset to rest come close to.
+what LIF does. Membrane and synapse have LIF's time constants. An upswing begins where LIF's threshold is. Where spikes
+add to a current or a conductance, weights, learning rate and the numbers for silent neurons are those that would cause
+LIF's millivolts; Izhikevich's neuron keeps its constants, and has weights at which it fires. Lateral inhibition is left
+out for all, LIF included: its correction of the gradient has a pole, which neurons that are not reset to rest come
+close to.
 
 Run it with ``python analysis/neuron_accuracy.py OUT.csv --epochs 5 --seeds 0 1 2``: a row for each neuron and seed,
 written as soon as it is known.
@@ -15,8 +18,9 @@ import argparse
 import dataclasses
 import sys
 import time
+from collections.abc import Callable
 
-from brian2 import Hz, ms, mV
+from brian2 import Hz, ms, mV, nS, pA, pF
 
 import hm2bp_brian as hb
 from hm2bp_brian.errors import Hm2bpError, UnknownNameError
@@ -26,12 +30,52 @@ from hm2bp_brian.tables import to_csv, to_markdown
 
 LIKE_LIF = {"tau_m": 64 * ms, "tau_s": 8 * ms, "refractory": 3 * ms}
 REST = -70 * mV
+CAPACITANCE = 281 * pF
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of neuron for a layer.
+
+    Parameters
+    ----------
+    neuron : callable
+        Makes it, for a threshold that is so far above rest.
+    threshold : callable
+        ``v_th`` for such a threshold.
+    unit : Quantity or number
+        The weight that stands for 1 of LIF's.
+    volts : Quantity or number
+        What such a weight adds to the potential in all.
+    """
+
+    neuron: Callable
+    threshold: Callable = lambda rise: REST + rise * mV
+    unit: object = mV
+    volts: object = mV
+
+
 NEURONS = {
-    "LIF": lambda: hb.LIF(64 * ms, 8 * ms, refractory=3 * ms),
-    "ALIF": lambda: hb.neurons.ALIF(beta=1 * mV, **LIKE_LIF),
-    "GLIF": lambda: hb.neurons.GLIF(delta_1=-2 * mV, delta_2=-0.5 * mV, delta_theta=1 * mV, **LIKE_LIF),
-    "MAT": lambda: hb.neurons.MAT(alpha_1=20 * mV, alpha_2=5 * mV, **LIKE_LIF),
-    "ResonateAndFire": lambda: hb.neurons.ResonateAndFire(frequency=2 * Hz, **LIKE_LIF),
+    "LIF": Kind(lambda rise: hb.LIF(64 * ms, 8 * ms, refractory=3 * ms), lambda rise: rise, 1, 1),
+    "ALIF": Kind(lambda rise: hb.neurons.ALIF(beta=1 * mV, **LIKE_LIF)),
+    "GLIF": Kind(lambda rise: hb.neurons.GLIF(delta_1=-2 * mV, delta_2=-0.5 * mV, delta_theta=1 * mV, **LIKE_LIF)),
+    "MAT": Kind(lambda rise: hb.neurons.MAT(alpha_1=20 * mV, alpha_2=5 * mV, **LIKE_LIF)),
+    "ResonateAndFire": Kind(lambda rise: hb.neurons.ResonateAndFire(frequency=2 * Hz, **LIKE_LIF)),
+    "EIF": Kind(
+        lambda rise: hb.neurons.EIF(V_T=REST + rise * mV, Delta_T=0.1 * rise * mV, **LIKE_LIF),
+        lambda rise: REST + 1.4 * rise * mV,
+    ),
+    "QIF": Kind(lambda rise: hb.neurons.QIF(V_c=REST + rise * mV, **LIKE_LIF), lambda rise: REST + 2 * rise * mV),
+    "AdEx": Kind(
+        lambda rise: hb.neurons.AdEx(
+            **{"E_L": REST, "V_T": REST + rise * mV, "Delta_T": 0.1 * rise * mV, "C": CAPACITANCE},
+            **{"g_L": CAPACITANCE / (64 * ms), "a": 0.2 * nS, "b": 5 * pA, "tau_s": 8 * ms, "refractory": 3 * ms},
+        ),
+        lambda rise: REST + 1.4 * rise * mV,
+        CAPACITANCE * mV / (8 * ms),
+    ),
+    "Izhikevich": Kind(lambda rise: hb.neurons.Izhikevich(tau_s=8 * ms), lambda rise: 30 * mV, mV / ms, 8 * mV),
+    "COBA": Kind(lambda rise: hb.neurons.COBA(**LIKE_LIF), unit=64 * mV / (8 * 70 * mV)),
 }
 
 
@@ -96,24 +140,41 @@ def main(
 
 
 def _network_and_trainer(recipe, name: str, input_shape):
-    """The recipe's network of these neurons, with the recipe's numbers in millivolts where potentials are in volts."""
-    neuron = NEURONS[name]()
-    unit, rest, optimizer = 1, 0, recipe.optimizer
-    if name != "LIF":
-        unit, rest = mV, REST
-        optimizer = dataclasses.replace(optimizer, learning_rate=optimizer.learning_rate * 1e-3)
+    """The recipe's network of these neurons, with the recipe's numbers in their units."""
+    kind = NEURONS[name]
     layers = [
-        hb.Dense(layer.units, rest + layer.threshold * unit, initializer=hb.Uniform(layer.initializer.limit * unit))
+        hb.Dense(
+            layer.units, kind.threshold(layer.threshold), initializer=hb.Uniform(layer.initializer.limit * kind.unit)
+        )
         for layer in recipe.layers
     ]
     network = hb.SpikingNetwork(
-        input_shape, layers, neuron, dt=recipe.dt_ms * ms, duration=recipe.duration_ms * ms, seed=recipe.seed
+        input_shape,
+        layers,
+        [kind.neuron(layer.threshold) for layer in recipe.layers],
+        dt=recipe.dt_ms * ms,
+        duration=recipe.duration_ms * ms,
+        seed=recipe.seed,
     )
-    return network, dataclasses.replace(recipe, optimizer=optimizer).make_trainer(network)
+    return network, dataclasses.replace(recipe, **in_units_of(kind, recipe)).make_trainer(network)
+
+
+def in_units_of(kind: Kind, recipe) -> dict:
+    """The recipe's optimizer and rules, whose numbers are made for LIF."""
+    unit, spsp = float(kind.unit), float(kind.volts / kind.unit)
+    rules = dataclasses.replace(
+        recipe.rules,
+        **{
+            name: spsp * getattr(recipe.rules, name)
+            for name in ("silent_spsp", "silent_delta_ratio", "silent_kappa_ratio")
+        },
+    )
+    optimizer = dataclasses.replace(recipe.optimizer, learning_rate=unit * recipe.optimizer.learning_rate)
+    return {"optimizer": optimizer, "rules": rules}
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Train recipe mnist-mlp with affine neurons in place of LIF.")
+    parser = argparse.ArgumentParser(description="Train recipe mnist-mlp with other neurons in place of LIF.")
     parser.add_argument("out", metavar="OUT.csv", help="table to write")
     parser.add_argument("--neurons", nargs="+", default=tuple(NEURONS), metavar="NAME", help=", ".join(NEURONS))
     parser.add_argument("--seeds", nargs="+", type=int, default=(0,), metavar="S")

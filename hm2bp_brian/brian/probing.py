@@ -11,8 +11,12 @@ from brian2 import second
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.model.terms import not_affine, terms_of_reset, terms_of_update
 
-WAY_OUT = "Leave it out, or put its linear part at rest in its place; as it is, the neuron runs, but does not train"
+WAY_OUT = (
+    "S-PSPs of such a neuron do not add up: it trains along its trajectory, with engine 'brian2', and in dense layers "
+    "with 'fused'; elsewhere leave the term out, or put its linear part at rest in its place"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,7 @@ class Probe:
     @runtime_device()
     def __init__(self, neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, **expressions):
         self.variables = neuron.evolving_variables
+        self.expressions = expressions
         self._refractory = neuron.refractory > 0
         self._group = neuron.brian_group(n_neurons, v_th, name="probe*", dt=dt * second, expressions=expressions)
         for name, values in neuron.initial.items():  # parameters that nothing changes keep theirs
@@ -80,17 +85,13 @@ class Probe:
     @runtime_device()
     def update(self, states: np.ndarray, refractory: bool = False) -> np.ndarray:
         """Apply one state update to each of ``states`` (n_probes, n_neurons, n_variables)."""
-        if self._refractory:
-            self._group.variables["lastspike"].set_value(0.0 if refractory else -1e4)
+        self._set_refractory(refractory)
         return self._apply(self._updaters, states)
 
     @runtime_device()
     def reset(self, states: np.ndarray) -> np.ndarray:
         """Let all neurons fire in each of ``states``."""
-        n_neurons = states.shape[1]
-        if self._refractory:  # whoever fires is
-            self._group.variables["not_refractory"].set_value(False)
-        self._group.variables["_spikespace"].set_value(np.append(np.arange(n_neurons), n_neurons))
+        self._all_fire(states.shape[1])
         return self._apply([self._resetter], states)
 
     @runtime_device()
@@ -99,14 +100,26 @@ class Probe:
         self._set(state)
         return np.broadcast_to(np.asarray(self._group.state(name, use_units=False)[:]), len(state))
 
+    def _set_refractory(self, refractory) -> None:
+        if self._refractory:
+            self._group.variables["lastspike"].set_value(np.where(refractory, 0.0, -1e4))
+
+    def _all_fire(self, n_neurons: int) -> None:
+        if self._refractory:  # whoever fires is
+            self._group.variables["not_refractory"].set_value(False)
+        self._group.variables["_spikespace"].set_value(np.append(np.arange(n_neurons), n_neurons))
+
     def _apply(self, operations, states: np.ndarray) -> np.ndarray:
         after = np.empty_like(states)
         for probe, state in enumerate(states):
             self._set(state)
             for operation in operations:
                 operation.run()
-            after[probe] = np.transpose([self._group.variables[name].get_value() for name in self.variables])
+            after[probe] = self._get()
         return after
+
+    def _get(self) -> np.ndarray:
+        return np.transpose([self._group.variables[name].get_value() for name in self.variables])
 
     def _set(self, state: np.ndarray) -> None:
         for name, values in zip(self.variables, state.T, strict=True):
@@ -164,13 +177,7 @@ def linear_map(neuron: NeuronModel, n_neurons: int, dt: float, v_th: float = 0.0
         their weight to a variable that stands still in the refractory time.
     """
     check_affine(neuron)
-    readout = neuron.readout()
-    expressions = {
-        f"readout_of_{variable}": (coefficient, neuron.distance_dimension / neuron.dimension_of(variable))
-        for variable, coefficient in readout.items()
-        if coefficient != "0"  # which has no dimension
-    }
-    probe = Probe(neuron, n_neurons, v_th, dt, **expressions)
+    probe = Probe(neuron, n_neurons, v_th, dt, **readout_expressions(neuron))
     n_variables, refractory_steps = len(probe.variables), neuron.refractory_steps(dt)
 
     def matrix(step, what: str) -> np.ndarray:
@@ -179,27 +186,38 @@ def linear_map(neuron: NeuronModel, n_neurons: int, dt: float, v_th: float = 0.0
             raise NoSpspError(f"no S-PSP: {what} (a sum of states does not become the sum of what they become)")
         return found[0]
 
-    def coefficients() -> np.ndarray:
-        c = np.zeros((n_neurons, n_variables))
-        for number, variable in enumerate(probe.variables):
-            if readout[variable] != "0":
-                c[:, number] = probe.read(f"readout_of_{variable}", np.zeros_like(c))
-        return c
-
     not_linear = f"the equations are not linear below threshold:\n{neuron.equations.strip()}\n"
     active = matrix(probe.update, not_linear)
     return LinearMap(
         active,
         matrix(lambda states: probe.update(states, refractory=True), not_linear) if refractory_steps else active,
         matrix(probe.reset, f"the reset '{neuron.reset.strip()}' is not affine"),
-        coefficients(),
+        read_readout(probe, n_neurons),
         probe.variables.index(neuron.synaptic_variable),
         refractory_steps,
     )
 
 
-def check_affine(neuron: NeuronModel) -> None:
-    """Raise NoSpspError, naming the term, unless update and reset are affine and without random numbers."""
+def readout_expressions(neuron: NeuronModel) -> dict[str, tuple]:
+    """What a `Probe` is to read to know how the threshold reads the state; NoSpspError if that is not linear."""
+    return {
+        f"readout_of_{variable}": (coefficient, neuron.distance_dimension / neuron.dimension_of(variable))
+        for variable, coefficient in neuron.readout().items()
+        if coefficient != "0"  # which has no dimension
+    }
+
+
+def read_readout(probe: Probe, n_neurons: int) -> np.ndarray:
+    """c of a probe with these expressions, float64 (n_neurons, n_variables)."""
+    c = np.zeros((n_neurons, len(probe.variables)))
+    for number, variable in enumerate(probe.variables):
+        if f"readout_of_{variable}" in probe.expressions:
+            c[:, number] = probe.read(f"readout_of_{variable}", np.zeros_like(c))
+    return c
+
+
+def check_spikes_can_act(neuron: NeuronModel) -> None:
+    """Raise NoSpspError if spikes are lost, the neuron is random, or its state is not made of real numbers."""
     if neuron.blocks_synapses_when_refractory:
         raise NoSpspError(
             f"no S-PSP: spikes add their weight to a variable that stands still in the refractory time "
@@ -216,9 +234,14 @@ def check_affine(neuron: NeuronModel) -> None:
             f"no S-PSP: the reset changes '{whole[0]}', which is no real number, so that a spike's effect has no "
             "derivative; make it a variable of type float"
         )
-    for equation, term in neuron.terms_that_are_not_affine():
+
+
+def check_affine(neuron: NeuronModel) -> None:
+    """Raise NoSpspError, naming the term, unless update and reset are affine and without random numbers."""
+    check_spikes_can_act(neuron)
+    for equation, term in terms_of_update(neuron, not_affine):
         raise NoSpspError(
             f"no S-PSP: the equations are not linear below threshold: the term {term} in {equation}. {WAY_OUT}"
         )
-    for statement, term in neuron.reset_terms_that_are_not_affine():
+    for statement, term in terms_of_reset(neuron, not_affine):
         raise NoSpspError(f"no S-PSP: the reset is not affine: the term {term} in '{statement}'. {WAY_OUT}")

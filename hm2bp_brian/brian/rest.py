@@ -7,7 +7,9 @@ import warnings
 import numpy as np
 
 from hm2bp_brian.brian.probing import Probe, affine_map
+from hm2bp_brian.model.neuron_variants import without_noise
 from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.model.terms import not_affine, terms_of_update
 
 GROWING = 1.0 + 1e-6  # eigenvalues beyond it, rounding aside
 HALVINGS = 10
@@ -49,8 +51,8 @@ def rest(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float) -> dict[st
     UserWarning
         If there is one, but a step of ``dt`` leads away from it.
     """
-    quiet = neuron.without_noise()
-    if quiet.is_random or quiet.terms_that_are_not_affine():
+    quiet = without_noise(neuron)
+    if quiet.is_random or terms_of_update(quiet, not_affine):
         return {}
     for halving in range(HALVINGS + 1):
         probe = Probe(quiet, n_neurons, v_th, dt / 2**halving)

@@ -12,6 +12,7 @@ from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
 from hm2bp_brian.brian.probing import check_affine
 from hm2bp_brian.devices import runtime_device
+from hm2bp_brian.model import neuron_variants
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -45,7 +46,7 @@ def simulate_spsp(network, record: SpikeRecord, layer: int) -> np.ndarray:
     pre, post = record.presynaptic(layer), record.layers[layer]
     n_samples, n_pre, n_post = record.n_samples, pre.n_neurons, post.n_neurons
     shape = n_samples, n_pre + 1, n_post  # the last of n_pre + 1 copies of a sample gets no input
-    copies = neuron.copies(n_post, n_samples * (n_pre + 1))
+    copies = neuron_variants.copies(neuron, n_post, n_samples * (n_pre + 1))
     distance = copies.distance_to_threshold, copies.distance_dimension
     copies.threshold = "recorded_spikes(t, i) > 0.5"
     copies.parameters["recorded_spikes"] = _recorded(post, n_pre + 1, dt)

@@ -10,6 +10,9 @@ a_i = sum_j w_ij e_{i|j}: ::
                    dE/dw_ij = delta_i kappa_i e_{i|j}
                    dE/dd_ij = delta_i kappa_i w_ij e'_{i|j},   e' the derivative with respect to the delay
 
+For neurons that are not affine, e is that along the trajectory of the sample, and nu_i = a_i / o_i: see
+`learning.thresholds`.
+
 The ratios are not defined where a train is empty; `Rules` says what stands in there, and how many terms of the series
 are taken.
 """
@@ -25,7 +28,7 @@ from hm2bp_brian.learning.gradient_sum import GradientSum
 from hm2bp_brian.learning.lateral import lateral_factor
 from hm2bp_brian.learning.losses import Errors, StandIns
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.learning.thresholds import check_thresholds, distance, uniform
+from hm2bp_brian.learning.thresholds import check_thresholds, divisor, uniform
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.spike_record import SpikeRecord, part_of
 from hm2bp_brian.spikes import SpikeBatch
@@ -48,7 +51,8 @@ class Walk:
         What multiplies gradients; a population without one has 1.
     rules : Rules
     nu : dict of str to float64 array (n_neurons,)
-        How far each population's neurons rise from rest to the threshold; None for inputs.
+        How far each population's neurons rise from rest to the threshold; 1 where nu is the sample's own, so that
+        deltas are derivatives with respect to counts until their component divides them; None for inputs.
     gradients : dict of int to array
         Sums over the samples.
     cut : list of int
@@ -110,7 +114,7 @@ def backward(network, parameters, record: SpikeRecord, errors: Errors, rules: Ru
 
         kernels = NumpyKernels(network)
     check_thresholds(network)
-    nu = {population.name: distance(population, network.dt) for population in network.populations}
+    nu = {population.name: divisor(population, network.dt) for population in network.populations}
     walk = Walk(tuple(parameters), network.trains(record.input, record.layers), rules, nu)
     loss = float(errors.values.sum()) + _add_errors(network, record, errors, walk)
     for component in reversed(network.components):
@@ -118,6 +122,8 @@ def backward(network, parameters, record: SpikeRecord, errors: Errors, rules: Ru
             if population.name not in walk.deltas:
                 walk.deltas[population.name] = np.zeros((record.n_samples, population.size))
         for lateral in component.lateral:
+            if not lateral.target.neuron.is_affine:
+                continue  # its S-PSPs do not add up, and the factor is of second order
             trains = walk.trains[lateral.target.name]
             spsp = kernels.own_spsp(lateral.target, trains)
             nu = uniform(walk.nu[lateral.target.name])

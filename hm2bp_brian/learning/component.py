@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from scipy.sparse import csr_array
 
 from hm2bp_brian.learning.backward import Walk
+from hm2bp_brian.learning.links import Link, matrix
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.learning.spsp import adjoint, layer_spsp
+from hm2bp_brian.learning.spsp import adjoint, adjoint_along, dense, layer_spsp
+from hm2bp_brian.learning.thresholds import distance, nu_of_sample
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.populations import Population
-from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.spikes import SpikeBatch
 
 
@@ -31,11 +29,14 @@ class NumpyKernels:
 
     def own_spsp(self, population: Population, trains: SpikeBatch) -> np.ndarray:
         """S-PSPs among a population's neurons, float64 (n_samples, n, n): ``[:, j, i]`` is e_{i|j}."""
-        return layer_spsp(trains, trains, self._linear_map(population))
+        return layer_spsp(trains, trains, self.network.linear_map(self.network.neural.index(population)))
 
     def backward_component(self, component: Component, walk: Walk) -> None:
         """Add to the walk the component's gradients, and the deltas of the populations before it."""
-        links = [Link.of(self.network, projection, walk.parameters) for projection in component.projections]
+        links, lateral = (
+            [Link.of(self.network, projection, walk.parameters) for projection in projections]
+            for projections in (component.projections, component.lateral)
+        )
         n_samples = len(walk.deltas[component.populations[0].name])
         before = {
             link.source.name: np.zeros((n_samples, link.source.size))
@@ -46,7 +47,8 @@ class NumpyKernels:
         sums = [(np.zeros(len(link.pre)), np.zeros(len(link.pre))) for link in links]
         n_cut = 0
         for sample in np.flatnonzero(np.any([delta.any(axis=1) for delta in deltas.values()], axis=0)):
-            state = Sample(component, links, walk, sample, self._linear_map)
+            state = self.sample(component, links, lateral, walk, sample)
+            state.divide(deltas)
             n_cut += state.sum_series(deltas)
             for link, e, (weight_sum, delay_sum) in zip(links, state.spsp, sums, strict=True):
                 coefficient = state.coefficient(link.target, deltas)
@@ -62,74 +64,36 @@ class NumpyKernels:
         for link, (weight_sum, delay_sum) in zip(links, sums, strict=True):
             link.put_gradients(self.network, weight_sum, delay_sum, walk.gradients)
 
-    def _linear_map(self, population: Population):
-        return self.network.linear_map(self.network.neural.index(population))
-
-
-@dataclass(frozen=True, eq=False)
-class Link:
-    """A projection as single connections: arrays (n_connections,) of neurons, weights and delays in steps."""
-
-    projection: Projection
-    pre: np.ndarray
-    post: np.ndarray
-    index: np.ndarray | None
-    weights: np.ndarray
-    delays: np.ndarray
-
-    @classmethod
-    def of(cls, network, projection: Projection, parameters) -> Link:
-        """The connections of a projection with these parameters."""
-        pre, post, index = projection.connection.synapses()
-        weights = np.asarray(network.weights_of(projection, parameters), dtype=np.float64)
-        delays = np.asarray(network.delays_of(projection, parameters))
-        weights, delays = (v.ravel()[index] if v.ndim else np.broadcast_to(v, pre.shape) for v in (weights, delays))
-        return cls(projection, pre, post, index, weights, delays)
-
-    @property
-    def source(self) -> Population:
-        """Where the connections come from."""
-        return self.projection.source
-
-    @property
-    def target(self) -> Population:
-        """Where they lead to."""
-        return self.projection.target
-
-    def sum_over_trains(self, trains: csr_array, q: np.ndarray) -> np.ndarray:
-        """Of each connection the sum of ``q_i(t + d_ij)`` over the spikes t of j; ``q`` (n_rows, n_post)."""
-        n_steps, sums = trains.shape[1], np.empty(len(self.pre))
-        for delay in np.unique(self.delays):
-            late = q[delay : delay + n_steps]
-            chosen = self.delays == delay
-            sums[chosen] = (trains @ late)[self.pre[chosen], self.post[chosen]]
-        return sums
-
-    def put_gradients(self, network, weight_sum, delay_sum, gradients: dict[int, np.ndarray]) -> None:
-        """Put sums of single connections among the gradients, in the arrays' shapes; 0 for weights that are fixed."""
-        shape = self.projection.connection.weight_shape
-
-        def folded(values):
-            return np.bincount(self.index, values, minlength=int(np.prod(shape))).reshape(shape)
-
-        plastic = self.projection.plastic and self.index is not None
-        gradients[network.weighted.index(self.projection)] = folded(weight_sum) if plastic else np.zeros(shape)
-        if self.projection.delays.learned:
-            gradients[network.delay_number(self.projection)] = folded(delay_sum)
+    def sample(self, component: Component, links: list[Link], lateral: list[Link], walk: Walk, sample: int) -> Sample:
+        """One sample of a component."""
+        return Sample(self.network, component, links, lateral, walk, sample)
 
 
 class Sample:
     """One sample of a component: its counts, S-PSPs and T-PSPs."""
 
-    def __init__(self, component: Component, links: list[Link], walk: Walk, sample: int, linear_map):
-        self.component, self.links, self.rules, self.sample, self.nu = component, links, walk.rules, sample, walk.nu
+    def __init__(self, network, component: Component, links: list[Link], lateral: list[Link], walk: Walk, sample: int):
+        self.network, self.component, self.links, self.lateral = network, component, links, lateral
+        self.rules, self.sample, self.nu, self.share = walk.rules, sample, dict(walk.nu), {}
         names = {p.name for p in component.populations} | {link.source.name for link in links}
         self.counts = {name: walk.trains[name].counts[sample] for name in names}
         self.factors = {p.name: walk.factor(p.name)[sample] for p in component.populations}
-        self.q = {p.name: adjoint(walk.trains[p.name], linear_map(p), sample) for p in component.populations}
-        self.trains = {link.source.name: _matrix(walk.trains[link.source.name], sample) for link in links}
+        self.trains = {link.source.name: matrix(walk.trains[link.source.name], sample) for link in (*links, *lateral)}
+        self.q = {p.name: self._adjoint(p, walk.trains[p.name]) for p in component.populations}
         self.spsp = [link.sum_over_trains(self.trains[link.source.name], self._late(link, 0)) for link in links]
         self.kappa = {p.name: self._kappa(p, self.rules) for p in component.populations}
+
+    def _adjoint(self, population: Population, trains: SpikeBatch) -> np.ndarray:
+        layer = self.network.neural.index(population)
+        if population.neuron.is_affine:
+            return adjoint(trains, self.network.linear_map(layer), self.sample)
+        fires = dense(trains, self.sample)
+        return adjoint_along(fires, self.network.trajectories(layer).along(fires, self.drive(population)))
+
+    def drive(self, population: Population) -> np.ndarray:
+        """What is added to the population's synaptic variables in each step, float64 (n_steps, n_neurons)."""
+        into = [link for link in (*self.links, *self.lateral) if link.target is population]
+        return sum(link.drive(self.trains[link.source.name]) for link in into)
 
     def _late(self, link: Link, shift: int) -> np.ndarray:
         """q from step ``shift`` on, as far as delays reach: 0 after the end, before step 0 its first value."""
@@ -145,7 +109,22 @@ class Sample:
                 a += np.bincount(link.post, link.weights * e, population.size)
                 weight_sum += np.bincount(link.post, link.weights, population.size)
         ratio = np.where(o > 0, a / np.maximum(o, 1), rules.silent_kappa_ratio * weight_sum)
+        nu = self.own_nu(population, a, o)
+        if nu is not None:
+            self.share[population.name] = self.nu[population.name] / nu
+            self.nu[population.name] = nu
         return 1.0 + ratio / self.nu[population.name]
+
+    def own_nu(self, population: Population, a: np.ndarray, o: np.ndarray) -> np.ndarray | None:
+        """nu where it is the sample's own, from T-PSPs and counts; None where it is known before."""
+        if population.neuron.is_affine:
+            return None
+        return nu_of_sample(distance(population, self.network.dt), a, o)
+
+    def divide(self, deltas: dict[str, np.ndarray]) -> None:
+        """Divide what came back by nu, where it is the sample's own."""
+        for name, share in self.share.items():
+            deltas[name][self.sample] *= share
 
     def sum_series(self, deltas: dict[str, np.ndarray]) -> bool:
         """Put the sum of the series in place of its first term; whether it was cut as a term grew."""
@@ -193,12 +172,6 @@ class Sample:
         ratio = np.where(both_fired, e / np.maximum(o_pre, 1), self.rules.silent_delta_ratio)
         flow = link.weights * ratio * deltas[link.target.name][self.sample][link.post]
         return np.bincount(link.pre, flow, link.source.size) / self.nu[link.source.name]
-
-
-def _matrix(trains: SpikeBatch, sample: int) -> csr_array:
-    """The spikes of a sample, (n_neurons, n_steps)."""
-    steps, offsets = trains.sample(sample).by_neuron
-    return csr_array((np.ones(len(steps)), steps, offsets), shape=(trains.n_neurons, trains.n_steps))
 
 
 def _norm(term: dict[str, np.ndarray]) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnknownNameError
+from hm2bp_brian.learning.links import Link, matrix
 from hm2bp_brian.model.borders import check_record
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
@@ -30,8 +31,9 @@ def spsp(network, record: SpikeRecord, layer: int, method: str = "adjoint") -> n
     layer : int
     method : {"adjoint", "closed_form", "traces"}
         "adjoint" runs each post neuron's linear dynamics backwards: exact for the time step and integration method, and
-        fast. "closed_form" is the double sum of the paper's kernel over pairs of spikes, exact in continuous time; LIF
-        only. "traces" has Brian2 simulate every pair, for small layers.
+        fast. Of neurons that are not affine it takes the derivatives along the trajectory, to which all inputs with the
+        network's weights have led. "closed_form" is the double sum of the paper's kernel over pairs of spikes, exact in
+        continuous time; LIF only. "traces" has Brian2 simulate every pair, for small layers of affine neurons.
 
     Returns
     -------
@@ -60,6 +62,8 @@ def spsp(network, record: SpikeRecord, layer: int, method: str = "adjoint") -> n
 
         return simulate_spsp(network, record, layer)
     pre, post = record.presynaptic(layer), record.layers[layer]
+    if not network.neurons[layer].is_affine:
+        return _along_trajectories(network, record, layer).transpose(0, 2, 1)
     return layer_spsp(pre, post, network.linear_map(layer)).transpose(0, 2, 1)
 
 
@@ -100,21 +104,65 @@ def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = No
     q : float64 array (n_steps, n_post)
         ``q[t, i]``: effect of a unit that a spike at step t adds to i's synaptic variable.
     """
-    fires = post.sample(sample).dense().reshape(post.n_steps, post.n_neurons)
+    fires = dense(post, sample)
     refractory = np.zeros_like(fires)
     for steps_since in range(1, min(linear_map.refractory_steps, post.n_steps - 1) + 1):
         refractory[steps_since:] |= fires[:-steps_since]
+
+    def update(t: int) -> np.ndarray:
+        return np.where(refractory[t, :, None, None], linear_map.refractory, linear_map.active)
+
     synaptic = linear_map.synaptic if synaptic is None else synaptic
+    return _backwards(fires, update, lambda t: linear_map.reset[fires[t]], linear_map.readout, synaptic)
+
+
+def adjoint_along(fires: np.ndarray, trajectory) -> np.ndarray:
+    """The same for neurons that are not affine, to first order: A_t and R are derivatives where the state has been.
+
+    Parameters
+    ----------
+    fires : bool array (n_steps, n_post)
+    trajectory : Trajectory
+        Of these spikes, in one presentation.
+
+    Returns
+    -------
+    q : float64 array (n_steps, n_post)
+    """
+    update, reset = trajectory.update.__getitem__, trajectory.reset.__getitem__
+    return _backwards(fires, update, reset, trajectory.readout, trajectory.synaptic)
+
+
+def dense(trains: SpikeBatch, sample: int) -> np.ndarray:
+    """Which neurons fire when in a sample, bool (n_steps, n_neurons)."""
+    return trains.sample(sample).dense().reshape(trains.n_steps, trains.n_neurons)
+
+
+def _backwards(fires: np.ndarray, update, reset, readout: np.ndarray, synaptic: int) -> np.ndarray:
+    """q, with the matrices of each step: of all neurons, and of those that fire."""
     q = np.empty(fires.shape)
-    lam = np.zeros(linear_map.active.shape[:2])
-    for t in range(post.n_steps - 1, -1, -1):
+    lam = np.zeros(readout.shape)
+    for t in range(len(fires) - 1, -1, -1):
         fired = fires[t]
-        lam[fired] = np.einsum("nij,ni->nj", linear_map.reset[fired], lam[fired])
+        lam[fired] = np.einsum("nij,ni->nj", reset(t), lam[fired])
         q[t] = lam[:, synaptic]
-        lam[fired] += linear_map.readout[fired]
-        step = np.where(refractory[t, :, None, None], linear_map.refractory, linear_map.active)
-        lam = np.einsum("nij,ni->nj", step, lam)
+        lam[fired] += readout[fired]
+        lam = np.einsum("nij,ni->nj", update(t), lam)
     return q
+
+
+def _along_trajectories(network, record: SpikeRecord, layer: int) -> np.ndarray:
+    population, pre, post = network.neural[layer], record.presynaptic(layer), record.layers[layer]
+    trains = network.trains(record.input, record.layers)
+    projections = [projection for projection in network.projections if projection.target is population]
+    links = [Link.of(network, projection, network.parameters) for projection in projections]
+    e = np.empty((record.n_samples, pre.n_neurons, post.n_neurons))
+    for sample in range(record.n_samples):
+        drive = sum(link.drive(matrix(trains[link.source.name], sample)) for link in links)
+        fires = dense(post, sample)
+        q = adjoint_along(fires, network.trajectories(layer).along(fires, drive))
+        e[sample] = sum_over_trains(pre, q, sample)
+    return e
 
 
 def sum_over_trains(pre: SpikeBatch, q: np.ndarray, sample: int) -> np.ndarray:

@@ -1,4 +1,9 @@
-"""nu: how far a neuron rises from rest to its threshold, by which HM2-BP divides."""
+"""nu: how far a neuron rises from rest to its threshold, by which HM2-BP divides.
+
+In neurons that are not affine an input is worth more or less on the way up, and the upswing multiplies what came
+before. What they rise to a spike is therefore measured as inputs are, along the trajectory: nu_i = a_i/o_i of the
+sample itself.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,20 @@ def distance(population: Population, dt: float) -> np.ndarray | None:
     if population.neuron is None:
         return None
     return population.neuron.threshold_distance(population.size, population.threshold, dt)
+
+
+def divisor(population: Population, dt: float) -> np.ndarray | None:
+    """What is known of nu before a sample is looked at: 1 where nu is the sample's own, for whoever finds it."""
+    known = distance(population, dt)
+    return known if known is None or population.neuron.is_affine else np.ones_like(known)
+
+
+def nu_of_sample(distance: np.ndarray, a: np.ndarray, o: np.ndarray) -> np.ndarray:
+    """nu of neurons that are not affine in one sample, from T-PSPs and spike counts; of silent ones it is the distance.
+
+    All are arrays (n_neurons,).
+    """
+    return np.where(o > 0, np.maximum(a / np.maximum(o, 1), distance), distance)
 
 
 def uniform(nu: np.ndarray) -> float:

@@ -80,7 +80,7 @@ class SpikingNetwork(PopulationGraph):
     def __init__(self, input_shape=None, layers=None, neuron=None, *, dt, duration, seed: int = 0):
         self.seed = check_seed(seed)
         super().__init__(*_time_axis(dt, duration), np.random.default_rng(self.seed))
-        self._linear_maps = {}
+        self._linear_maps, self._trajectories = {}, {}
         self.weights, self.delays = [], []
         self.layers = self.neural
         self.is_chain = not (input_shape is None and layers is None and neuron is None)
@@ -230,6 +230,16 @@ class SpikingNetwork(PopulationGraph):
                 self.neurons[layer], self.size(layer), self.dt, self.thresholds[layer]
             )
         return self._linear_maps[layer]
+
+    def trajectories(self, layer: int):
+        """A layer's neurons, to be led along recorded trajectories (see ``brian.trajectory.Trajectories``)."""
+        from hm2bp_brian.brian.trajectory import Trajectories
+
+        if layer not in self._trajectories:
+            self._trajectories[layer] = Trajectories(
+                self.neurons[layer], self.size(layer), self.thresholds[layer], self.dt
+            )
+        return self._trajectories[layer]
 
     def trains(self, batch: SpikeBatch, layers=()) -> dict[str, SpikeBatch]:
         """The spikes of each population by its name.

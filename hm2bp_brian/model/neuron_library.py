@@ -174,7 +174,7 @@ class ResonateAndFire(LibraryNeuron):
 
 
 class EIF(LibraryNeuron):
-    """Exponential integrate-and-fire. It runs; its spike's upswing is not affine, so that it does not train.
+    """Exponential integrate-and-fire.
 
     Fourcaud-Trocmé et al., *How spike generation mechanisms determine the neuronal response to fluctuating inputs*,
     Journal of Neuroscience 23:11628, 2003. ``v_th`` is where the upswing is cut, such as 10 Delta_T above V_T.
@@ -191,7 +191,7 @@ class EIF(LibraryNeuron):
 
 
 class QIF(LibraryNeuron):
-    """Quadratic integrate-and-fire, with rest at E_L and the point of no return at V_c. It runs, and does not train.
+    """Quadratic integrate-and-fire, with rest at E_L and the point of no return at V_c.
 
     Latham et al., *Intrinsic dynamics in neuronal networks. I. Theory*, Journal of Neurophysiology 83:808, 2000.
     """
@@ -207,7 +207,7 @@ class QIF(LibraryNeuron):
 
 
 class AdEx(LibraryNeuron):
-    """Adaptive exponential integrate-and-fire; weights are currents. It runs, and does not train.
+    """Adaptive exponential integrate-and-fire; weights are currents.
 
     Brette & Gerstner, *Adaptive exponential integrate-and-fire model as an effective description of neuronal activity*,
     Journal of Neurophysiology 94:3637, 2005, with the constants given there.
@@ -232,7 +232,7 @@ class AdEx(LibraryNeuron):
 
 
 class Izhikevich(LibraryNeuron):
-    """Izhikevich's simple model; weights are in volts a second. It runs, and does not train.
+    """Izhikevich's simple model; weights are in volts a second. It runs, but its gradients are poor: see the docs.
 
     Izhikevich, *Simple model of spiking neurons*, IEEE Transactions on Neural Networks 14:1569, 2003; the constants are
     those of a regular spiking neuron. There ``v_th`` is 30 mV.
@@ -254,7 +254,7 @@ class Izhikevich(LibraryNeuron):
 
 
 class COBA(LibraryNeuron):
-    """LIF whose input is a conductance, in multiples of the leak's, towards E_e. It runs, and does not train.
+    """LIF whose input is a conductance, in multiples of the leak's, towards E_e.
 
     Brette et al., *Simulation of networks of spiking neurons: a review of tools and strategies*, Journal of
     Computational Neuroscience 23:349, 2007 (its benchmark 1).

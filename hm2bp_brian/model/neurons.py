@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
-from brian2 import Equations, Network, NeuronGroup, Quantity, second
+from brian2 import Equations, Network, NeuronGroup, second
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 from brian2.equations.codestrings import Expression
 from brian2.equations.equations import BOOLEAN, FLOAT, PARAMETER, SUBEXPRESSION, SingleEquation
@@ -18,17 +17,21 @@ from brian2.utils.stringtools import get_identifiers
 
 from hm2bp_brian.devices import holding_brian, runtime_device
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError, NoSpspError, UnitError
-from hm2bp_brian.model.terms import affine_terms
+from hm2bp_brian.model.jacobian import Jacobian, jacobian
+from hm2bp_brian.model.neuron_arguments import (
+    check_names,
+    check_parameter,
+    checked_initial,
+    checked_method,
+    code_without_comments,
+)
+from hm2bp_brian.model.terms import not_affine, terms_of_reset, terms_of_update
 from hm2bp_brian.model.threshold import dimension_of_expression, dimension_of_threshold, readout, threshold_distance
 from hm2bp_brian.model.units import to_float
 
-COMMENT = re.compile(r"[ \t]*#.*")
 RANDOM_FUNCTIONS = {"rand", "randn", "poisson"}
-RESERVED_NAMES = {"v_th", "N", "i", "dt", "t", "t_in_timesteps", "lastspike", "not_refractory"}
 THRESHOLD_ON_VARIABLE = re.compile(r"^\s*(\w+)\s*>=?\s*v_th\s*$")
 RESET_TO_CONSTANT = re.compile(r"^\s*(\w+)\s*=\s*([^=].*)$")
-SIZE_AND_INDEX = re.compile(r"\b([iN])\b")
-NOISE = re.compile(r"\bxi(_\w+)?\b")
 
 
 class NeuronModel:
@@ -77,79 +80,31 @@ class NeuronModel:
         initial: Mapping | None = None,
         **parameters,
     ):
-        self.equations = _code("equations", equations)
-        self.threshold = _code("threshold", threshold)
-        self.reset = _code("reset", reset)
-        self.method = _checked_method(method)
-        self.synaptic_variable = _code("synaptic_variable", synaptic_variable)
+        self.equations = code_without_comments("equations", equations)
+        self.threshold = code_without_comments("threshold", threshold)
+        self.reset = code_without_comments("reset", reset)
+        self.method = checked_method(method)
+        self.synaptic_variable = code_without_comments("synaptic_variable", synaptic_variable)
         self.parameters = parameters
         for name, value in parameters.items():
-            _check_parameter(name, value)
+            check_parameter(name, value)
         self.refractory = to_float("refractory", refractory, second.dim)
         if self.refractory < 0:
             raise ConfigurationError(f"refractory must not be negative, found {refractory!r}")
         try:
-            self._parsed = Equations(self.equations)
+            self.parsed = Equations(self.equations)  # of Brian2
         except Exception as error:  # Brian2 raises several unrelated classes for malformed equations
             raise ConfigurationError(f"the neuron's equations can't be read: {error}") from error
-        self._check_names()
-        self.initial = self._checked_initial(initial)
-        self._found = {}  # what was simulated of layers of such neurons
+        check_names(self)
+        self.initial = checked_initial(self, initial)
+        self.forget()
         self._check_with_brian()
-
-    def _check_names(self):
-        if self.synaptic_variable not in self.state_variables:
-            raise ConfigurationError(
-                f"spikes add their weight to '{self.synaptic_variable}', but the equations define "
-                f"{', '.join(self.state_variables) or 'no differential variable'}; name the right one by "
-                "synaptic_variable="
-            )
-        if not re.search(r"\bv_th\b", self.threshold):
-            raise ConfigurationError(
-                f"the threshold '{self.threshold}' must use v_th, which stands for the threshold of the neuron's layer"
-            )
-        code = "\n".join([self.equations, self.threshold, self.reset])
-        for name in self.parameters:
-            if name in RESERVED_NAMES or name in self._parsed:
-                raise ConfigurationError(f"parameter '{name}' is defined twice; give it another name")
-            if not re.search(rf"\b{re.escape(name)}\b", code):
-                raise ConfigurationError(f"parameter '{name}' is not used in the equations, threshold or reset")
-        time = re.search(r"\b(t|t_in_timesteps|lastspike)\b", code)
-        if time:
-            raise ConfigurationError(
-                f"the neuron uses the time '{time.group()}'; presentations follow one another in one run, so its value "
-                "would depend on the sample's place in the batch. Make the drive an input spike train or a parameter, "
-                "and what follows a spike a variable that the reset changes"
-            )
-
-    def _checked_initial(self, initial) -> dict[str, float | np.ndarray]:
-        """Initial values in SI base units: floats, or arrays with one value a neuron."""
-        if initial is None:
-            return {}
-        if not isinstance(initial, Mapping):
-            raise ConfigurationError(
-                f"initial must map variables to values, such as {{'v': -70*mV}}; found {initial!r}"
-            )
-        values = {}
-        for name, value in initial.items():
-            if name not in self.changing_variables:
-                raise ConfigurationError(
-                    f"initial names '{name}', but the variables of the neuron are {', '.join(self.changing_variables)}"
-                )
-            what, dimension = f"initial value of '{name}'", self.dimension_of(name)
-            if np.ndim(value) == 1:
-                values[name] = np.array([to_float(what, one, dimension) for one in value])
-            else:
-                values[name] = to_float(what, value, dimension)
-        return values
 
     def _check_with_brian(self):
         # Brian2 itself knows best what is wrong with equations: build a network of such neurons and let it look.
-        values = [*self.parameters.values(), *self.initial.values()]
-        sizes = [len(value) for value in values if np.ndim(value) == 1]
         try:
             with runtime_device():
-                group = self.brian_group(sizes[0] if sizes else 1, name="neuron_check*")
+                group = self.brian_group(self.any_size, name="neuron_check*")
                 Network(group).run(0 * second, namespace={})
         except Hm2bpError:
             raise
@@ -162,16 +117,28 @@ class NeuronModel:
             raise ConfigurationError(f"Brian2 refuses the neuron: {str(reason).strip(chr(39))}") from error
 
     @property
+    def any_size(self) -> int:
+        """A number of neurons that the parameters allow."""
+        values = [*self.parameters.values(), *self.initial.values()]
+        return next((len(value) for value in values if np.ndim(value) == 1), 1)
+
+    @property
+    def held_variables(self) -> tuple[str, ...]:
+        """Names of the variables that stand still in the refractory time."""
+        flagged = (name for name in self.state_variables if "unless refractory" in self.parsed[name].flags)
+        return tuple(flagged) if self.refractory > 0 else ()
+
+    @property
     def state_variables(self) -> tuple[str, ...]:
         """Names of the differential variables, sorted."""
-        return tuple(sorted(self._parsed.diff_eq_names))
+        return tuple(sorted(self.parsed.diff_eq_names))
 
     @property
     def changing_variables(self) -> tuple[str, ...]:
         """Names of all variables that a presentation may change: those, and parameters not marked ``(constant)``."""
-        parameters = self._parsed.parameter_names
-        changing = {p for p in parameters if not {"constant", "shared"} & set(self._parsed[p].flags)}
-        return tuple(sorted(self._parsed.diff_eq_names | changing))
+        parameters = self.parsed.parameter_names
+        changing = {p for p in parameters if not {"constant", "shared"} & set(self.parsed[p].flags)}
+        return tuple(sorted(self.parsed.diff_eq_names | changing))
 
     @property
     def evolving_variables(self) -> tuple[str, ...]:
@@ -181,19 +148,20 @@ class NeuronModel:
     @property
     def _assigned(self) -> list[str]:
         """The variables on the left of the reset's statements, in their order."""
-        return [parse_statement(line)[0] for line in self._reset_statements]
+        return [parse_statement(line)[0] for line in self.reset_statements]
 
     @property
-    def _reset_statements(self) -> list[str]:
+    def reset_statements(self) -> list[str]:
+        """The statements of the reset."""
         return [line.strip() for line in re.split(r"[;\n]", self.reset) if line.strip()]
 
     def dimension_of(self, variable: str):
         """Dimension of a variable of the equations."""
-        return self._parsed.dimensions[variable]
+        return self.parsed.dimensions[variable]
 
     def is_real(self, variable: str) -> bool:
         """Whether a variable holds real numbers, not whole numbers or truth values."""
-        return self._parsed[variable].var_type == FLOAT
+        return self.parsed[variable].var_type == FLOAT
 
     @property
     def weight_dimension(self):
@@ -203,18 +171,18 @@ class NeuronModel:
     @property
     def blocks_synapses_when_refractory(self) -> bool:
         """Whether the synaptic variable is marked ``(unless refractory)``, so that spikes are lost meanwhile."""
-        return "unless refractory" in self._parsed[self.synaptic_variable].flags and self.refractory > 0
+        return self.synaptic_variable in self.held_variables
 
     @cached_property
     def threshold_dimension(self):
         """Dimension of ``v_th``: the one with which the units in the threshold fit."""
-        return dimension_of_threshold(self.threshold, self._parsed.dimensions, self.parameters)
+        return dimension_of_threshold(self.threshold, self.parsed.dimensions, self.parameters)
 
     @property
     def is_random(self) -> bool:
         """Whether there is noise (``xi``) or a random number in the equations, the threshold or the reset."""
         names = get_identifiers("\n".join([self.equations, self.threshold, self.reset]))
-        return self._parsed.is_stochastic or bool(names & RANDOM_FUNCTIONS)
+        return self.parsed.is_stochastic or bool(names & RANDOM_FUNCTIONS)
 
     def start_values(self, n_neurons: int, v_th: float, dt: float) -> dict[str, np.ndarray]:
         """What each presentation starts with, in SI base units.
@@ -266,6 +234,10 @@ class NeuronModel:
 
         return self._once(distance_at_rest, n_neurons, v_th, dt)
 
+    def forget(self) -> None:
+        """Forget what was found out about such neurons; whoever changes a copy does so."""
+        self._found = {}
+
     def _once(self, find, *layer):
         key = find.__name__, *layer
         if key not in self._found:
@@ -312,9 +284,9 @@ class NeuronModel:
         That variable is none to which spikes add.
         """
         crossing, reset = THRESHOLD_ON_VARIABLE.match(self.threshold), RESET_TO_CONSTANT.match(self.reset.strip())
-        if crossing is None or reset is None or len(self._reset_statements) > 1:
+        if crossing is None or reset is None or len(self.reset_statements) > 1:
             return False
-        fixed = not get_identifiers(reset.group(2)) & set(self._parsed)
+        fixed = not get_identifiers(reset.group(2)) & set(self.parsed)
         return (
             fixed
             and reset.group(1) == crossing.group(1) != self.synaptic_variable
@@ -329,7 +301,7 @@ class NeuronModel:
     @property
     def distance_dimension(self):
         """Dimension of ``distance_to_threshold``."""
-        dimensions = {**self._parsed.dimensions, "v_th": self.threshold_dimension}
+        dimensions = {**self.parsed.dimensions, "v_th": self.threshold_dimension}
         return dimension_of_expression(self.distance_to_threshold, dimensions, self.parameters)
 
     def readout(self) -> dict[str, str]:
@@ -340,55 +312,49 @@ class NeuronModel:
         NoSpspError
             If the threshold is not linear in the state.
         """
-        return readout(self.threshold, self._parsed, self.evolving_variables)
+        return readout(self.threshold, self.parsed, self.evolving_variables)
 
-    def terms_that_are_not_affine(self) -> list[tuple[str, str]]:
-        """Pairs of a differential equation and a term of it that is not affine in the state."""
-        equations = self._parsed.get_substituted_expressions()
-        return [
-            (f"d{name}/dt = {expression.code}", term)
-            for name, expression in equations
-            if name in self.state_variables
-            for term in affine_terms(expression.code, self._parsed, self.evolving_variables)[1]
-        ]
+    @property
+    def is_affine(self) -> bool:
+        """Whether update and reset are affine in the state, so that S-PSPs add up; see ``docs/neurons.md``."""
+        return self._once(_is_affine)
 
-    def reset_terms_that_are_not_affine(self) -> list[tuple[str, str]]:
-        """Pairs of a statement of the reset and a term of it that is not affine in the state."""
-        found = []
-        for statement in self._reset_statements:
-            variable, operator, expression, _ = parse_statement(statement)
-            if operator != "=":  # u *= k is u = u*(k)
-                expression = f"{variable} {operator[:-1]} ({expression})"
-            found += [(statement, term) for term in affine_terms(expression, self._parsed, self.evolving_variables)[1]]
-        return found
+    def jacobian(self) -> Jacobian:
+        """Derivatives of what a time step, and a spike, make of the state, as Brian2 computes them.
 
-    def without_noise(self) -> NeuronModel:
-        """The same neuron with ``xi`` at its mean, 0."""
-        if not self._parsed.is_stochastic:
-            return self
-        quiet = copy.copy(self)
-        quiet.equations = NOISE.sub("(0*second**-0.5)", self.equations)
-        quiet._parsed = Equations(quiet.equations)
-        quiet._found = {}
-        quiet.method = "euler"  # methods for noise take no equations without; a fixed point is one for all
-        return quiet
+        What is differentiated is the text that Brian2's state updater generates for the method of integration, and the
+        reset; the result is text in Brian2's language as well. HM2-BP needs it for neurons that are not affine.
 
-    def copies(self, n_neurons: int, n_copies: int) -> NeuronModel:
-        """The model of ``n_copies`` layers of ``n_neurons`` such neurons as one layer, one after the other."""
-        many = copy.copy(self)
-        for text in ("equations", "threshold", "reset"):  # where i and N are those of one layer
-            setattr(many, text, SIZE_AND_INDEX.sub(r"\1_of_layer", getattr(self, text)))
-        many._parsed = Equations(many.equations)
-        used = get_identifiers("\n".join([many.equations, many.threshold, many.reset]))
-        of_layer = {"i_of_layer": np.arange(n_neurons, dtype=float), "N_of_layer": n_neurons}
-        parameters = self.parameters | {name: value for name, value in of_layer.items() if name in used}
-        many.parameters = {
-            name: Quantity(np.tile(np.asarray(value), n_copies), dim=get_dimensions(value)) if np.ndim(value) else value
-            for name, value in parameters.items()
-        }
-        many.initial = {name: np.tile(v, n_copies) if np.ndim(v) else v for name, v in self.initial.items()}
-        many._found = {}
-        return many
+        Returns
+        -------
+        Jacobian
+            ``print`` shows the statements, and which of them is the derivative of what.
+
+        Raises
+        ------
+        NoSpspError
+            If a function without derivative is taken of the state: ``int(v > 0*mV)``, ``abs(v)``, ``clip(v, ...)``.
+
+        Examples
+        --------
+        >>> from brian2 import ms
+        >>> qif = NeuronModel("du/dt = (u**2 + I)/tau : 1\\ndI/dt = -I/tau : 1", method="euler", tau=5*ms)
+        >>> print(qif.jacobian().update)
+        _d__I_d_I = -dt/tau + 1
+        _I = -I*dt/tau + I
+        _d__u_d_I = dt/tau
+        _d__u_d_u = 2*dt*u/tau + 1
+        _u = dt*(I + u**2)/tau + u
+        _d_I_d_I = _d__I_d_I
+        I = _I
+        _d_u_d_I = _d__u_d_I
+        _d_u_d_u = _d__u_d_u
+        u = _u
+        dI/dI = _d_I_d_I
+        du/dI = _d_u_d_I
+        du/du = _d_u_d_u
+        """
+        return self._once(jacobian)
 
     def check_size(self, n_neurons: int):
         """Raise ConfigurationError if a parameter with one value a neuron has another size."""
@@ -439,7 +405,7 @@ class NeuronModel:
         ]
         group = NeuronGroup(
             n_neurons,
-            self._parsed + Equations(extra),
+            self.parsed + Equations(extra),
             threshold=self.threshold,
             reset=self.reset,
             method=self.method,
@@ -459,36 +425,8 @@ class NeuronModel:
         return f"{type(self).__name__}({self.equations.strip()!r}, threshold={self.threshold!r}, reset={self.reset!r})"
 
 
-def _code(name: str, text) -> str:
-    """A text in Brian2's language without its comments: what looks at it later takes every word for code."""
-    if not isinstance(text, str):
-        raise ConfigurationError(f"{name} must be a string in Brian2's language, found {text!r}")
-    return COMMENT.sub("", text)
-
-
-def _checked_method(method):
-    names = [method] if isinstance(method, str) else method
-    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) for name in names):
-        raise ConfigurationError(
-            f"method must be the name of a Brian2 integration method such as 'euler', or several, found {method!r}"
-        )
-    return method
-
-
-def _check_parameter(name: str, value) -> None:
-    """Raise ConfigurationError unless the value is a function, a number, or an array with one number a neuron."""
-    if callable(value):
-        return
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of several lengths
-        array = np.array(None)
-    if array.dtype.kind not in "biuf" or array.ndim > 1 or array.size == 0:
-        raise ConfigurationError(
-            f"parameter '{name}' must be a number or Quantity, or an array with one a neuron, found {value!r}"
-        )
-    if np.isnan(array).any():
-        raise ConfigurationError(f"parameter '{name}' must not be NaN, found {value!r}")
+def _is_affine(neuron: NeuronModel) -> bool:
+    return not terms_of_update(neuron, not_affine) and not terms_of_reset(neuron, not_affine)
 
 
 class LIF(NeuronModel):

@@ -1,4 +1,4 @@
-"""Terms of an expression: which are affine in the state variables, with what coefficient, and which are not."""
+"""Terms of equations: which are affine in the state variables, with what coefficient, and which have no derivative."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from collections.abc import Iterable
 
 import sympy
 from brian2.equations.equations import Equations
+from brian2.parsing.statements import parse_statement
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
+from sympy.core.function import Function
+
+# Functions of Brian2 that have a derivative everywhere.
+SMOOTH_NAMES = "sin cos tan sinh cosh tanh exp expm1 exprel log log10 log1p sqrt arcsin arccos arctan".split()
+SMOOTH = tuple(str_to_sympy(f"{name}(x)").func for name in SMOOTH_NAMES)
 
 
 def affine_terms(expression: str, equations: Equations, variables: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -33,25 +39,80 @@ def affine_terms(expression: str, equations: Equations, variables: Iterable[str]
     >>> affine_terms("drive - u/tau + u*w + 7", equations, ["u", "w"])
     ({'u': '-1/tau', 'w': '2'}, ['u*w'])
     """
-    written_out = str_to_sympy(expression)
-    definitions = {_symbol(name): str_to_sympy(equations[name].expr.code) for name in equations.subexpr_names}
-    for _ in definitions:  # one may hold others
-        written_out = written_out.subs(definitions)
-    state = {_symbol(name): name for name in variables}
+    state = {symbol(name): name for name in variables}
     coefficients = dict.fromkeys(state.values(), sympy.Integer(0))
     not_affine = []
-    for term in sympy.Add.make_args(sympy.expand_mul(written_out)):
-        found = term.free_symbols & set(state)
-        symbol = min(found, key=str, default=None)
-        if symbol is None:
+    for term in _terms(expression, equations):
+        variable = min(term.free_symbols & set(state), key=str, default=None)
+        if variable is None:
             continue
-        coefficient = term / symbol
+        coefficient = term / variable
         if coefficient.free_symbols & set(state):
             not_affine.append(sympy_to_str(term))
         else:
-            coefficients[state[symbol]] += coefficient
+            coefficients[state[variable]] += coefficient
     return {name: sympy_to_str(coefficient) for name, coefficient in coefficients.items()}, sorted(not_affine)
 
 
-def _symbol(name: str) -> sympy.Symbol:
-    return sympy.Symbol(name, real=True)  # as str_to_sympy makes them
+def terms_without_derivative(expression: str, equations: Equations, variables: Iterable[str]) -> list[str]:
+    """The terms of an expression in which a function without derivative is taken of state variables.
+
+    Examples
+    --------
+    >>> equations = Equations("du/dt = -u/tau : 1")
+    >>> terms_without_derivative("exp(u) + 2*clip(u, 0, 1) + int(u > 3) + abs(x)", equations, ["u"])
+    ['2*clip(u, 0, 1)', 'int(u > 3)']
+    """
+    state = {symbol(name) for name in variables}
+    return sorted(
+        sympy_to_str(term)
+        for term in _terms(expression, equations)
+        if any(function.free_symbols & state for function in term.atoms(Function) if not isinstance(function, SMOOTH))
+    )
+
+
+def terms_of_update(neuron, find) -> list[tuple[str, str]]:
+    """Pairs of a differential equation of a neuron and a term of it that ``find`` finds in its right side.
+
+    ``find`` takes an expression, equations and variables, and returns terms: see `not_affine`.
+    """
+    return [
+        (f"d{name}/dt = {expression.code}", term)
+        for name, expression in neuron.parsed.get_substituted_expressions()
+        if name in neuron.state_variables
+        for term in find(expression.code, neuron.parsed, neuron.evolving_variables)
+    ]
+
+
+def terms_of_reset(neuron, find) -> list[tuple[str, str]]:
+    """Pairs of a statement of a neuron's reset and a term of it that ``find`` finds in what it assigns."""
+    found = []
+    for statement in neuron.reset_statements:
+        variable, operator, expression, _ = parse_statement(statement)
+        if operator != "=":  # u *= k is u = u*(k)
+            expression = f"{variable} {operator[:-1]} ({expression})"
+        found += [(statement, term) for term in find(expression, neuron.parsed, neuron.evolving_variables)]
+    return found
+
+
+def not_affine(expression: str, equations: Equations, variables: Iterable[str]) -> list[str]:
+    """The terms of an expression that are not affine in the state variables."""
+    return affine_terms(expression, equations, variables)[1]
+
+
+def symbol(name: str) -> sympy.Symbol:
+    """A name's symbol, as Brian2 makes them of expressions."""
+    return sympy.Symbol(name, real=True)
+
+
+def written_out(expression: str, equations: Equations) -> sympy.Expr:
+    """An expression in which subexpressions are written out."""
+    value = str_to_sympy(expression)
+    definitions = {symbol(name): str_to_sympy(equations[name].expr.code) for name in equations.subexpr_names}
+    for _ in definitions:  # one may hold others
+        value = value.subs(definitions)
+    return value
+
+
+def _terms(expression: str, equations: Equations) -> tuple[sympy.Expr, ...]:
+    return sympy.Add.make_args(sympy.expand_mul(written_out(expression, equations)))

@@ -27,6 +27,7 @@ DOORS = {
     ("spike_record.py", "exchange.spike_table"),
     ("model/network.py", "brian.from_brian"),
     ("model/network.py", "brian.probing"),
+    ("model/network.py", "brian.trajectory"),
     ("model/neurons.py", "brian.rest"),
     ("model/network.py", "exchange.nir"),
 }

@@ -94,10 +94,16 @@ class Backward(LayerTrains):
     ]
 
 
+class Recorded(Forward):
+    """What is needed to run a layer again as it fired."""
+
+    _fields_ = [*_pointers("post_neurons post_offsets"), *_floats("lateral_inhibition")]
+
+
 class DenseBackward(Backward):
     """HM2-BP through a dense layer."""
 
-    _fields_ = _integers("n_pre n_post")
+    _fields_ = [*_integers("n_pre n_post"), *_pointers("recorded nu")]
 
 
 class WindowsBackward(Backward):
@@ -161,6 +167,6 @@ class GraphBackward(ctypes.Structure):
 
 STRUCTURES = (
     *(Windows, Forward, DenseForward, WindowsForward),
-    *(LayerTrains, DenseSpsp, Rules, Backward, DenseBackward, WindowsBackward),
+    *(LayerTrains, DenseSpsp, Rules, Backward, Recorded, DenseBackward, WindowsBackward),
     *(PopulationCalls, GraphPopulation, GraphProjection, GraphForward, GraphBackward),
 )

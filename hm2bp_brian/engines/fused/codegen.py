@@ -17,7 +17,8 @@ from brian2.core.variables import ArrayVariable, Constant, Subexpression
 from brian2.utils.stringtools import KEYWORDS, get_identifiers
 
 from hm2bp_brian.devices import preferences, runtime_device
-from hm2bp_brian.errors import EngineError
+from hm2bp_brian.errors import EngineError, NoSpspError
+from hm2bp_brian.model.jacobian import Jacobian
 from hm2bp_brian.model.neurons import NeuronModel
 
 STATEFUL_FUNCTIONS = {"rand", "randn", "poisson"}
@@ -138,6 +139,14 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
             "threshold": _code_object(group, group.thresholder["spike"]),
             "reset": _code_object(group, group.resetter["spike"], override_conditional_write=["not_refractory"]),
         }
+        jacobian = None if neuron.is_affine else _jacobian(neuron)
+        if jacobian:
+            blocks |= {
+                "update_derivatives": _code_object(group, group.state_updater, (), jacobian.update.statements),
+                "reset_derivatives": _code_object(
+                    group, group.resetter["spike"], ["not_refractory"], jacobian.reset.statements
+                ),
+            }
     # which the kernels start anew in each presentation, read by a block or not
     variables = {name: group.variables[name] for name in neuron.changing_variables}
     for block in blocks.values():
@@ -147,14 +156,14 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     constants = [v for _, v in sorted(variables.items()) if isinstance(v, Constant)]
     _refuse_shared_variables(arrays)
     return NeuronCode(
-        _source(neuron, blocks, arrays, constants),
+        _source(neuron, blocks, arrays, constants, jacobian),
         tuple(np.ascontiguousarray(v.get_value()) for v in arrays),
         np.array([v_th, *(float(v.value) for v in constants)]),
         neuron.refractory_steps(dt),
     )
 
 
-def _source(neuron: NeuronModel, blocks, arrays, constants) -> str:
+def _source(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian | None) -> str:
     struct = FusedCodeObject.struct_template.render(
         blocks={name: block.code for name, block in blocks.items()},
         universal_support=CPPCodeGenerator.universal_support_code,
@@ -172,19 +181,46 @@ def _source(neuron: NeuronModel, blocks, arrays, constants) -> str:
         constants=[{"name": PREFIX + v.name, "type": _c_type(np.asarray(v.value).dtype)} for v in constants],
         synaptic=f"_array_{neuron.synaptic_variable}",
         refractory=neuron.refractory > 0,
+        derivatives=jacobian and _entries(jacobian, neuron.evolving_variables),
     )
-    clears_first = str(neuron.reset_cuts_the_past).lower()
+    clears_first, along = (str(flag).lower() for flag in (neuron.reset_cuts_the_past, jacobian is not None))
     return (
         f"constexpr int N_VARIABLES = {len(neuron.evolving_variables)};\n"
-        f"constexpr bool RESET_CLEARS_FIRST = {clears_first};\n{struct}"
+        f"constexpr bool RESET_CLEARS_FIRST = {clears_first}, ALONG_TRAJECTORY = {along};\n"
+        f"constexpr int SYNAPTIC = {neuron.evolving_variables.index(neuron.synaptic_variable)};\n{struct}"
     )
 
 
-def _code_object(group, runner, override_conditional_write=()) -> FusedCodeObject:
+def _jacobian(neuron: NeuronModel) -> Jacobian | None:
+    """None where there is none: the neuron runs, and whoever trains it is told why it does not."""
+    try:
+        return neuron.jacobian()
+    except NoSpspError:
+        return None
+
+
+def _entries(jacobian: Jacobian, variables: tuple[str, ...]) -> dict[str, list[dict]]:
+    """The derivatives that are not 0, as the template wants them."""
+    return {
+        block: [
+            {
+                **{"of": variables.index(x), "by": variables.index(y)},
+                **{"value": PREFIX + entry if entry.startswith("_") else entry},
+            }
+            for (x, y), entry in derivatives.entries.items()
+            if entry != "0"
+        ]
+        for block, derivatives in (("of_update", jacobian.update), ("of_reset", jacobian.reset))
+    }
+
+
+def _code_object(group, runner, override_conditional_write=(), statements: str | None = None) -> FusedCodeObject:
+    """The lines of a block: those of the runner, or others in their place."""
     runner.update_abstract_code(run_namespace={})
+    statements = runner.abstract_code if statements is None else statements
     # The kernels know who is refractory from whole steps: Brian2's subtraction of times is wrong in float32 when the
     # presentation is long.
-    lines = [line for line in runner.abstract_code.splitlines() if not line.startswith("not_refractory = timestep(")]
+    lines = [line for line in statements.splitlines() if not line.startswith("not_refractory = timestep(")]
     return create_runner_codeobj(
         group,
         "\n".join(lines),

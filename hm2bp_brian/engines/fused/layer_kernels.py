@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from hm2bp_brian.brian.probing import LinearMap
 from hm2bp_brian.engines.fused import arguments, spike_kernels
 from hm2bp_brian.engines.fused.calls import call, pointer
 from hm2bp_brian.engines.fused.codegen import generate
@@ -49,6 +50,7 @@ class LayerKernels:
         self.threads = threads
         neuron = self.population.neuron
         self.code = generate(neuron, self.population.size, self.population.threshold, network.dt, dtype)
+        self._arrays = (ctypes.c_void_p * len(self.code.arrays))(*(array.ctypes.data for array in self.code.arrays))
         headers = (f"{self.kind}_forward.hpp", f"{self.kind}_backward.hpp")
         self.library = load(neuron_source(self.code, dtype, headers), f"{self.kind} kernels in {dtype} for {neuron!r}")
 
@@ -60,25 +62,26 @@ class LayerKernels:
         """Add the population's spikes to ``trains``; NumericalError if a state becomes NaN or infinite."""
         weights, pre = self.cast(parameters[self.weights_number]), trains[self.projection.source.name]
         failure = np.empty(2, dtype=np.int64)
-        arrays = (ctypes.c_void_p * len(self.code.arrays))(*(array.ctypes.data for array in self.code.arrays))
-        fields = {
-            "pre_neurons": pointer(pre.neurons),
-            "pre_offsets": pointer(pre.offsets),
-            "n_samples": pre.n_samples,
-            "n_steps": pre.n_steps,
-            "weights": self._pointer_to(weights),
-            "arrays": ctypes.addressof(arrays),
-            "constants": pointer(self.code.constants),
-            "dt": self.dt,
-            "refractory_steps": min(self.code.refractory_steps, pre.n_steps),
-            "failure": pointer(failure),
-            "threads": self.threads,
-        }
+        fields = self._presentation(pre) | {"weights": self._pointer_to(weights), "failure": pointer(failure)}
         (neurons, offsets), by_neuron = self._forward(fields, pre.n_samples, pre.n_steps, failure)
         shape = self.population.shape
         trains[self.population.name] = SpikeBatch.from_sorted(
             neurons, offsets, pre.n_samples, pre.n_steps, shape, by_neuron
         )
+
+    def _presentation(self, pre: SpikeBatch) -> dict:
+        """Fields of ``arguments.Forward``."""
+        return {
+            "pre_neurons": pointer(pre.neurons),
+            "pre_offsets": pointer(pre.offsets),
+            "n_samples": pre.n_samples,
+            "n_steps": pre.n_steps,
+            "arrays": ctypes.addressof(self._arrays),
+            "constants": pointer(self.code.constants),
+            "dt": self.dt,
+            "refractory_steps": min(self.code.refractory_steps, pre.n_steps),
+            "threads": self.threads,
+        }
 
     def _call(self, function: str, structure: ctypes.Structure) -> None:
         task = (
@@ -98,19 +101,19 @@ class LayerKernels:
 
     def backward(self, walk: Walk) -> None:
         """The same as ``learning.component.NumpyKernels.backward_component``."""
-        linear_map, name = self.network.linear_map(self.layer), self.population.name
+        dynamics, name = self._dynamics(), self.population.name
         source, weights = self.projection.source, walk.parameters[self.weights_number]
         pre, post, delta = walk.trains[source.name], walk.trains[name], walk.deltas[name]
         gradient = np.empty(weights.shape, dtype=self.dtype)
         delta_pre = None
         if source.neuron is not None:
             delta_pre = np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
-        matrices = kernel_matrices(linear_map, self.dtype)
+        matrices = kernel_matrices(dynamics, self.dtype)
         weights, delta, factor = (self.cast(array) for array in (weights, delta, walk.factor(name)))
-        nu, nu_pre = (distance(population, self.dt) for population in (self.population, source))
-        fields = self._trains(pre, post, matrices, linear_map) | {
+        nu_pre = walk.nu[source.name]
+        fields = self._trains(pre, post, matrices, dynamics) | {
             "weights": self._pointer_to(weights),
-            "v_th": uniform(nu),
+            "v_th": uniform(distance(self.population, self.dt)),
             "v_th_pre": 1.0 if nu_pre is None else uniform(nu_pre),
             "delta": pointer(delta),
             "factor": pointer(factor),
@@ -118,13 +121,17 @@ class LayerKernels:
             "gradient": pointer(gradient),
             "delta_pre": pointer(delta_pre),
         }
-        self._backward(fields)
+        self._backward(fields, pre, post, walk)
         walk.gradients[self.weights_number] = gradient if self.projection.plastic else np.zeros_like(gradient)
         if delta_pre is not None:
             walk.add_delta(source.name, delta_pre)
 
-    def _trains(self, pre: SpikeBatch, post: SpikeBatch, matrices, linear_map) -> dict:
-        """Fields of ``arguments.LayerTrains``; whoever calls keeps the arrays alive (a batch keeps its trains)."""
+    def _dynamics(self):
+        """What happens to the neurons in a step and at a spike; NoSpspError where these kernels can't follow it."""
+        return self.network.linear_map(self.layer)
+
+    def _trains(self, pre: SpikeBatch, post: SpikeBatch, matrices, dynamics) -> dict:
+        """Fields of ``arguments.LayerTrains``; whoever calls keeps all arrays alive (a batch keeps its trains)."""
         (pre_steps, pre_trains), (post_steps, post_trains) = pre.by_neuron, post.by_neuron
         return {
             "pre_steps": pointer(pre_steps),
@@ -134,7 +141,7 @@ class LayerKernels:
             "n_samples": pre.n_samples,
             "n_steps": pre.n_steps,
             **{name: pointer(matrix) for name, matrix in matrices.items()},
-            "refractory_steps": min(linear_map.refractory_steps, pre.n_steps),
+            "refractory_steps": min(dynamics.refractory_steps, pre.n_steps),
             "threads": self.threads,
         }
 
@@ -151,20 +158,35 @@ class DenseKernels(LayerKernels):
         super().__init__(network, component, dtype, threads)
         n_pre, n_post = self.connection.weight_shape
         self._sizes = {"n_pre": n_pre, "n_post": n_post}
+        self._inhibition = -self.lateral.weight if self.lateral else 0.0
 
     def _forward(self, fields, n_samples, n_steps, failure):
         n_neurons = self._sizes["n_post"]
         n_tiles = -(-n_neurons // 64)
         bits = np.empty((n_tiles, n_samples, n_steps), dtype=np.uint64)
         counts = np.empty((n_tiles, n_samples), dtype=np.int64)
-        inhibition = -self.lateral.weight if self.lateral else 0.0
-        fields |= {"lateral_inhibition": inhibition, "bits": pointer(bits), "counts": pointer(counts)}
+        fields |= {"lateral_inhibition": self._inhibition, "bits": pointer(bits), "counts": pointer(counts)}
         self._call("dense_forward", arguments.DenseForward(**fields, **self._sizes))
         self._check_state(failure)
         return spike_kernels.lists_from_bits(bits.transpose(1, 2, 0), counts.sum(axis=0), n_neurons, self.threads)
 
-    def _backward(self, fields) -> None:
-        self._call("dense_backward", arguments.DenseBackward(**fields, **self._sizes))
+    def _dynamics(self):
+        trains_along = not self.population.neuron.is_affine
+        return self.network.trajectories(self.layer) if trains_along else super()._dynamics()
+
+    def _backward(self, fields, pre: SpikeBatch, post: SpikeBatch, walk: Walk) -> None:
+        if self.population.neuron.is_affine:
+            return self._call("dense_backward", arguments.DenseBackward(**fields, **self._sizes))
+        recorded = arguments.Recorded(
+            **self._presentation(pre),
+            post_neurons=pointer(post.neurons),
+            post_offsets=pointer(post.offsets),
+            lateral_inhibition=self._inhibition,
+        )
+        nu = np.full((post.n_samples, post.n_neurons), fields["v_th"], dtype=self.dtype)
+        along = {"recorded": ctypes.addressof(recorded), "nu": pointer(nu)}
+        self._call("dense_backward", arguments.DenseBackward(**fields, **self._sizes, **along))
+        walk.deltas[self.population.name] = walk.deltas[self.population.name] / nu
 
     def own_spsp(self, population: Population, trains: SpikeBatch) -> np.ndarray:
         """The same as ``learning.component.NumpyKernels.own_spsp``."""
@@ -203,15 +225,20 @@ class WindowsKernels(LayerKernels):
         n_neurons = math.prod(self.connection.output_shape)
         return (neurons, offsets), spike_kernels.transpose_lists(neurons, offsets, n_samples, n_neurons, self.threads)
 
-    def _backward(self, fields) -> None:
+    def _backward(self, fields, pre: SpikeBatch, post: SpikeBatch, walk: Walk) -> None:
         self._call("windows_backward", arguments.WindowsBackward(**fields, windows=self._windows))
 
 
-def kernel_matrices(linear_map, dtype: np.dtype) -> dict[str, np.ndarray]:
-    """The map's arrays, the variable that the threshold reads first, the one that spikes add to last."""
-    read = (linear_map.readout != 0).any(axis=0)
-    order = np.lexsort((~read, np.arange(len(read)) == linear_map.synaptic))
-    arrays = {name: getattr(linear_map, name)[:, order] for name in ("active", "refractory", "reset", "readout")}
+def kernel_matrices(dynamics, dtype: np.dtype) -> dict[str, np.ndarray]:
+    """A linear map's arrays, the variable that the threshold reads first, the one that spikes add to last.
+
+    Along a trajectory matrices are those of each step, and the readout alone is known.
+    """
+    if not isinstance(dynamics, LinearMap):
+        return {"readout": np.ascontiguousarray(dynamics.readout, dtype=dtype)}
+    read = (dynamics.readout != 0).any(axis=0)
+    order = np.lexsort((~read, np.arange(len(read)) == dynamics.synaptic))
+    arrays = {name: getattr(dynamics, name)[:, order] for name in ("active", "refractory", "reset", "readout")}
     return {
         name: np.ascontiguousarray(a if name == "readout" else a[:, :, order], dtype=dtype)
         for name, a in arrays.items()

@@ -37,6 +37,13 @@ def test_other_neurons_name_the_term_that_is_not_affine(name):
         linear_map(neuron, 2, 1e-3, -0.05)
 
 
+@pytest.mark.parametrize("name", [*AFFINE, *NOT_AFFINE])
+def test_every_neuron_trains_in_one_way(name):
+    neuron = getattr(hb.neurons, name)(refractory=2 * ms)
+    assert neuron.is_affine == (name in AFFINE)
+    assert "_d__v_d_v = " in str(neuron.jacobian())
+
+
 @pytest.mark.parametrize("name", ["EIF", "AdEx", "COBA", "Izhikevich"])
 def test_other_neurons_stay_where_they_start(name):
     neuron = getattr(hb.neurons, name)()

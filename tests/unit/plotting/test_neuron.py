@@ -7,7 +7,8 @@ from hm2bp_brian import LIF, neurons, plotting, spsp
 from hm2bp_brian.errors import ConfigurationError, UnitError
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.spikes import SpikeBatch, SpikeRecord
+from hm2bp_brian.spike_record import SpikeRecord
+from hm2bp_brian.spikes import SpikeBatch
 
 
 @pytest.fixture

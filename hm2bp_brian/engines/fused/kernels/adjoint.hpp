@@ -15,7 +15,7 @@ struct PostLayer {
     const int64_t *trains;  // (n_samples * n_post + 1)
     int64_t n_steps, n_post;
     Layout layout;
-    const scalar *active, *refractory, *reset;  // (n_post, K, K)
+    const scalar *active, *refractory, *reset;  // (n_post, K, K); null if ALONG_TRAJECTORY
     const scalar *readout;                      // (n_post, K)
     int64_t refractory_steps;
 
@@ -45,12 +45,13 @@ struct TileMatrices {
 // All tiles of a layer.
 template <int W, int K>
 struct PostTiles {
-    bool uniform;  // all neurons have the same matrices; then those of one tile are kept
+    bool uniform = false;  // all neurons have the same matrices; then those of one tile are kept
     std::vector<int32_t> neurons;  // (n_tiles, W), -1 in padding, which never fires, so that its q stays 0
     std::vector<TileMatrices<W, K>> matrices;
 
     explicit PostTiles(const PostLayer &post) : neurons(post.layout.n_tiles(W) * W) {
         for (size_t lane = 0; lane < neurons.size(); lane++) neurons[lane] = int32_t(post.layout.neuron(lane));
+        if (ALONG_TRAJECTORY) return;  // their matrices are those of each step: trajectory.hpp
         auto same = [&](const scalar *all, int size) { return std::equal(all + size, all + post.n_post * size, all); };
         uniform = same(post.active, K * K) && same(post.refractory, K * K) && same(post.reset, K * K) &&
                   same(post.readout, K);

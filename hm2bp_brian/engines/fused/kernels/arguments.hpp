@@ -66,8 +66,17 @@ struct Backward : LayerTrains {
     scalar *delta_pre;  // (n_samples, n_pre) or null
 };
 
+// What is needed to run a layer again as it fired.
+struct Recorded : Forward {
+    const int32_t *post_neurons;  // its own spikes of each step, rising
+    const int64_t *post_offsets;  // (n_samples * n_steps + 1)
+    double lateral_inhibition;
+};
+
 struct DenseBackward : Backward {
     int64_t n_pre, n_post;
+    const Recorded *recorded;  // null where a step always does the same
+    scalar *nu;                // (n_samples, n_post), each sample's own; null where it is v_th
 };
 
 struct WindowsBackward : Backward {

@@ -1,11 +1,14 @@
 // HM2-BP through a dense layer by the adjoint: q(t) of a tile backwards over time, then one presynaptic train at a time
 // gives S-PSPs, T-PSP, gradient and delta. learning/backward.py has the same with names and equation numbers.
 #pragma once
+#include <memory>
+
 #include "adjoint.hpp"
 #include "arguments.hpp"
 #include "parallel.hpp"
 #include "post_neurons.hpp"
 #include "status.hpp"
+#include "trajectory.hpp"
 
 // Per-lane numbers of one tile, the same for all samples.
 template <int W>
@@ -30,15 +33,29 @@ struct BackwardScratch {
     BackwardScratch(int64_t n_steps, int64_t n_pre) : q(n_steps * W), spsp(n_pre * W), phases(n_steps) {}
 };
 
-// Adds one sample to the tile's gradient (n_pre, W), and writes the tile's part of delta_pre (n_pre), if wanted.
+// How a tile finds its spike counts and q of a sample: with the same matrices in each step, or along the trajectory.
 template <int W, int K>
-static void backward_sample(const DenseBackward &b, const PostLayer &layer, int64_t sample,
-                            const PostTiles<W, K> &tiles, const BackwardTile<W> &tile, BackwardScratch<W> &scratch,
-                            scalar *gradient, scalar *delta_pre) {
+static auto adjoint_of_tile(const DenseBackward &b, const PostLayer &layer, const PostTiles<W, K> &tiles,
+                            const BackwardTile<W> &tile, BackwardScratch<W> &scratch) {
+    if constexpr (ALONG_TRAJECTORY) {
+        auto run = std::make_shared<Trajectory<W>>(*b.recorded, layer, tiles, tile.number, tile.weights.data);
+        return [=](int64_t sample, scalar *q, scalar *counts) { run->adjoint(sample, q, counts); };
+    } else {
+        return [&](int64_t sample, scalar *q, scalar *counts) {
+            adjoint<W, W, K>(layer, sample, tiles, tile.number, scratch.phases, q, counts);
+        };
+    }
+}
+
+// Adds one sample to the tile's gradient (n_pre, W), and writes the tile's part of delta_pre (n_pre), if wanted.
+template <int W, int K, typename Adjoint>
+static void backward_sample(const DenseBackward &b, int64_t sample, Adjoint &adjoint, const PostTiles<W, K> &tiles,
+                            const BackwardTile<W> &tile, BackwardScratch<W> &scratch, scalar *gradient,
+                            scalar *delta_pre) {
     const scalar *weights = tile.weights.data;
     scalar *q = scratch.q.data, *spsp = scratch.spsp.data;
     alignas(64) scalar counts[W], delta[W], factor[W];
-    adjoint<W, W, K>(layer, sample, tiles, tile.number, scratch.phases, q, counts);
+    adjoint(sample, q, counts);
     alignas(64) scalar tpsp[W] = {};
     const int64_t *trains = b.pre_trains + sample * b.n_pre;
     for (int64_t pre = 0; pre < b.n_pre; pre++) {
@@ -52,6 +69,10 @@ static void backward_sample(const DenseBackward &b, const PostLayer &layer, int6
         factor[lane] = neuron < 0 ? 0 : b.factor[index];
     }
     const PostNeurons<W> post(counts, delta, factor, tpsp, tile.weight_sum, b.v_th, b.rules);
+    if (b.nu)
+        for (int lane = 0; lane < W; lane++)
+            if (tiles.neuron(tile.number)[lane] >= 0)
+                b.nu[sample * b.n_post + tiles.neuron(tile.number)[lane]] = post.nu[lane];
     for (int64_t pre = 0; pre < b.n_pre; pre++) {
         const scalar *e = spsp + pre * W;
         const int64_t count = trains[pre + 1] - trains[pre];
@@ -73,6 +94,7 @@ static void backward(const DenseBackward &b) {
         const int64_t tile_number = unit / n_chunks, chunk = unit % n_chunks;
         const BackwardTile<W> tile(b, tile_number);
         BackwardScratch<W> scratch(b.n_steps, b.n_pre);
+        auto adjoint = adjoint_of_tile<W, K>(b, layer, tiles, tile, scratch);
         scalar *sum = partial.data + unit * b.n_pre * W;
         memset(sum, 0, b.n_pre * W * sizeof(scalar));
         for (int64_t s = chunk * b.n_samples / n_chunks; s < (chunk + 1) * b.n_samples / n_chunks; s++) {
@@ -80,7 +102,7 @@ static void backward(const DenseBackward &b) {
             bool any = false;  // a sample within the loss's margin has no deltas
             for (int64_t i = 0; i < b.n_post; i++) any |= b.delta[s * b.n_post + i] != 0;
             if (any)
-                backward_sample<W, K>(b, layer, s, tiles, tile, scratch, sum, row);
+                backward_sample<W, K>(b, s, adjoint, tiles, tile, scratch, sum, row);
             else if (row)
                 memset(row, 0, b.n_pre * sizeof(scalar));
         }

@@ -6,19 +6,26 @@
 
 template <int W>
 struct PostNeurons {
-    const scalar *counts, *delta;
+    const scalar *counts;
     scalar silent_spsp, silent_delta_ratio;
-    alignas(64) scalar coefficient[W], delta_fired[W], delta_silent[W];
+    alignas(64) scalar nu[W], delta[W], coefficient[W], delta_fired[W], delta_silent[W];
 
-    // All of W lanes. tpsp: sum over the inputs of weight * S-PSP; weight_sum: of all weights.
-    PostNeurons(const scalar *counts, const scalar *delta, const scalar *factor, const scalar *tpsp,
+    // All of W lanes. tpsp: sum over the inputs of weight * S-PSP; weight_sum: of all weights. v_th: how far rest is from the
+    // threshold.
+    PostNeurons(const scalar *counts, const scalar *all_deltas, const scalar *factor, const scalar *tpsp,
                 const scalar *weight_sum, double v_th, const Rules &rules)
-        : counts(counts), delta(delta), silent_spsp(rules.silent_spsp), silent_delta_ratio(rules.silent_delta_ratio) {
+        : counts(counts), silent_spsp(rules.silent_spsp), silent_delta_ratio(rules.silent_delta_ratio) {
         for (int lane = 0; lane < W; lane++) {
             const bool silent = counts[lane] == 0;
             const scalar ratio =
                 silent ? scalar(rules.silent_kappa_ratio) * weight_sum[lane] : tpsp[lane] / counts[lane];
-            const scalar kappa = 1 + ratio / scalar(v_th);
+            nu[lane] = scalar(v_th);
+            delta[lane] = all_deltas[lane];
+            if (ALONG_TRAJECTORY) {  // nu is the sample's own: learning/thresholds.py
+                if (!silent) nu[lane] = std::max(ratio, scalar(v_th));
+                delta[lane] /= nu[lane];
+            }
+            const scalar kappa = 1 + ratio / nu[lane];
             coefficient[lane] = delta[lane] * kappa * factor[lane];
             delta_fired[lane] = silent ? 0 : delta[lane];
             delta_silent[lane] = silent ? delta[lane] * silent_delta_ratio : 0;

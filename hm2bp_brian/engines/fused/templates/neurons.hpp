@@ -158,6 +158,79 @@ struct Neurons {
         {{blocks["reset"].vector_lines}}
     }
 
+{% if derivatives %}
+    // Derivatives of an update that are not 0: of which variable, by which.
+    static constexpr int N_DERIVATIVES = {{derivatives.of_update | length}};
+
+    static auto make_update_with_derivatives(const NeuronConstants &common) {
+        {{use_constants()}}
+        const int _vectorisation_idx = 1;
+        (void)_vectorisation_idx;
+        using namespace update_derivatives_support;
+        {{blocks["update_derivatives"].scalar_lines}}
+        return [=](Lane &neuron, scalar *derivatives) {
+            {{use_lane()}}
+            {{blocks["update_derivatives"].vector_lines}}
+{% for entry in derivatives.of_update %}
+            derivatives[{{loop.index0}}] = scalar({{entry.value}});
+{% endfor %}
+        };
+    }
+
+    // One step where it is known which lanes fire; derivatives: (N_DERIVATIVES, W). A neuron that reaches its threshold in
+    // another step, as rounding may have it, waits where it was, so that no upswing runs away.
+    void update_along(const NeuronConstants &common, int64_t step, const flag *fires, scalar *__restrict derivatives) {
+        now = step;
+        const auto update_one = make_update_with_derivatives(common);
+        const auto reaches_threshold = make_threshold(common);
+        scalar *__restrict {{synaptic}} = synaptic;
+        for (int lane = 0; lane < W; lane++) {
+            Lane neuron{ {% for array in arrays %}{_array_{{array.name}}[lane]}{{", " if not loop.last}}{% endfor %} };
+{% if refractory %}
+            neuron._array_not_refractory[0] = flag(step) >= free_from[lane];
+{% endif %}
+            scalar found[N_DERIVATIVES];
+            update_one(neuron, found);
+            const bool waits = reaches_threshold(neuron) && !fires[lane];
+{% for array in arrays if array.changes %}
+            _array_{{array.name}}[lane] = waits ? _array_{{array.name}}[lane] : neuron._array_{{array.name}}[0];
+{% endfor %}
+            for (int entry = 0; entry < N_DERIVATIVES; entry++) derivatives[entry * W + lane] = found[entry];
+        }
+    }
+
+    // lambda <- A^T lambda, (N_VARIABLES, W)
+    static void adjoint_of_update(const scalar *__restrict derivatives, scalar *__restrict lambda) {
+        for (int lane = 0; lane < W; lane++) {
+            scalar before[N_VARIABLES] = {};
+{% for entry in derivatives.of_update %}
+            before[{{entry.by}}] += derivatives[{{loop.index0}} * W + lane] * lambda[{{entry.of}} * W + lane];
+{% endfor %}
+            for (int i = 0; i < N_VARIABLES; i++) lambda[i * W + lane] = before[i];
+        }
+    }
+
+    // R (N_VARIABLES, N_VARIABLES) of a neuron that fires in this step, before it is reset.
+    void derivatives_of_reset(const NeuronConstants &common, int lane, scalar *derivatives) const {
+        {{use_constants()}}
+        using namespace reset_derivatives_support;
+        const scalar *{{synaptic}} = synaptic;
+        Lane neuron{ {% for array in arrays %}{_array_{{array.name}}[lane]}{{", " if not loop.last}}{% endfor %} };
+{% if refractory %}
+        neuron._array_not_refractory[0] = 0;  // whoever fires is refractory
+{% endif %}
+        {{blocks["reset_derivatives"].scalar_lines}}
+        {
+            {{use_lane()}}
+            {{blocks["reset_derivatives"].vector_lines}}
+            memset(derivatives, 0, N_VARIABLES * N_VARIABLES * sizeof(scalar));
+{% for entry in derivatives.of_reset %}
+            derivatives[{{entry.of}} * N_VARIABLES + {{entry.by}}] = scalar({{entry.value}});
+{% endfor %}
+        }
+    }
+
+{% endif %}
     // Lanes of padding do not count: nothing resets them, so that they may run away.
     inline bool finite() const {
         uint64_t infinite = 0;
