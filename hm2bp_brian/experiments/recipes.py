@@ -208,7 +208,7 @@ RECIPES = [
         dataset="fsdd",
         layers=_recurrent_layers(256, n_classes=10),
         augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=2, drop=0.2),
-        epochs=80,
+        epochs=40,
     ),
     dataclasses.replace(
         LETTERS_RECURRENT,
@@ -217,7 +217,7 @@ RECIPES = [
         layers=_recurrent_layers(400, n_classes=10),
         duration_ms=620.0,
         augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=2, drop=0.2),
-        epochs=60,
+        epochs=30,
     ),
     Recipe(
         name="fashion-recurrent",
