@@ -87,6 +87,10 @@ class SpikingNetwork(PopulationGraph):
         if self.is_chain:
             add_layers(self, population_shape("input_shape", input_shape), layers, neuron)
 
+    def __getstate__(self) -> dict:
+        # what can be probed anew is not sent to other processes
+        return self.__dict__ | {"_linear_maps": {}, "_trajectories": {}}
+
     def _changed(self, new: Projection | None = None, weights: np.ndarray | None = None) -> None:
         arrays, delays = list(self._weights), list(self._delays)
         if new is not None:
