@@ -134,7 +134,7 @@ class BrianNetwork:
         dimension, delays = model.weight_dimension, projection.delays
         equations = [] if fixed else [SingleEquation(PARAMETER, "weight", dimensions=dimension, var_type=FLOAT)]
         namespace = {"fixed_weight": Quantity(projection.weight, dim=dimension)} if fixed else {}
-        weight, single = "fixed_weight" if fixed else "weight", not delays.learned and np.ndim(delays.steps) == 0
+        weight, single = "fixed_weight" if fixed else "weight", not delays.single
         if not single or delays.steps:
             # a spike on its way when a presentation ends does not arrive in the next one
             weight += f" * int(t_in_timesteps % {self.spiking_network.n_steps} >= steps_on_the_way)"

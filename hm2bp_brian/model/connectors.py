@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,12 +138,3 @@ def check_connector(connector) -> None:
         raise ConfigurationError(
             f"a connection must be AllToAll(), OneToOne() or Sparse(p=...) of hm2bp_brian, found {connector!r}"
         )
-
-
-def density(connection) -> float:
-    """Part of all pairs that are connected."""
-    return (
-        1.0
-        if isinstance(connection, AllPairs)
-        else len(connection.synapses()[0]) / math.prod((connection.n_pre, connection.n_post))
-    )

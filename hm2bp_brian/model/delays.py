@@ -46,6 +46,11 @@ class Delays:
         return self.limits is not None
 
     @property
+    def single(self) -> bool:
+        """Whether each connection has its own."""
+        return self.learned or np.ndim(self.steps) > 0
+
+    @property
     def longest(self) -> int:
         """The longest one that is possible, in steps."""
         return int(to_steps(self.limits[1])) if self.learned else int(np.max(self.steps))

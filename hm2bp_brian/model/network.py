@@ -126,8 +126,12 @@ class SpikingNetwork(PopulationGraph):
 
     @delays.setter
     def delays(self, arrays):
-        learned = [projection for projection in self.weighted if projection.delays.learned]
-        self._delays = LearnedDelays(learned, arrays, self._labels(learned))
+        self._delays = LearnedDelays(self._late, arrays, self._labels(self._late))
+
+    @property
+    def _late(self) -> list[Projection]:
+        """The projections whose delays are learned."""
+        return [projection for projection in self.weighted if projection.delays.learned]
 
     @property
     def parameters(self) -> list[np.ndarray]:
@@ -152,8 +156,7 @@ class SpikingNetwork(PopulationGraph):
     def parameter_name(self, number: int) -> str:
         """What a parameter is, for messages."""
         weights = [f"weights of {label}" for label in self._labels(self.weighted)]
-        learned = [projection for projection in self.weighted if projection.delays.learned]
-        return [*weights, *(f"delays of {label}" for label in self._labels(learned))][number]
+        return [*weights, *(f"delays of {label}" for label in self._labels(self._late))][number]
 
     def learned_weights(self, parameters) -> list[np.ndarray]:
         """Of these parameters those that are weights, with an empty array in place of fixed ones."""
@@ -168,7 +171,7 @@ class SpikingNetwork(PopulationGraph):
 
     def delay_number(self, projection: Projection) -> int:
         """Which of the parameters are the learned delays of a projection."""
-        return len(self.weighted) + [p for p in self.weighted if p.delays.learned].index(projection)
+        return len(self.weighted) + self._late.index(projection)
 
     def weights_of(self, projection: Projection, parameters) -> np.ndarray | float:
         """Weights of a projection, with these parameters: an array, or the one that all its connections have."""
@@ -276,8 +279,7 @@ class SpikingNetwork(PopulationGraph):
             sign = projection.sign_of_weights
             if sign is not None:
                 np.multiply(array, array * sign > 0, out=array)
-        learned = [projection for projection in self.weighted if projection.delays.learned]
-        for projection, array in zip(learned, parameters[len(self.weighted) :], strict=True):
+        for projection, array in zip(self._late, parameters[len(self.weighted) :], strict=True):
             np.clip(array, *projection.delays.limits, out=array)
 
     def write_back(self, objects, namespace=None) -> None:

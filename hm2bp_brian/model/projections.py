@@ -55,8 +55,8 @@ class Projection:
 
     @property
     def plain(self) -> bool:
-        """Whether it is nothing but connections from one population to another: no delays, loops or signs."""
-        return not self.recurrent and not self.delays.learned and np.ndim(self.delays.steps) == 0 == self.delays.steps
+        """Whether it is nothing but connections from one population to another, without delays."""
+        return not self.recurrent and not self.delays.single and self.delays.steps == 0
 
     @cached_property
     def sign_of_weights(self) -> np.ndarray | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from hm2bp_brian.model.connections import AllPairs
-from hm2bp_brian.model.connectors import density
 from hm2bp_brian.model.projections import Projection
 
 # From this part of all pairs on, whole rows of a matrix are faster than single connections (measured: vectors of 16).
@@ -31,12 +30,13 @@ class StoredProjection:
         self.projection = projection
         self.connection = connection = projection.connection
         self.dtype = dtype
-        single_delays = projection.delays.learned or np.ndim(projection.delays.steps) > 0
-        self.dense = not single_delays and (isinstance(connection, AllPairs) or density(connection) >= DENSE_FROM)
-        self._matrix = self.dense and isinstance(connection, AllPairs)
+        self._matrix = isinstance(connection, AllPairs) and not projection.delays.single
+        self.dense = self._matrix
         if self._matrix:
             return
         self._pre, self._post, self._index = connection.synapses()
+        n_pairs = connection.n_pre * connection.n_post
+        self.dense = not projection.delays.single and len(self._pre) >= DENSE_FROM * n_pairs
         if not self.dense:
             self._orders = {False: self._order(self._pre, self._post, connection.n_pre)}
             self._orders[True] = self._order(self._post, self._pre, connection.n_post)

@@ -6,6 +6,7 @@
 
 #include "graph.hpp"
 #include "parallel.hpp"
+#include "spike_lists.hpp"
 #include "status.hpp"
 
 constexpr int64_t GRAPH_FORWARD_PARTS = 32;
@@ -237,11 +238,4 @@ extern "C" {
 int graph_forward(const GraphForward *arguments) {
     return status_of([=] { forward_graph(*arguments); });
 }
-
-// Copies the spikes of all samples behind each other.
-void take_spikes(const SpikeLists *lists, int32_t *neurons) {
-    for (const auto &list : *lists) neurons = std::copy(list.begin(), list.end(), neurons);
-}
-
-void free_spikes(SpikeLists *lists) { delete lists; }
 }

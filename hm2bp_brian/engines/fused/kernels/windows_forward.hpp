@@ -7,6 +7,7 @@
 
 #include "arguments.hpp"
 #include "parallel.hpp"
+#include "spike_lists.hpp"
 #include "status.hpp"
 #include "windows.hpp"
 
@@ -172,11 +173,4 @@ extern "C" {
 int windows_forward(const WindowsForward *arguments) {
     return status_of([=] { *arguments->spikes = forward_maps(*arguments).release(); });
 }
-
-// Copies the spikes of all samples behind each other.
-void take_spikes(const SpikeLists *lists, int32_t *neurons) {
-    for (const auto &list : *lists) neurons = std::copy(list.begin(), list.end(), neurons);
-}
-
-void free_spikes(SpikeLists *lists) { delete lists; }
 }
