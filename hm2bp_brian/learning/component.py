@@ -134,13 +134,7 @@ class Sample:
             for link, e in zip(self.links, self.spsp, strict=True):
                 if link.projection not in self.component.loops:
                     continue
-                o_pre, o_post = self.counts[link.source.name][link.pre], self.counts[link.target.name][link.post]
-                both_fired = (o_pre > 0) & (o_post > 0)
-                flow = (
-                    np.where(both_fired, link.weights * e / np.maximum(o_pre, 1), 0.0)
-                    * term[link.target.name][link.post]
-                )
-                following[link.source.name] += np.bincount(link.pre, flow, link.source.size) / self.nu[link.source.name]
+                following[link.source.name] += self._back(link, e, term[link.target.name], silent_ratio=0.0)
             if _norm(following) > _norm(term):
                 return True
             term = following
@@ -155,7 +149,7 @@ class Sample:
 
     def learned(self, link: Link, e: np.ndarray) -> np.ndarray:
         """e_{i|j} for the gradient."""
-        o_pre, o_post = self.counts[link.source.name][link.pre], self.counts[link.target.name][link.post]
+        o_pre, o_post = self._ends(link)
         return np.where(o_post > 0, e, self.rules.silent_spsp * (o_pre > 0))
 
     def delay_slope(self, link: Link) -> np.ndarray:
@@ -167,11 +161,18 @@ class Sample:
 
     def delta_before(self, link: Link, e: np.ndarray, deltas: dict[str, np.ndarray]) -> np.ndarray:
         """What comes back to the source."""
-        o_pre, o_post = self.counts[link.source.name][link.pre], self.counts[link.target.name][link.post]
-        both_fired = (o_pre > 0) & (o_post > 0)
-        ratio = np.where(both_fired, e / np.maximum(o_pre, 1), self.rules.silent_delta_ratio)
-        flow = link.weights * ratio * deltas[link.target.name][self.sample][link.post]
+        return self._back(link, e, deltas[link.target.name][self.sample], self.rules.silent_delta_ratio)
+
+    def _back(self, link: Link, e: np.ndarray, delta: np.ndarray, silent_ratio: float) -> np.ndarray:
+        """1/nu_j sum_i delta_i w_ij e_{i|j}/o_j of each source neuron, with a ratio that stands in for empty trains."""
+        o_pre, o_post = self._ends(link)
+        ratio = np.where((o_pre > 0) & (o_post > 0), e / np.maximum(o_pre, 1), silent_ratio)
+        flow = link.weights * ratio * delta[link.post]
         return np.bincount(link.pre, flow, link.source.size) / self.nu[link.source.name]
+
+    def _ends(self, link: Link) -> tuple[np.ndarray, np.ndarray]:
+        """Spike counts at both ends of each connection."""
+        return self.counts[link.source.name][link.pre], self.counts[link.target.name][link.post]
 
 
 def _norm(term: dict[str, np.ndarray]) -> float:

@@ -9,7 +9,6 @@ from step t + 1.
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnknownNameError
 from hm2bp_brian.learning.links import Link, matrix
@@ -167,9 +166,7 @@ def _along_trajectories(network, record: SpikeRecord, layer: int) -> np.ndarray:
 
 def sum_over_trains(pre: SpikeBatch, q: np.ndarray, sample: int) -> np.ndarray:
     """e_{i|j} = sum of q_i(t) over the spikes t of j, float64 (n_pre, n_post), from ``q`` (n_steps, n_post)."""
-    steps, offsets = pre.sample(sample).by_neuron
-    trains = csr_array((np.ones(len(steps)), steps, offsets), shape=(pre.n_neurons, pre.n_steps))
-    return trains @ q
+    return matrix(pre, sample) @ q
 
 
 def kernel(s, x, tau_m: float, tau_s: float) -> np.ndarray:
