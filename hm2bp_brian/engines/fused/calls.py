@@ -6,7 +6,7 @@ import ctypes
 
 import numpy as np
 
-from hm2bp_brian.errors import EngineError
+from hm2bp_brian.errors import EngineError, NumericalError
 
 NO_MEMORY = 1  # of ``enum Status`` in ``kernels/status.hpp``
 
@@ -19,6 +19,15 @@ def pointer(array: np.ndarray | None) -> ctypes.c_void_p:
 def int64(*values: int) -> list[ctypes.c_int64]:
     """Integers as C takes them."""
     return [ctypes.c_int64(value) for value in values]
+
+
+def check_state(name: str, sample: int, step: int) -> None:
+    """Raise NumericalError if a kernel found an infinite state: in a sample, -1 if in none, at a step."""
+    if sample >= 0:
+        raise NumericalError(
+            f"{name} has a state that is NaN or infinite in sample {sample} at step {step}; check its weights, and "
+            "whether the integration method is stable at this dt"
+        )
 
 
 def call(function, *arguments, task: str) -> None:

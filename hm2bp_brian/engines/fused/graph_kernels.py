@@ -9,15 +9,14 @@ from functools import cache
 import numpy as np
 
 from hm2bp_brian.engines.fused import arguments, spike_kernels
-from hm2bp_brian.engines.fused.calls import call, pointer
+from hm2bp_brian.engines.fused.calls import call, check_state, pointer
 from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.compiler import load
 from hm2bp_brian.engines.fused.layer_kernels import kernel_matrices
 from hm2bp_brian.engines.fused.sources import neuron_source, plain_source
 from hm2bp_brian.engines.fused.stored_projection import StoredProjection
-from hm2bp_brian.errors import NumericalError
 from hm2bp_brian.learning.backward import Walk
-from hm2bp_brian.learning.spsp import layer_spsp
+from hm2bp_brian.learning.component import NumpyKernels
 from hm2bp_brian.learning.thresholds import uniform
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
@@ -100,13 +99,16 @@ class GraphKernels:
                 pointer(failure),
             ),
         )
-        try:
-            self._check_state(failure)
-            for population, count, lists in zip(self.component.populations, counts, spikes, strict=True):
-                trains[population.name] = self._batch(population, n_samples, n_steps, count, lists)
-        finally:
-            for lists in spikes:
-                self.library.free_spikes(lists)
+        for population, count, lists in zip(self.component.populations, counts, spikes, strict=True):
+            (neurons, offsets), by_neuron = spike_kernels.taken_lists(
+                self.library, lists, count, n_samples, population.size, self.threads
+            )
+            trains[population.name] = SpikeBatch.from_sorted(
+                neurons, offsets, n_samples, n_steps, population.shape, by_neuron
+            )
+        sample, place = failure
+        step, number = divmod(int(place), len(populations))
+        check_state(self._label(number), sample, step)
 
     def _forward_of(self, code, n_samples: int, n_steps: int, kept: list) -> arguments.Forward:
         arrays = (ctypes.c_void_p * len(code.arrays))(*(array.ctypes.data for array in code.arrays))
@@ -120,13 +122,6 @@ class GraphKernels:
         )
         kept += [arrays, forward]
         return forward
-
-    def _batch(self, population: Population, n_samples: int, n_steps: int, offsets, lists) -> SpikeBatch:
-        np.cumsum(offsets, out=offsets)
-        neurons = np.empty(offsets[-1], dtype=np.int32)
-        self.library.take_spikes(lists, pointer(neurons))
-        by_neuron = spike_kernels.transpose_lists(neurons, offsets, n_samples, population.size, self.threads)
-        return SpikeBatch.from_sorted(neurons, offsets, n_samples, n_steps, population.shape, by_neuron)
 
     def _projections(self, parameters, trains: dict[str, SpikeBatch], kept: list, backwards: bool):
         """The structures of all projections, without what the backward pass finds out."""
@@ -251,22 +246,16 @@ class GraphKernels:
 
     def own_spsp(self, population: Population, trains: SpikeBatch) -> np.ndarray:
         """The same as ``learning.component.NumpyKernels.own_spsp``, which it is: readouts are small."""
-        return layer_spsp(trains, trains, self.network.linear_map(self.network.neural.index(population)))
+        return NumpyKernels(self.network).own_spsp(population, trains)
 
     def _call(self, function: str, structure: ctypes.Structure) -> None:
-        names = ", ".join(f"'{population.name}'" for population in self.component.populations)
+        names = ", ".join(self._label(number) for number in range(len(self.component.populations)))
         task = (
             f"{function} of {names} with {structure.n_samples} samples of {structure.n_steps} steps in {self.dtype} on "
             f"{self.threads} threads"
         )
         call(getattr(self.library, function), ctypes.byref(structure), task=task)
 
-    def _check_state(self, failure: np.ndarray) -> None:
-        sample, place = failure
-        if sample >= 0:
-            step, number = divmod(int(place), len(self.component.populations))
-            name = self.component.populations[number].name
-            raise NumericalError(
-                f"'{name}' has a state that is NaN or infinite in sample {sample} at step {step}; check its weights, "
-                "and whether the integration method is stable at this dt"
-            )
+    def _label(self, number: int) -> str:
+        """As what messages name a population of the component."""
+        return self.network.labels[self.network.neural.index(self.component.populations[number])]

@@ -10,11 +10,10 @@ import numpy as np
 
 from hm2bp_brian.brian.probing import LinearMap
 from hm2bp_brian.engines.fused import arguments, spike_kernels
-from hm2bp_brian.engines.fused.calls import call, pointer
+from hm2bp_brian.engines.fused.calls import call, check_state, pointer
 from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.compiler import load
 from hm2bp_brian.engines.fused.sources import neuron_source
-from hm2bp_brian.errors import NumericalError
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.thresholds import distance, uniform
 from hm2bp_brian.model.graph import Component
@@ -91,14 +90,6 @@ class LayerKernels:
         )
         call(getattr(self.library, function), ctypes.byref(structure), task=task)
 
-    def _check_state(self, failure: np.ndarray) -> None:
-        sample, step = failure
-        if sample >= 0:
-            raise NumericalError(
-                f"{self.label} has a state that is NaN or infinite in sample {sample} at step {step}; "
-                "check its weights, and whether the integration method is stable at this dt"
-            )
-
     def backward(self, walk: Walk) -> None:
         """The same as ``learning.component.NumpyKernels.backward_component``."""
         dynamics, name = self._dynamics(), self.population.name
@@ -167,7 +158,7 @@ class DenseKernels(LayerKernels):
         counts = np.empty((n_tiles, n_samples), dtype=np.int64)
         fields |= {"lateral_inhibition": self._inhibition, "bits": pointer(bits), "counts": pointer(counts)}
         self._call("dense_forward", arguments.DenseForward(**fields, **self._sizes))
-        self._check_state(failure)
+        check_state(self.label, *failure)
         return spike_kernels.lists_from_bits(bits.transpose(1, 2, 0), counts.sum(axis=0), n_neurons, self.threads)
 
     def _dynamics(self):
@@ -215,15 +206,10 @@ class WindowsKernels(LayerKernels):
         spikes = ctypes.c_void_p()
         fields |= {"counts": pointer(offsets[1:]), "spikes": ctypes.addressof(spikes)}
         self._call("windows_forward", arguments.WindowsForward(**fields, windows=self._windows))
-        try:
-            np.cumsum(offsets, out=offsets)
-            neurons = np.empty(offsets[-1], dtype=np.int32)
-            self.library.take_spikes(spikes, pointer(neurons))
-        finally:
-            self.library.free_spikes(spikes)
-        self._check_state(failure)
         n_neurons = math.prod(self.connection.output_shape)
-        return (neurons, offsets), spike_kernels.transpose_lists(neurons, offsets, n_samples, n_neurons, self.threads)
+        lists = spike_kernels.taken_lists(self.library, spikes, offsets, n_samples, n_neurons, self.threads)
+        check_state(self.label, *failure)
+        return lists
 
     def _backward(self, fields, pre: SpikeBatch, post: SpikeBatch, walk: Walk) -> None:
         self._call("windows_backward", arguments.WindowsBackward(**fields, windows=self._windows))

@@ -79,6 +79,29 @@ def transpose_lists(
     return out_indices, out_offsets
 
 
+def taken_lists(
+    library: ctypes.CDLL, lists: ctypes.c_void_p, counts: np.ndarray, n_samples: int, n_columns: int, threads
+):
+    """Spikes that a kernel kept as lists, which are freed: ``(rows, columns)`` as of `lists_from_bits`.
+
+    Parameters
+    ----------
+    library : ctypes.CDLL
+        With ``kernels/spike_lists.hpp``.
+    lists : pointer
+    counts : int64 array (n_samples * n_rows + 1,)
+        0, then the spikes of each row; becomes their offsets.
+    n_samples, n_columns, threads : int
+    """
+    try:
+        np.cumsum(counts, out=counts)
+        indices = np.empty(counts[-1], dtype=np.int32)
+        library.take_spikes(lists, pointer(indices))
+    finally:
+        library.free_spikes(lists)
+    return (indices, counts), transpose_lists(indices, counts, n_samples, n_columns, threads)
+
+
 def bernoulli_spikes(thresholds: np.ndarray, keys: np.ndarray, n_steps: int, shape, threads: int) -> SpikeBatch:
     """Compiled twin of ``encoding.poisson.bernoulli_spikes``: the same spikes."""
     n_samples, n_neurons = thresholds.shape
