@@ -7,7 +7,7 @@ import numpy as np
 from hm2bp_brian.checks import check_index, is_integer
 from hm2bp_brian.errors import SpikeError
 from hm2bp_brian.learning.spsp import layer_spsp
-from hm2bp_brian.model.borders import check_record
+from hm2bp_brian.model.borders import check_record, check_without_delays
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -50,6 +50,7 @@ def spike_attribution(
     """
     check_record(network, record)
     layer = check_index("layer", layer, len(network.layers), "the network")
+    check_without_delays(network, layer)
     neuron = check_index("neuron", neuron, network.size(layer), f"layer {layer}")
     pre = record.presynaptic(layer).sample(sample)
     train = record.layers[layer].train(sample, neuron)

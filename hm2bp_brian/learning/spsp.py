@@ -12,7 +12,7 @@ import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnknownNameError
 from hm2bp_brian.learning.links import Link, matrix
-from hm2bp_brian.model.borders import check_record
+from hm2bp_brian.model.borders import check_record, check_without_delays
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -46,13 +46,14 @@ def spsp(network, record: SpikeRecord, layer: int, method: str = "adjoint") -> n
     NoSpspError
         If the method can't treat the layer's neuron.
     ShapeError, ConfigurationError
-        If the record is not of this network, or there is no such layer.
+        If the record is not of this network, there is no such layer, or the network is no chain, or has delays there.
     """
     if method not in METHODS:
         raise UnknownNameError("S-PSP method", method, METHODS)
     check_record(network, record)
     if not 0 <= layer < len(network.layers):
         raise ConfigurationError(f"the network has layers 0..{len(network.layers) - 1}, found layer {layer!r}")
+    check_without_delays(network, layer)
     if method == "closed_form":
         return _closed_form(network, record, layer)
     if method == "traces":

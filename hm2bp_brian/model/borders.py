@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hm2bp_brian.errors import NumericalError, ShapeError, SpikeError
+from hm2bp_brian.errors import ConfigurationError, NumericalError, ShapeError, SpikeError
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -51,6 +51,15 @@ def checked_parameters(network, parameters: Sequence[np.ndarray], dtype: np.dtyp
                 f"{network.parameter_name(number)} must be finite, found {array[where]} at index {where}"
             )
     return checked
+
+
+def check_without_delays(network, layer: int) -> None:
+    """Raise ConfigurationError unless spikes reach a layer of a chain without delays, as S-PSPs of layers assume."""
+    if network.chain[layer].delays.longest:
+        raise ConfigurationError(
+            f"layer {layer} receives its spikes after delays, and S-PSPs of single pairs are given for layers without; "
+            "gradients know the delays"
+        )
 
 
 def check_record(network, record: SpikeRecord) -> None:

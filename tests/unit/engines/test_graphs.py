@@ -10,6 +10,7 @@ from graphs import quietly, random_graph, random_input
 
 import hm2bp_brian as hb
 from hm2bp_brian.engines.registry import make_engine
+from hm2bp_brian.errors import ConfigurationError, NumericalError
 from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.losses import Errors, SpikeCountLoss, StandIns
 from hm2bp_brian.learning.rules import Rules
@@ -127,3 +128,24 @@ def test_a_series_that_does_not_converge_is_cut_and_said():
         none = engine.backward(tape, errors, Rules(recurrent_terms=0))
     for one, other in zip(cut.arrays, none.arrays, strict=True):  # the first term was too large already
         np.testing.assert_array_equal(one, other)
+
+
+def test_s_psps_of_layers_are_refused_where_they_would_be_others():
+    graph = small_graph(2)
+    record = quietly(hb.simulate, graph, random_input(graph, 2, 1, 0.3))
+    late = hb.SpikingNetwork(
+        4, [hb.Dense(2, threshold=0.5, delay=3 * ms)], hb.LIF(20 * ms, 5 * ms), dt=1 * ms, duration=30 * ms
+    )
+    late_record = hb.simulate(late, random_input(late, 2, 1, 0.5))
+    for ask in (lambda *of: hb.spsp(*of, 0), lambda *of: hb.spike_attribution(*of, 0, 0, 0)):
+        with pytest.raises(ConfigurationError, match="for chains of layers only"):
+            ask(graph, record)
+        with pytest.raises(ConfigurationError, match="layer 0 receives its spikes after delays"):
+            ask(late, late_record)
+
+
+def test_infinite_states_of_a_graph_are_named():
+    network = small_graph(2)
+    network.weights["in_to_a"] = np.full((4, 3), 3e38)
+    with pytest.raises(NumericalError, match=r"'a' has a state that is NaN or infinite in sample 0 at step \d+"):
+        quietly(hb.simulate, network, random_input(network, 2, 2, 0.5), dtype="float32")
