@@ -22,6 +22,7 @@ from hm2bp_brian.files import write_atomically
 from hm2bp_brian.tables import to_csv, to_markdown
 
 CELL = hb.LIF(tau_m=20 * ms, tau_s=5 * ms, refractory=2 * ms)
+BATCH_SIZE = 20
 STEPS = {"dt": 1 * ms, "duration": 100 * ms}
 
 
@@ -30,19 +31,19 @@ def ei_network(seed: int) -> hb.SpikingNetwork:
     network = hb.SpikingNetwork(seed=seed, **STEPS)
     network.input("image", (28, 28, 1), sign="excitatory")
     network.population("exc", 640, neuron=CELL, threshold=3, sign="excitatory", rate=hb.RateBand(0, 10, strength=0.1))
-    network.population("inh", 160, neuron=CELL, threshold=3, sign="inhibitory", rate=hb.RateBand(0, 20, strength=0.1))
+    network.population("inh", 160, neuron=CELL, threshold=3, sign="inhibitory", rate=hb.RateBand(0, 10, strength=0.1))
     network.population("digit", 10, neuron=CELL, threshold=3, readout=True)
     for source, target, limit in (
         ("image", "exc", 0.3),
         ("image", "inh", 0.3),
-        ("exc", "exc", 0.05),
+        ("exc", "exc", 0.02),
         ("exc", "inh", 0.1),
         ("inh", "exc", 0.6),
         ("inh", "inh", 0.3),
     ):
         network.connect(source, target, hb.Sparse(p=0.1), weights=hb.Uniform(limit), delay=hb.Between(1 * ms, 5 * ms))
-    network.connect("exc", "digit", weights=hb.Uniform(0.1))
-    network.connect("inh", "digit", weights=hb.Uniform(0.4))
+    network.connect("exc", "digit", weights=hb.Uniform(0.2))
+    network.connect("inh", "digit", weights=hb.Uniform(0.8))
     return network
 
 
@@ -73,7 +74,7 @@ def train(name: str, network: hb.SpikingNetwork, data, arguments, seed: int, kee
     )
     for epoch in range(1, arguments.epochs + 1):
         start = time.perf_counter()
-        trainer.fit(train_data, epochs=1, batch_size=50)
+        trainer.fit(train_data, epochs=1, batch_size=BATCH_SIZE, progress=False)
         seconds = time.perf_counter() - start
         keep(
             {
@@ -95,7 +96,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--train-samples", type=int, default=60_000)
     parser.add_argument("--test-samples", type=int, default=10_000)
-    parser.add_argument("--learning-rate", type=float, default=0.002)
+    parser.add_argument("--learning-rate", type=float, default=0.005)
     parser.add_argument("--networks", nargs="+", choices=("ei", "dense"), default=["ei", "dense"])
     parser.add_argument("--data", default=None, metavar="DIR", help="folder of the data files")
     arguments = parser.parse_args()
