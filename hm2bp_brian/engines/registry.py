@@ -15,14 +15,24 @@ from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
 
 
-def _fused(network: SpikingNetwork, dtype: str, threads: int | None):
-    # imported when asked for: engine "brian2" works without a compiler
+def _fused(network: SpikingNetwork, dtype: str, threads: int | None, device: str | None):
+    # imported when asked for: engine "brian2" works without a compiler, and this one without CuPy
+    if device == "cuda":
+        from hm2bp_brian.engines.cuda.card import find_card
+        from hm2bp_brian.engines.cuda.engine import CudaEngine
+
+        return CudaEngine(network, dtype, threads or available_cores(), find_card())
     from hm2bp_brian.engines.fused.engine import FusedEngine
 
     return FusedEngine(network, dtype, threads or available_cores())
 
 
-def _reference(network: SpikingNetwork, dtype: str, threads: int | None):
+def _reference(network: SpikingNetwork, dtype: str, threads: int | None, device: str | None):
+    if device is not None:
+        raise ConfigurationError(
+            f"engine 'brian2' runs on the device that is set in Brian2, found device='{device}', which is for engine "
+            "'fused'"
+        )
     if threads not in (None, 1):
         raise ConfigurationError(
             f"engine 'brian2' runs on one core, found threads={threads}; leave it out, or on device cpp_standalone set "
@@ -32,6 +42,7 @@ def _reference(network: SpikingNetwork, dtype: str, threads: int | None):
 
 
 ENGINES = {"brian2": _reference, "fused": _fused}
+DEVICES = ("cpu", "cuda")  # of engine "fused"
 
 
 def available_cores() -> int:
@@ -45,7 +56,13 @@ def available_cores() -> int:
     return min(cores, int(bound)) if bound.isdecimal() and int(bound) else cores
 
 
-def make_engine(network: SpikingNetwork, engine="fused", dtype="float32", threads: int | None = None):
+def make_engine(
+    network: SpikingNetwork,
+    engine="fused",
+    dtype="float32",
+    threads: int | None = None,
+    device: str | None = None,
+):
     """Make the engine of a network.
 
     Parameters
@@ -57,12 +74,18 @@ def make_engine(network: SpikingNetwork, engine="fused", dtype="float32", thread
     dtype : "float32" or "float64"
     threads : int, optional
         All available cores if not given; engine "brian2" runs on one.
+    device : "cpu" or "cuda", optional
+        Of engine "fused": the processor, if not given, or a GPU, by CuPy (extra ``gpu``).
 
     Raises
     ------
-    UnknownNameError, ConfigurationError
+    UnknownNameError, ConfigurationError, MissingPackageError
     """
+    if device not in (None, *DEVICES):
+        raise UnknownNameError("device", device, DEVICES)
     if not isinstance(engine, str):
+        if device is not None:
+            raise ConfigurationError(f"an engine that is made already has its device, found device='{device}'")
         return engine
     if engine not in ENGINES:
         raise UnknownNameError("engine", engine, ENGINES)
@@ -72,11 +95,16 @@ def make_engine(network: SpikingNetwork, engine="fused", dtype="float32", thread
     if threads is not None:
         check_count("threads", threads)
     network.check()
-    return ENGINES[engine](network, dtype, threads)
+    return ENGINES[engine](network, dtype, threads, device)
 
 
 def simulate(
-    network: SpikingNetwork, batch: SpikeBatch, engine="fused", dtype="float32", threads: int | None = None
+    network: SpikingNetwork,
+    batch: SpikeBatch,
+    engine="fused",
+    dtype="float32",
+    threads: int | None = None,
+    device: str | None = None,
 ) -> SpikeRecord:
     """Present a batch of spikes to a network.
 
@@ -85,7 +113,7 @@ def simulate(
     network : SpikingNetwork
     batch : SpikeBatch
         Of the network's ``input_shape`` and number of steps.
-    engine, dtype, threads
+    engine, dtype, threads, device
         See ``make_engine``.
 
     Returns
@@ -99,4 +127,4 @@ def simulate(
         If the batch is none, or does not fit the network.
     """
     check_batch(network, batch)
-    return make_engine(network, engine, dtype, threads).forward(network.parameters, batch).record
+    return make_engine(network, engine, dtype, threads, device).forward(network.parameters, batch).record

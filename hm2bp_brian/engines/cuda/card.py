@@ -13,7 +13,7 @@ from hm2bp_brian.errors import CompilationError, ConfigurationError, MissingPack
 
 OLDEST = (7, 0)  # compute capability: Volta
 BLOCK = 128  # threads
-LARGEST_BLOCK = 1024
+LARGEST_BLOCK = 512  # as in ``kernels/card.cuh``
 LARGEST_GRID = 65535  # in y and z
 ADVICE = "device='cpu' works without a GPU"
 
@@ -94,6 +94,10 @@ class Card:
         """A new array of one value."""
         return self.cupy.full(shape, value, dtype)
 
+    def wait(self) -> None:
+        """Until all kernels that were launched have ended."""
+        self.cupy.cuda.get_current_stream().synchronize()
+
     @property
     def free_bytes(self) -> int:
         """Memory that can still be had, what CuPy keeps for later included."""
@@ -115,7 +119,8 @@ def launch(kernel, arguments: ctypes.Structure, x: int, y: int = 1, z: int = 1, 
     """Run a kernel with x threads in whole blocks, y and z blocks deep; of z, a kernel strides over what is too much."""
     grid = -(-x // block), y, min(z, LARGEST_GRID)
     if all(grid):
-        kernel(grid, (block,), (np.frombuffer(arguments, dtype=np.dtype((np.void, ctypes.sizeof(arguments))))[0],))
+        # CuPy passes an array of one element by its value
+        kernel(grid, (block,), (np.frombuffer(arguments, dtype=np.dtype((np.void, ctypes.sizeof(arguments)))),))
 
 
 def pointer(array) -> int | None:

@@ -120,6 +120,10 @@ class CudaEngine:
         """A copy of an array in this process's memory."""
         return self.card.get(array)
 
+    def wait(self) -> None:
+        """Until the card has done what it was told to."""
+        self.card.wait()
+
     @contextmanager
     def _memory(self, batch: SpikeBatch) -> Iterator[None]:
         """Say of a batch that is too large how large it may be."""

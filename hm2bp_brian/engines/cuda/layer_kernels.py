@@ -45,7 +45,9 @@ class LayerKernels:
         If the component is none, or its neurons can't be run or trained here.
     """
 
-    def __init__(self, network: SpikingNetwork, component: Component, dtype: np.dtype, card: Card, spikes: SpikeKernels):
+    def __init__(
+        self, network: SpikingNetwork, component: Component, dtype: np.dtype, card: Card, spikes: SpikeKernels
+    ):
         _check(component)
         (self.population,), (self.projection,) = component.populations, component.inputs
         self.component, self.network, self.dtype, self.card, self.spikes = component, network, dtype, card, spikes
@@ -170,7 +172,9 @@ class LayerKernels:
         launch(self._kernel(name), scratch.structure, *threads)
 
     def _slices(self, pre: SpikeBatch):
-        bytes_a_sample = self.dtype.itemsize * self.population.size * (pre.n_steps + max(self.fan_in, self.population.size))
+        bytes_a_sample = (
+            self.dtype.itemsize * self.population.size * (pre.n_steps + max(self.fan_in, self.population.size))
+        )
         return _slices(pre.n_samples, bytes_a_sample)
 
     @cached_property
@@ -218,7 +222,7 @@ def _check(component: Component) -> None:
     (population,), (projection,) = component.populations, component.inputs
     if not projection.plain:
         raise EngineError(f"device 'cuda' can't run the delays of '{projection.name}'{advice}")
-    if not isinstance(projection.connection, AllPairs | Windows) or projection.weight is not None:
+    if not isinstance(projection.connection, AllPairs | Windows):
         raise EngineError(f"device 'cuda' can't run the single connections of '{projection.name}'{advice}")
     if projection.sign is not None:
         raise EngineError(f"device 'cuda' can't keep the signs of '{projection.name}'{advice}")

@@ -5,5 +5,5 @@ typedef long long int64_t;
 typedef unsigned long long uint64_t;
 namespace std {}
 
-// A function that the host launches; it takes one structure, and calls it `a`.
-#define KERNEL(name, Arguments) extern "C" __global__ void name(const Arguments a)
+// A function that the host launches; it takes one structure, and calls it `a`. So many threads a block, at most.
+#define KERNEL(name, Arguments) extern "C" __global__ void __launch_bounds__(512) name(const Arguments a)
