@@ -15,24 +15,22 @@ from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
 
 
-def _fused(network: SpikingNetwork, dtype: str, threads: int | None, device: str | None):
-    # imported when asked for: engine "brian2" works without a compiler, and this one without CuPy
-    if device == "cuda":
-        from hm2bp_brian.engines.cuda.card import find_card
-        from hm2bp_brian.engines.cuda.engine import CudaEngine
-
-        return CudaEngine(network, dtype, threads or available_cores(), find_card())
+def _fused(network: SpikingNetwork, dtype: str, threads: int | None):
+    # imported when asked for: engine "brian2" works without a compiler
     from hm2bp_brian.engines.fused.engine import FusedEngine
 
     return FusedEngine(network, dtype, threads or available_cores())
 
 
-def _reference(network: SpikingNetwork, dtype: str, threads: int | None, device: str | None):
-    if device is not None:
-        raise ConfigurationError(
-            f"engine 'brian2' runs on the device that is set in Brian2, found device='{device}', which is for engine "
-            "'fused'"
-        )
+def _fused_on_gpu(network: SpikingNetwork, dtype: str, threads: int | None):
+    # imported when asked for: only this one needs CuPy
+    from hm2bp_brian.engines.cuda.card import find_card
+    from hm2bp_brian.engines.cuda.engine import CudaEngine
+
+    return CudaEngine(network, dtype, threads or available_cores(), find_card())
+
+
+def _reference(network: SpikingNetwork, dtype: str, threads: int | None):
     if threads not in (None, 1):
         raise ConfigurationError(
             f"engine 'brian2' runs on one core, found threads={threads}; leave it out, or on device cpp_standalone set "
@@ -83,9 +81,12 @@ def make_engine(
     """
     if device not in (None, *DEVICES):
         raise UnknownNameError("device", device, DEVICES)
+    if device is not None and engine != "fused":
+        raise ConfigurationError(
+            f"device='{device}' goes with engine 'fused', found {engine!r}; engine 'brian2' runs on the device that is "
+            "set in Brian2"
+        )
     if not isinstance(engine, str):
-        if device is not None:
-            raise ConfigurationError(f"an engine that is made already has its device, found device='{device}'")
         return engine
     if engine not in ENGINES:
         raise UnknownNameError("engine", engine, ENGINES)
@@ -95,7 +96,7 @@ def make_engine(
     if threads is not None:
         check_count("threads", threads)
     network.check()
-    return ENGINES[engine](network, dtype, threads, device)
+    return (_fused_on_gpu if device == "cuda" else ENGINES[engine])(network, dtype, threads)
 
 
 def simulate(

@@ -42,7 +42,7 @@ class TrainingState:
 
     @contextmanager
     def held_by(self, engine) -> Iterator[None]:
-        """Meanwhile the arrays that updates change are where the engine works; in the end they are back, with its values."""
+        """Meanwhile the arrays that updates change are copies where the engine works, such as on a GPU."""
         if not hasattr(engine, "put"):
             yield
             return

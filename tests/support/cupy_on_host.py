@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -97,7 +98,7 @@ class CupyOnHost:
     ndarray = ndarray
 
     def __init__(self, falling: bool = False):
-        self._falling = falling
+        self._falling, self._stream = falling, threading.Lock()
         self.launched: list[str] = []
         self.cuda = SimpleNamespace(
             compiler=SimpleNamespace(CompileException=CompileException),
@@ -137,7 +138,8 @@ class CupyOnHost:
             assert structure.shape == (1,) and max(grid[1:]) <= 65535 and block[0] <= 512
             self.launched.append(name)
             address = structure.ctypes.data_as(ctypes.c_void_p)
-            diverged = getattr(library, name)((ctypes.c_int * 3)(*grid), math.prod(block), self._falling, address)
+            with self._stream:
+                diverged = getattr(library, name)((ctypes.c_int * 3)(*grid), math.prod(block), self._falling, address)
             assert not diverged, f"threads of a block of {name} met different barriers"
 
         return launch

@@ -116,7 +116,7 @@ class Card:
 
 
 def launch(kernel, arguments: ctypes.Structure, x: int, y: int = 1, z: int = 1, block: int = BLOCK) -> None:
-    """Run a kernel with x threads in whole blocks, y and z blocks deep; of z, a kernel strides over what is too much."""
+    """Run a kernel with x threads in whole blocks, y and z blocks deep; kernels stride over z."""
     grid = -(-x // block), y, min(z, LARGEST_GRID)
     if all(grid):
         # CuPy passes an array of one element by its value

@@ -19,7 +19,6 @@ from hm2bp_brian.learning.thresholds import distance, uniform
 from hm2bp_brian.model.connections import AllPairs, Windows
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.model.populations import Population
 from hm2bp_brian.spikes import SpikeBatch
 
 # What is computed for as many samples at a time as this holds. Like the threads that add up gradients, it decides the

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from affine_neurons import AFFINE, affine_network
 from brian2 import ms
+from cupy_on_host import CupyOnHost
 from networks import engine_gradients, make_input, make_network
 from oracle import oracle_gradients
 
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
+from hm2bp_brian.encoding.random_numbers import sample_keys
 from hm2bp_brian.engines.cuda import layer_kernels
+from hm2bp_brian.engines.cuda.card import Card
 from hm2bp_brian.engines.cuda.engine import CudaEngine
 from hm2bp_brian.engines.cuda.spikes import CardSpikes, SpikeKernels
 from hm2bp_brian.engines.registry import make_engine
@@ -77,11 +80,9 @@ def labels_of(network, n_samples):
 
 
 @pytest.mark.parametrize("ratio", [1.0, 0.1])
-@pytest.mark.parametrize("neuron", LINEAR)
+@pytest.mark.parametrize("neuron", LINEAR[:-1])  # in the last, thresholds are not as far from rest everywhere
 def test_gradients_equal_the_oracle_in_float64(card, neuron, ratio):
-    network = make_network(neuron, (20, 17), n_inputs=7, n_steps=40, lateral=0.2 * (not neuron.startswith("resting")))
-    if neuron == "resting potentials, one a neuron":
-        pytest.skip("the distance to the threshold differs from neuron to neuron, which layers' kernels refuse")
+    network = make_network(neuron, (20, 17), n_inputs=7, n_steps=40, lateral=0.2)
     record = make_engine(network, "fused", "float64", 1).forward(network.parameters, make_input(network, 3)).record
     labels = np.array([2, 16, 0])
     engine = CudaEngine(network, "float64", 1, card)
@@ -108,11 +109,7 @@ def test_gradients_in_any_order_of_threads_and_slices(either_order, monkeypatch,
         np.testing.assert_allclose(mine, reference, rtol=tolerance, atol=tolerance * np.abs(reference).max(initial=0))
 
 
-def test_two_orders_of_threads_give_the_same_bits(monkeypatch):
-    from cupy_on_host import CupyOnHost
-
-    from hm2bp_brian.engines.cuda.card import Card
-
+def test_two_orders_of_threads_give_the_same_bits():
     network = convolutions()
     record = make_engine(network, "fused", "float32", 1).forward(network.parameters, make_input(network, 5)).record
     first, second = (
@@ -146,18 +143,12 @@ def test_the_encoder_draws_the_same_spikes(either_order, n_steps):
     encoder = BernoulliEncoder(1.5)
     kernels = SpikeKernels(either_order)
     expected = encoder.encode(images, n_steps, seed=3, epoch=2, indices=[5, 0, 70000])
-    found = kernels.bernoulli(encoder.thresholds(images), _keys(3, 2, [5, 0, 70000]), n_steps, (9, 5, 1))
+    found = kernels.bernoulli(encoder.thresholds(images), sample_keys(3, 2, [5, 0, 70000]), n_steps, (9, 5, 1))
     assert found == expected and expected.n_spikes > 0
     assert found.n_spikes == expected.n_spikes
     np.testing.assert_array_equal(found.counts, expected.counts)
     np.testing.assert_array_equal(kernels.on_card(expected).trains.get(), found.trains.get())
     assert kernels.on_card(found) is found
-
-
-def _keys(*arguments):
-    from hm2bp_brian.encoding.random_numbers import sample_keys
-
-    return sample_keys(*arguments)
 
 
 def test_spikes_on_a_card_are_a_batch_as_any_other(card):
