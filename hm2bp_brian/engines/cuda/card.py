@@ -42,17 +42,17 @@ def find_card() -> Card:
 
 def _check_device(cuda) -> None:
     runtime = cuda.runtime
-    try:
-        compiled_for, driver = runtime.runtimeGetVersion(), runtime.driverGetVersion()
-        n_devices = runtime.getDeviceCount()
-    except runtime.CUDARuntimeError as error:
-        raise ConfigurationError(f"device 'cuda' finds no GPU, or no driver for it ({error}); {ADVICE}") from error
-    if driver // 1000 < compiled_for // 1000:
+    compiled_for, driver = runtime.runtimeGetVersion(), runtime.driverGetVersion()
+    if 0 < driver // 1000 < compiled_for // 1000:
         raise ConfigurationError(
             f"this CuPy is for CUDA {compiled_for // 1000}, and the GPU's driver knows CUDA up to "
             f"{driver // 1000}.{driver % 1000 // 10}: install cupy-cuda{driver // 1000}x in its place, or a newer "
             f"driver. {ADVICE}"
         )
+    try:
+        n_devices = runtime.getDeviceCount()
+    except runtime.CUDARuntimeError as error:
+        raise ConfigurationError(f"device 'cuda' finds no GPU, or no driver for it ({error}); {ADVICE}") from error
     if n_devices == 0:
         raise ConfigurationError(f"device 'cuda' finds no GPU; {ADVICE}")
     capability = cuda.Device().compute_capability

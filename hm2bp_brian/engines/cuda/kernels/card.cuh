@@ -6,4 +6,4 @@ typedef unsigned long long uint64_t;
 namespace std {}
 
 // A function that the host launches; it takes one structure, and calls it `a`. So many threads a block, at most.
-#define KERNEL(name, Arguments) extern "C" __global__ void __launch_bounds__(512) name(const Arguments a)
+#define KERNEL(name, Arguments) extern "C" __global__ void __launch_bounds__(512, 1) name(const Arguments a)

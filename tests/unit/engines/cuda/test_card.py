@@ -52,8 +52,12 @@ def test_a_gpu_is_found(monkeypatch):
     ("machine", "message"),
     [
         ({"error": "cudaErrorNoDevice: no CUDA-capable device is detected"}, "no GPU, or no driver .*NoDevice.*'cpu'"),
+        ({"driver": 0, "error": "cudaErrorInsufficientDriver"}, "no GPU, or no driver for it .*InsufficientDriver"),
         ({"devices": 0}, "finds no GPU; device='cpu' works"),
-        ({"driver": 12040}, r"CUDA 13, and the GPU's driver knows CUDA up to 12\.4: install cupy-cuda12x"),
+        (
+            {"driver": 12040, "error": "cudaErrorInsufficientDriver"},
+            r"CUDA 13, and the GPU's driver knows CUDA up to 12\.4: install cupy-cuda12x",
+        ),
         ({"capability": "61"}, r"too old: compute capability 6\.1, at least 7\.0 is needed"),
     ],
 )
