@@ -1,0 +1,21 @@
+{# The constants as names of the generated lines. #}
+{% macro use_constants() %}
+        const Uniform _array_dt{scalar(common.dt)}, _array_v_th{common.v_th};
+        (void)_array_dt, (void)_array_v_th;
+{% for constant in constants %}
+        const {{constant.type}} {{constant.name}} = common.{{constant.name}};
+        (void){{constant.name}};
+{% endfor %}
+{% endmacro %}
+{# One neuron's state as the arrays of the generated lines. #}
+{% macro use_lane() %}
+{% for array in arrays %}
+            auto &_array_{{array.name}} = neuron._array_{{array.name}};
+            (void)_array_{{array.name}};
+{% endfor %}
+{% if refractory %}
+            auto &_array_not_refractory = neuron._array_not_refractory;
+            (void)_array_not_refractory;
+{% endif %}
+            constexpr int _idx = 0;
+{% endmacro %}
