@@ -10,8 +10,8 @@ a_i = sum_j w_ij e_{i|j}: ::
                    dE/dw_ij = delta_i kappa_i e_{i|j}
                    dE/dd_ij = delta_i kappa_i w_ij e'_{i|j},   e' the derivative with respect to the delay
 
-For neurons that are not affine, e is that along the trajectory of the sample, and nu_i = a_i / o_i: see
-`learning.thresholds`.
+Where a spike does anything else than to take back what came before, nu_i = a_i / o_i of the sample: see
+`learning.thresholds`. For neurons that are not affine, e is that along the trajectory of the sample.
 
 The ratios are not defined where a train is empty; `Rules` says what stands in there, and how many terms of the series
 are taken.
@@ -51,7 +51,7 @@ class Walk:
         What multiplies gradients; a population without one has 1.
     rules : Rules
     nu : dict of str to float64 array (n_neurons,)
-        How far each population's neurons rise from rest to the threshold; 1 where nu is the sample's own, so that
+        How far each population's neurons rise for a spike; 1 where nu is the sample's own, so that
         deltas are derivatives with respect to counts until their component divides them; None for inputs.
     gradients : dict of int to array
         Sums over the samples.
@@ -122,8 +122,8 @@ def backward(network, parameters, record: SpikeRecord, errors: Errors, rules: Ru
             if population.name not in walk.deltas:
                 walk.deltas[population.name] = np.zeros((record.n_samples, population.size))
         for lateral in component.lateral:
-            if not lateral.target.neuron.is_affine:
-                continue  # its S-PSPs do not add up, and the factor is of second order
+            if not lateral.target.neuron.nu_is_distance:
+                continue  # the factor is of second order, and made for neurons that a spike puts back to rest
             trains = walk.trains[lateral.target.name]
             spsp = kernels.own_spsp(lateral.target, trains)
             nu = uniform(walk.nu[lateral.target.name])

@@ -117,7 +117,7 @@ class Sample:
 
     def own_nu(self, population: Population, a: np.ndarray, o: np.ndarray) -> np.ndarray | None:
         """nu where it is the sample's own, from T-PSPs and counts; None where it is known before."""
-        if population.neuron.is_affine:
+        if population.neuron.nu_is_distance:
             return None
         return nu_of_sample(distance(population, self.network.dt), a, o)
 

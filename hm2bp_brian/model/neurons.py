@@ -7,16 +7,13 @@ from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
-from brian2 import Equations, Network, NeuronGroup, second
-from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
-from brian2.equations.codestrings import Expression
-from brian2.equations.equations import BOOLEAN, FLOAT, PARAMETER, SUBEXPRESSION, SingleEquation
+from brian2 import Equations, second
+from brian2.equations.equations import FLOAT
 from brian2.parsing.statements import parse_statement
-from brian2.units.fundamentalunits import DimensionMismatchError, get_dimensions
 from brian2.utils.stringtools import get_identifiers
 
-from hm2bp_brian.devices import holding_brian, runtime_device
-from hm2bp_brian.errors import ConfigurationError, Hm2bpError, NoSpspError, UnitError
+from hm2bp_brian.devices import holding_brian
+from hm2bp_brian.errors import ConfigurationError, NoSpspError
 from hm2bp_brian.model.jacobian import Jacobian, jacobian
 from hm2bp_brian.model.neuron_arguments import (
     check_names,
@@ -25,6 +22,7 @@ from hm2bp_brian.model.neuron_arguments import (
     checked_method,
     code_without_comments,
 )
+from hm2bp_brian.model.neuron_group import check_with_brian, holds_at_start, neuron_group
 from hm2bp_brian.model.terms import not_affine, terms_of_reset, terms_of_update
 from hm2bp_brian.model.threshold import dimension_of_expression, dimension_of_threshold, readout, threshold_distance
 from hm2bp_brian.model.units import to_float
@@ -98,23 +96,7 @@ class NeuronModel:
         check_names(self)
         self.initial = checked_initial(self, initial)
         self.forget()
-        self._check_with_brian()
-
-    def _check_with_brian(self):
-        # Brian2 itself knows best what is wrong with equations: build a network of such neurons and let it look.
-        try:
-            with runtime_device():
-                group = self.brian_group(self.any_size, name="neuron_check*")
-                Network(group).run(0 * second, namespace={})
-        except Hm2bpError:
-            raise
-        except Exception as error:  # Brian2 raises several unrelated classes, the reason being the innermost one
-            reason = error
-            while reason.__cause__ is not None:
-                reason = reason.__cause__
-            if isinstance(reason, DimensionMismatchError):
-                raise UnitError(f"units in the neuron do not fit: {reason}") from error
-            raise ConfigurationError(f"Brian2 refuses the neuron: {str(reason).strip(chr(39))}") from error
+        check_with_brian(self)
 
     @property
     def any_size(self) -> int:
@@ -244,22 +226,12 @@ class NeuronModel:
             self._found[key] = find(self, *layer)
         return self._found[key]
 
-    @runtime_device()
     def fires_at_start(self, n_neurons: int, v_th: float, dt: float) -> bool:
         """Whether the threshold holds at the start of a presentation (``dt`` in seconds).
 
         Neurons with random numbers never count as such.
         """
-        if self.is_random:
-            return False
-        group = self.brian_group(n_neurons, v_th, name="start_check*", dt=dt * second)
-        group._network = "start_check"  # it will never run: keeps Brian2 from warning that it was forgotten
-        for name, values in self.start_values(n_neurons, v_th, dt).items():
-            group.variables[name].set_value(values)
-        thresholder = group.thresholder["spike"]
-        thresholder.before_run({})
-        thresholder.run()
-        return bool(group.variables["_spikespace"].get_value()[-1])
+        return not self.is_random and holds_at_start(self, n_neurons, v_th, dt)
 
     @property
     def membrane_variable(self) -> str:
@@ -319,6 +291,15 @@ class NeuronModel:
         """Whether update and reset are affine in the state, so that S-PSPs add up; see ``docs/neurons.md``."""
         return self._once(_is_affine)
 
+    @property
+    def nu_is_distance(self) -> bool:
+        """Whether nu, by which HM2-BP divides, is the distance from rest to the threshold.
+
+        It is, where a spike takes back what inputs have put into the potential and does nothing else, as in LIF. Of
+        other neurons each sample has its own nu: see `hm2bp_brian.learning.thresholds`.
+        """
+        return self.is_affine and self.reset_cuts_the_past
+
     def jacobian(self) -> Jacobian:
         """Derivatives of what a time step, and a spike, make of the state, as Brian2 computes them.
 
@@ -334,25 +315,6 @@ class NeuronModel:
         ------
         NoSpspError
             If a function without derivative is taken of the state: ``int(v > 0*mV)``, ``abs(v)``, ``clip(v, ...)``.
-
-        Examples
-        --------
-        >>> from brian2 import ms
-        >>> qif = NeuronModel("du/dt = (u**2 + I)/tau : 1\\ndI/dt = -I/tau : 1", method="euler", tau=5*ms)
-        >>> print(qif.jacobian().update)
-        _d__I_d_I = -dt/tau + 1
-        _I = -I*dt/tau + I
-        _d__u_d_I = dt/tau
-        _d__u_d_u = 2*dt*u/tau + 1
-        _u = dt*(I + u**2)/tau + u
-        _d_I_d_I = _d__I_d_I
-        I = _I
-        _d_u_d_I = _d__u_d_I
-        _d_u_d_u = _d__u_d_u
-        u = _u
-        dI/dI = _d_I_d_I
-        du/dI = _d_u_d_I
-        du/du = _d_u_d_u
         """
         return self._once(jacobian)
 
@@ -370,56 +332,23 @@ class NeuronModel:
         # Brian2's own rounding: timestep(t - lastspike, dt) >= timestep(refractory, dt)
         return max(int((self.refractory + 1e-3 * dt) / dt) - 1, 0)
 
-    def brian_group(
-        self,
-        n_neurons: int,
-        v_th=0.0,
-        *,
-        name: str,
-        dtype=np.float64,
-        codeobj_class=NumpyCodeObject,
-        expressions: Mapping[str, tuple] | None = None,
-        **kwds,
-    ):
+    def brian_group(self, n_neurons: int, v_th=0.0, **settings):
         """Make the Brian2 ``NeuronGroup`` of ``n_neurons`` such neurons with threshold ``v_th`` (SI base units).
 
-        ``expressions``, of name to (text, dimension), can be read as further variables.
+        Parameters
+        ----------
+        n_neurons : int
+        v_th : float
+        name : str
+        dtype : float32 or float64, optional
+        codeobj_class : class, optional
+            Of Brian2's code objects; numpy's if not given.
+        expressions : mapping of str to (str, Dimension), optional
+            What can be read as further variables.
+        **settings
+            Others of ``NeuronGroup``.
         """
-        self.check_size(n_neurons)
-        arrays = {k: v for k, v in self.parameters.items() if np.ndim(v)}
-        scalars = {k: v for k, v in self.parameters.items() if not np.ndim(v)}
-        dimensions = {k: get_dimensions(v) for k, v in arrays.items()} | {"v_th": self.threshold_dimension}
-        extra = [
-            SingleEquation(
-                PARAMETER,
-                k,
-                dimensions=d,
-                var_type=BOOLEAN if k in arrays and np.asarray(arrays[k]).dtype == bool else FLOAT,
-                flags=["constant"],
-            )
-            for k, d in dimensions.items()
-        ]
-        extra += [
-            SingleEquation(SUBEXPRESSION, k, dimensions=d, var_type=FLOAT, expr=Expression(text))
-            for k, (text, d) in (expressions or {}).items()
-        ]
-        group = NeuronGroup(
-            n_neurons,
-            self.parsed + Equations(extra),
-            threshold=self.threshold,
-            reset=self.reset,
-            method=self.method,
-            namespace=scalars,
-            name=name,
-            dtype=dtype,
-            codeobj_class=codeobj_class,
-            refractory=self.refractory * second if self.refractory else False,
-            **kwds,
-        )
-        group.variables["v_th"].set_value(v_th)
-        for k, v in arrays.items():
-            group.variables[k].set_value(np.asarray(v))
-        return group
+        return neuron_group(self, n_neurons, v_th, **settings)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.equations.strip()!r}, threshold={self.threshold!r}, reset={self.reset!r})"

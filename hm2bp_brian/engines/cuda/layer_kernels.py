@@ -230,6 +230,11 @@ def _check(component: Component) -> None:
             f"device 'cuda' can't run the neurons of {names}, whose equations are not affine{advice}, on which they "
             "train along their trajectory"
         )
+    if not population.neuron.nu_is_distance:
+        raise EngineError(
+            f"device 'cuda' can't run the neurons of {names}, of which each sample has its own nu, as a spike leaves "
+            f"them elsewhere than at rest{advice}"
+        )
     if component.lateral and population.size > LARGEST_BLOCK:
         raise EngineError(
             f"device 'cuda' runs lateral inhibition of up to {LARGEST_BLOCK} neurons, found {population.size} in "

@@ -25,6 +25,7 @@ def layer_source(code: NeuronCode, dtype: np.dtype) -> str:
     lines = [
         "using namespace std;",
         "template <typename T> static inline int int_(T value) { return int(value); }",
+        "template <typename T> static inline T exponential(T value) { return exp(value); }",
         code.lane,
         code.single,
         f"{DEFINE_RULES}\nstruct Rules {{ RULES }};",

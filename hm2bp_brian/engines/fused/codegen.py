@@ -190,10 +190,15 @@ def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian 
         refractory=neuron.refractory > 0,
         derivatives=jacobian and _entries(jacobian, neuron.evolving_variables),
     )
-    clears_first, along = (str(flag).lower() for flag in (neuron.reset_cuts_the_past, jacobian is not None))
+    flags = {
+        "RESET_CLEARS_FIRST": neuron.reset_cuts_the_past,
+        "ALONG_TRAJECTORY": jacobian is not None,
+        "OWN_NU": not neuron.nu_is_distance,
+    }
+    flags = ", ".join(f"{name} = {str(flag).lower()}" for name, flag in flags.items())
     facts = (
         f"constexpr int N_VARIABLES = {len(neuron.evolving_variables)};\n"
-        f"constexpr bool RESET_CLEARS_FIRST = {clears_first}, ALONG_TRAJECTORY = {along};\n"
+        f"constexpr bool {flags};\n"
         f"constexpr int SYNAPTIC = {neuron.evolving_variables.index(neuron.synaptic_variable)};\n"
     )
     templates = FusedCodeObject.struct_templates

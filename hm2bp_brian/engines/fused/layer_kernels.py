@@ -15,7 +15,7 @@ from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.compiler import load
 from hm2bp_brian.engines.fused.sources import neuron_source
 from hm2bp_brian.learning.backward import Walk
-from hm2bp_brian.learning.thresholds import distance, uniform
+from hm2bp_brian.learning.thresholds import distance
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import Population
@@ -101,18 +101,23 @@ class LayerKernels:
             delta_pre = np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
         matrices = kernel_matrices(dynamics, self.dtype)
         weights, delta, factor = (self.cast(array) for array in (weights, delta, walk.factor(name)))
-        nu_pre = walk.nu[source.name]
+        far = self.cast(distance(self.population, self.dt))
+        nu_pre = None if source.neuron is None else self.cast(walk.nu[source.name])
+        nu = None if self.population.neuron.nu_is_distance else np.tile(far, (post.n_samples, 1))
         fields = self._trains(pre, post, matrices, dynamics) | {
             "weights": self._pointer_to(weights),
-            "v_th": uniform(distance(self.population, self.dt)),
-            "v_th_pre": 1.0 if nu_pre is None else uniform(nu_pre),
+            "distance": pointer(far),
+            "nu_pre": pointer(nu_pre),
             "delta": pointer(delta),
             "factor": pointer(factor),
             "rules": arguments.Rules(*dataclasses.astuple(walk.rules)),
             "gradient": pointer(gradient),
             "delta_pre": pointer(delta_pre),
+            "nu": pointer(nu),
         }
-        self._backward(fields, pre, post, walk)
+        self._backward(fields, pre, post)
+        if nu is not None:
+            walk.deltas[name] = walk.deltas[name] / nu
         walk.gradients[self.weights_number] = gradient if self.projection.plastic else np.zeros_like(gradient)
         if delta_pre is not None:
             walk.add_delta(source.name, delta_pre)
@@ -165,7 +170,7 @@ class DenseKernels(LayerKernels):
         trains_along = not self.population.neuron.is_affine
         return self.network.trajectories(self.layer) if trains_along else super()._dynamics()
 
-    def _backward(self, fields, pre: SpikeBatch, post: SpikeBatch, walk: Walk) -> None:
+    def _backward(self, fields, pre: SpikeBatch, post: SpikeBatch) -> None:
         if self.population.neuron.is_affine:
             return self._call("dense_backward", arguments.DenseBackward(**fields, **self._sizes))
         recorded = arguments.Recorded(
@@ -174,10 +179,8 @@ class DenseKernels(LayerKernels):
             post_offsets=pointer(post.offsets),
             lateral_inhibition=self._inhibition,
         )
-        nu = np.full((post.n_samples, post.n_neurons), fields["v_th"], dtype=self.dtype)
-        along = {"recorded": ctypes.addressof(recorded), "nu": pointer(nu)}
+        along = {"recorded": ctypes.addressof(recorded)}
         self._call("dense_backward", arguments.DenseBackward(**fields, **self._sizes, **along))
-        walk.deltas[self.population.name] = walk.deltas[self.population.name] / nu
 
     def own_spsp(self, population: Population, trains: SpikeBatch) -> np.ndarray:
         """The same as ``learning.component.NumpyKernels.own_spsp``."""
@@ -211,7 +214,7 @@ class WindowsKernels(LayerKernels):
         check_state(self.label, *failure)
         return lists
 
-    def _backward(self, fields, pre: SpikeBatch, post: SpikeBatch, walk: Walk) -> None:
+    def _backward(self, fields, pre: SpikeBatch, post: SpikeBatch) -> None:
         self._call("windows_backward", arguments.WindowsBackward(**fields, windows=self._windows))
 
 

@@ -15,11 +15,15 @@ template <int W>
 struct BackwardTile {
     int64_t number;
     Buffer weights;
-    alignas(64) scalar weight_sum[W];
+    alignas(64) scalar weight_sum[W], distance[W];
 
     BackwardTile(const DenseBackward &b, int64_t number) : number(number), weights(b.n_pre * W) {
         pack_tile<W>(b.weights, b.n_pre, b.n_post, number, weights.data);
-        for (int lane = 0; lane < W; lane++) weight_sum[lane] = 0;
+        for (int lane = 0; lane < W; lane++) {
+            const int64_t neuron = number * W + lane;
+            weight_sum[lane] = 0;
+            distance[lane] = neuron < b.n_post ? b.distance[neuron] : 1;
+        }
         for (int64_t pre = 0; pre < b.n_pre; pre++)
             for (int lane = 0; lane < W; lane++) weight_sum[lane] += weights.data[pre * W + lane];
     }
@@ -68,8 +72,8 @@ static void backward_sample(const DenseBackward &b, int64_t sample, Adjoint &adj
         delta[lane] = neuron < 0 ? 0 : b.delta[index];
         factor[lane] = neuron < 0 ? 0 : b.factor[index];
     }
-    const PostNeurons<W> post(counts, delta, factor, tpsp, tile.weight_sum, b.v_th, b.rules);
-    if (b.nu)
+    const PostNeurons<W> post(counts, delta, factor, tpsp, tile.weight_sum, tile.distance, b.rules);
+    if (OWN_NU)
         for (int lane = 0; lane < W; lane++)
             if (tiles.neuron(tile.number)[lane] >= 0)
                 b.nu[sample * b.n_post + tiles.neuron(tile.number)[lane]] = post.nu[lane];
@@ -77,7 +81,7 @@ static void backward_sample(const DenseBackward &b, int64_t sample, Adjoint &adj
         const scalar *e = spsp + pre * W;
         const int64_t count = trains[pre + 1] - trains[pre];
         if (count) post.add_gradient(e, gradient + pre * W);
-        if (delta_pre) delta_pre[pre] = post.delta_before(weights + pre * W, e, count) / scalar(b.v_th_pre);
+        if (delta_pre) delta_pre[pre] = post.delta_before(weights + pre * W, e, count) / b.nu_pre[pre];
     }
 }
 

@@ -50,9 +50,7 @@ struct Trajectory {
             for (int lane = 0; lane < W; lane++) fires[lane] = flag(fired[step] >> lane & 1);
             neurons.update_along(common, step, fires, derivatives.data + step * Neurons<W>::N_DERIVATIVES * W);
             const int64_t row = sample * layer.n_steps + step;
-            for (int64_t k = recorded.pre_offsets[row]; k < recorded.pre_offsets[row + 1]; k++)
-                for (int lane = 0; lane < W; lane++)
-                    neurons.synaptic[lane] += weights[recorded.pre_neurons[k] * W + lane];
+            add_weights(recorded.pre_neurons + recorded.pre_offsets[row], recorded.pre_neurons + recorded.pre_offsets[row + 1]);
             if (recorded.lateral_inhibition != 0)
                 for (int64_t k = recorded.post_offsets[row]; k < recorded.post_offsets[row + 1]; k++)
                     for (int lane = 0; lane < W; lane++)
@@ -65,6 +63,17 @@ struct Trajectory {
                 neurons.reset(common, lane);
             }
         }
+    }
+
+    void add_weights(const int32_t *first, const int32_t *last) {
+        auto *synaptic_vectors = reinterpret_cast<vector_t *>(neurons.synaptic);
+        vector_t sums[W / LANES];
+        for (int v = 0; v < W / LANES; v++) sums[v] = synaptic_vectors[v];
+        for (const int32_t *pre = first; pre != last; pre++) {
+            const auto *row = reinterpret_cast<const vector_t *>(weights + *pre * W);
+            for (int v = 0; v < W / LANES; v++) sums[v] += row[v];
+        }
+        for (int v = 0; v < W / LANES; v++) synaptic_vectors[v] = sums[v];
     }
 
     void backward(scalar *q) const {

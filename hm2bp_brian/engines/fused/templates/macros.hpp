@@ -9,6 +9,8 @@
 {% endmacro %}
 {# One neuron's state as the arrays of the generated lines. #}
 {% macro use_lane() %}
+            constexpr auto exp = exponential<scalar>;  // not std::exp, which would be called lane by lane
+            (void)exp;
 {% for array in arrays %}
             auto &_array_{{array.name}} = neuron._array_{{array.name}};
             (void)_array_{{array.name}};
