@@ -79,9 +79,20 @@ static inline void deliver_dense(const PaddedRows &rows, const int32_t *spike, c
     }
 }
 
+// Single connections of all neurons are more than caches hold: those of the next spike are fetched while one is delivered.
+static inline void fetch_ahead(const GraphProjection &p, int64_t pre) {
+    constexpr int64_t LINE = 16;
+    for (int64_t c = p.starts[pre]; c < p.starts[pre + 1]; c += LINE) {
+        __builtin_prefetch(p.partners + c);
+        __builtin_prefetch(p.weights + c);
+    }
+}
+
 static inline void deliver_single(const GraphProjection &p, const int32_t *spike, const int32_t *last, scalar *synaptic) {
-    for (; spike != last; spike++)
+    for (; spike != last; spike++) {
+        if (spike + 1 != last) fetch_ahead(p, spike[1]);
         for (int64_t c = p.starts[*spike]; c < p.starts[*spike + 1]; c++) synaptic[p.partners[c]] += p.weights[c];
+    }
 }
 
 // Single delays: what spikes of step `step` deliver, now or later.
@@ -94,55 +105,58 @@ static inline void deliver_late(const GraphProjection &p, const int32_t *spike, 
         }
 }
 
-// The trains of one sample as bits, a bit a step, with as many silent steps before as delays reach back.
-struct TrainBits {
-    static constexpr int64_t WORD = 64;
-    int64_t before, n_words;
-    std::vector<uint64_t> words;
+// The trains of one sample as bits: the presentation is cut into as many segments as a vector has lanes, and what is added
+// in step `r` of all segments at once is a vector. So a delay never shifts lanes. Bit `lane` of entry r says whether a
+// neuron fires in step lane * length + r; entries begin as many steps before as delays reach back.
+struct SegmentBits {
+    typedef std::conditional_t<LANES == 16, uint16_t, uint8_t> bits_t;
+    int64_t length, before, n_entries;
+    std::vector<bits_t> bits;  // (n_pre, n_entries)
 
-    TrainBits(const GraphProjection &p, int64_t sample, int64_t n_steps)
-        : before((p.longest_delay + WORD - 1) / WORD * WORD), n_words((before + n_steps) / WORD + 2 + LANES / 4),
-          words(p.n_pre * n_words) {
+    SegmentBits(const GraphProjection &p, int64_t sample, int64_t n_steps)
+        : length(padded_length(n_steps)), before(p.longest_delay), n_entries(before + length), bits(p.n_pre * n_entries) {
         const int64_t *trains = p.trains + sample * p.n_pre;
         for (int64_t pre = 0; pre < p.n_pre; pre++)
-            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
-                const int64_t bit = before + p.steps[k];
-                words[pre * n_words + bit / WORD] |= uint64_t(1) << bit % WORD;
-            }
+            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++)
+                for (int lane = 0; lane < LANES; lane++) {
+                    const int64_t entry = before + p.steps[k] - lane * length;
+                    if (entry >= 0 && entry < n_entries) bits[pre * n_entries + entry] |= bits_t(1) << lane;
+                }
     }
 
-    // Where the steps of a neuron begin, from a step that may be negative on.
-    const uint64_t *word_of(int64_t pre, int64_t step) const { return &words[pre * n_words + (before + step) / WORD]; }
-    int shift_of(int64_t step) const { return int((before + step) % WORD); }
+    static constexpr int64_t BLOCK = 16;  // steps whose sums stay in registers
+    static int64_t padded_length(int64_t n_steps) { return (n_steps + LANES * BLOCK - 1) / (LANES * BLOCK) * BLOCK; }
+
+    const bits_t *of(int64_t pre, int64_t step) const { return &bits[pre * n_entries + before + step]; }
 };
 
-// Single delays from outside: all spikes are known, so that what one neuron gets in a stretch of steps is summed in
-// registers, connection by connection.
+// What one neuron gets in a block of steps of all segments, connection by connection.
+static inline void sum_block(const GraphProjection &p, const SegmentBits &trains, int64_t post, int64_t step, vector_t *out) {
+    vector_t sums[SegmentBits::BLOCK] = {};
+    for (int64_t c = p.starts[post]; c < p.starts[post + 1]; c++) {
+        const auto *bits = trains.of(p.partners[c], step - p.delays[c]);
+        const vector_t weight = vector_t{} + p.weights[c];
+        for (int64_t s = 0; s < SegmentBits::BLOCK; s++) add_where(sums[s], bits[s], weight);
+    }
+    for (int64_t s = 0; s < SegmentBits::BLOCK; s++) out[s] = sums[s];
+}
+
+// Single delays from outside: all spikes are known, so that sums over many steps stay in registers.
 static inline void drive_from_outside(const GraphProjection &p, int64_t sample, int64_t n_steps, Running &target) {
-    constexpr int64_t WORD = TrainBits::WORD, WORDS = LANES / 4, STRETCH = WORDS * WORD;  // 16 vectors
-    constexpr int64_t BLOCK = 16, PIECES = WORD / LANES;
-    const TrainBits bits(p, sample, n_steps);
-    alignas(64) scalar rows[BLOCK][STRETCH];
-    for (int64_t first = 0; first < p.n_post; first += BLOCK)
-        for (int64_t step = 0; step < n_steps; step += STRETCH) {
-            const int64_t n = std::min(BLOCK, p.n_post - first);
-            for (int64_t i = 0; i < n; i++) {
-                vector_t sums[WORDS * PIECES] = {};
-                for (int64_t c = p.starts[first + i]; c < p.starts[first + i + 1]; c++) {
-                    const uint64_t *word = bits.word_of(p.partners[c], step - p.delays[c]);
-                    const int shift = bits.shift_of(step - p.delays[c]);
-                    const vector_t weight = vector_t{} + p.weights[c];
-                    for (int w = 0; w < WORDS; w++) {
-                        const uint64_t spikes = word[w] >> shift | word[w + 1] << 1 << (WORD - 1 - shift);
-                        for (int k = 0; k < PIECES; k++)
-                            add_where(sums[w * PIECES + k], spikes >> k * LANES, weight);
-                    }
+    constexpr int64_t BLOCK = SegmentBits::BLOCK, NEURONS = 16;
+    const SegmentBits trains(p, sample, n_steps);
+    vector_t sums[NEURONS][BLOCK];
+    for (int64_t first = 0; first < p.n_post; first += NEURONS)
+        for (int64_t step = 0; step < trains.length; step += BLOCK) {
+            const int64_t n = std::min(NEURONS, p.n_post - first);
+            for (int64_t i = 0; i < n; i++) sum_block(p, trains, first + i, step, sums[i]);
+            for (int64_t s = 0; s < BLOCK; s++)
+                for (int lane = 0; lane < LANES; lane++) {
+                    const int64_t at = lane * trains.length + step + s;
+                    if (at >= n_steps) continue;
+                    scalar *drive = target.drive.data + at * target.stripe + first;
+                    for (int64_t i = 0; i < n; i++) drive[i] += sums[i][s][lane];
                 }
-                memcpy(rows[i], sums, sizeof sums);
-            }
-            for (int64_t s = 0; s < std::min(STRETCH, n_steps - step); s++)
-                for (int64_t i = 0; i < n; i++)
-                    target.drive.data[(step + s) * target.stripe + first + i] += rows[i][s];
         }
 }
 
