@@ -43,12 +43,15 @@ struct RowsOfQ {
 
     void set(const TileQ &q, int64_t first_lane) {
         const scalar *column = q.first_step() + first_lane;
-        for (int64_t step = 0; step < length; step++, column += TILE)
+        for (int64_t step = 0; step < length; step++, column += TILE) {
+            scalar slope[NEURONS];
+            for (int k = 0; k < NEURONS; k++) slope[k] = (column[k + TILE] - column[k - TILE]) / 2;
             for (int k = 0; k < NEURONS; k++)
                 if constexpr (sizeof(Value) == sizeof(scalar))
                     values[k * length + step] = column[k];
                 else
-                    values[k * length + step] = Value{column[k], (column[k + TILE] - column[k - TILE]) / 2};
+                    values[k * length + step] = Value{column[k], slope[k]};
+        }
     }
 };
 
