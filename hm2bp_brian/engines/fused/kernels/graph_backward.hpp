@@ -9,6 +9,7 @@
 
 // What all threads share.
 struct GraphWalk : GraphBackward {
+    std::vector<Walked> projections;
     std::vector<void *> adjoints;
     std::vector<int64_t> longest_delay, n_tiles;
     bool has_loops = false;
@@ -19,6 +20,7 @@ struct GraphWalk : GraphBackward {
             n_tiles.push_back((populations[k].n_neurons + TILE - 1) / TILE);
         }
         for (int64_t k = 0; k < n_projections; k++) {
+            projections.emplace_back(arguments.projections[k], n_samples, n_steps);
             int64_t &longest = longest_delay[projections[k].target];
             longest = std::max(longest, projections[k].longest_delay);
             has_loops |= is_loop(k);
@@ -40,17 +42,6 @@ struct GraphWalk : GraphBackward {
     }
 };
 
-// The trains of single connections' sources in some samples, by the number of the projection.
-typedef std::vector<std::unique_ptr<GroupedTrains>> Grouped;
-
-static Grouped grouped_trains(const GraphWalk &g, int64_t first, int64_t last) {
-    Grouped grouped(g.n_projections);
-    for (int64_t k = 0; k < g.n_projections; k++)
-        if (g.projections[k].starts && !g.projections[k].lateral)
-            grouped[k] = std::make_unique<GroupedTrains>(g.projections[k], first, last, TileQ::silent_step(g.n_steps));
-    return grouped;
-}
-
 // The loops of a component in one sample, to sum the series through them.
 struct Loops {
     const GraphWalk &g;
@@ -58,12 +49,12 @@ struct Loops {
     std::vector<std::vector<std::unique_ptr<TileLinks>>> links;  // of each projection's tiles; none unless it is a loop
     typedef std::vector<std::vector<scalar>> Term;           // one number a neuron, padded to whole tiles
 
-    Loops(const GraphWalk &g, const Grouped &grouped) : g(g), links(g.n_projections) {
+    explicit Loops(const GraphWalk &g) : g(g), links(g.n_projections) {
         for (int64_t k = 0; k < g.n_populations; k++) posts.emplace_back(g.n_tiles[k]);
         for (int64_t k = 0; k < g.n_projections; k++)
             if (g.is_loop(k))
                 for (int64_t tile = 0; tile < g.n_tiles[g.projections[k].target]; tile++)
-                    links[k].push_back(std::make_unique<TileLinks>(g.projections[k], grouped[k].get(), tile));
+                    links[k].push_back(std::make_unique<TileLinks>(g.projections[k], tile));
     }
 
     void read(int64_t sample) {
@@ -139,14 +130,14 @@ struct PartSums {
 };
 
 // One tile through the samples of a part.
-static void backward_tile(const GraphWalk &g, const Grouped &grouped, int64_t population, int64_t tile, int64_t first,
-                          int64_t last, PartSums &sums) {
+static void backward_tile(const GraphWalk &g, int64_t population, int64_t tile, int64_t first, int64_t last,
+                          PartSums &sums) {
     std::vector<std::unique_ptr<TileLinks>> links(g.n_projections);
     alignas(64) scalar weight_sum[TILE] = {};
     for (int64_t k = 0; k < g.n_projections; k++) {
-        const GraphProjection &p = g.projections[k];
+        const Walked &p = g.projections[k];
         if (p.target != population || p.lateral) continue;
-        links[k] = std::make_unique<TileLinks>(p, grouped[k].get(), tile);
+        links[k] = std::make_unique<TileLinks>(p, tile);
         links[k]->add_weight_sum(weight_sum);
     }
     TileQ q(g.n_steps, g.longest_delay[population]);
@@ -196,14 +187,13 @@ static void backward_graph(const GraphBackward &arguments) {
     std::atomic<int64_t> n_cut{0};
     parallel_for(n_parts, g.threads, [&](int64_t part) {
         const int64_t first = part * g.n_samples / n_parts, last = (part + 1) * g.n_samples / n_parts;
-        const Grouped grouped = grouped_trains(g, first, last);
         for (int64_t k = 0; k < g.n_projections; k++)
             if (g.projections[k].delta_pre) {
                 scalar *delta = g.projections[k].delta_pre;
                 std::fill(delta + first * g.projections[k].n_pre, delta + last * g.projections[k].n_pre, scalar(0));
             }
         if (g.has_loops) {
-            Loops loops(g, grouped);
+            Loops loops(g);
             for (int64_t s = first; s < last; s++) {
                 bool any = false;
                 for (int64_t k = 0; k < g.n_populations; k++) any |= g.has_deltas(k, s);
@@ -212,7 +202,7 @@ static void backward_graph(const GraphBackward &arguments) {
         }
         sums[part] = std::make_unique<PartSums>(g);
         for (int64_t k = 0; k < g.n_populations; k++)
-            for (int64_t tile = 0; tile < g.n_tiles[k]; tile++) backward_tile(g, grouped, k, tile, first, last, *sums[part]);
+            for (int64_t tile = 0; tile < g.n_tiles[k]; tile++) backward_tile(g, k, tile, first, last, *sums[part]);
     });
     constexpr int64_t BLOCKS = 32;  // of each projection
     parallel_for(2 * g.n_projections * BLOCKS, g.threads, [&](int64_t unit) {

@@ -1,26 +1,25 @@
-// The trains of a projection's source in some samples, each filled up to whole groups of spikes, so that a sum over a
-// train is a loop that the processor foresees.
+// The trains of a projection's source, each filled up to whole groups of spikes, so that a sum over a train is a loop that
+// the processor foresees.
 #pragma once
 #include "graph.hpp"
 
 struct GroupedTrains {
     static constexpr int64_t GROUP = 8;
-    int64_t first_sample, n_pre;
     std::vector<int32_t> steps;
-    std::vector<int64_t> starts;  // of each train; silent neurons have no group
+    std::vector<int64_t> starts;  // of each train of each sample; silent neurons have no group
 
     // fill: a step at which nothing is to be added
-    GroupedTrains(const GraphProjection &p, int64_t first_sample, int64_t last_sample, int32_t fill)
-        : first_sample(first_sample), n_pre(p.n_pre) {
-        for (int64_t k = first_sample * n_pre; k < last_sample * n_pre; k++) {
+    GroupedTrains(const GraphProjection &p, int64_t n_samples, int32_t fill) {
+        const int64_t n_trains = n_samples * p.n_pre;
+        starts.reserve(n_trains + 1);
+        steps.reserve(p.trains[n_trains] + n_trains * GROUP / 2);
+        for (int64_t k = 0; k < n_trains; k++) {
             starts.push_back(steps.size());
             steps.insert(steps.end(), p.steps + p.trains[k], p.steps + p.trains[k + 1]);
-            while (steps.size() % GROUP) steps.push_back(fill);
+            steps.resize((steps.size() + GROUP - 1) / GROUP * GROUP, fill);
         }
         starts.push_back(steps.size());
     }
-
-    const int64_t *of_sample(int64_t sample) const { return starts.data() + (sample - first_sample) * n_pre; }
 };
 
 // The sum of what `values` has at the steps of a train.

@@ -84,17 +84,25 @@ struct TilePost {
     }
 };
 
+// A projection in the backward pass.
+struct Walked : GraphProjection {
+    std::shared_ptr<GroupedTrains> grouped;  // of single connections
+
+    Walked(const GraphProjection &p, int64_t n_samples, int64_t n_steps) : GraphProjection(p) {
+        if (starts && !lateral) grouped = std::make_shared<GroupedTrains>(p, n_samples, TileQ::silent_step(n_steps));
+    }
+};
+
 struct TileLinks {
-    const GraphProjection &p;
-    const GroupedTrains *grouped;      // of single connections
+    const Walked &p;
     int64_t tile, first_post, n_post;  // target neurons in the tile
     int64_t first, n_entries;          // of single connections
     Buffer weights, spsp;              // dense: (n_pre, TILE)
     std::vector<scalar> slope;
 
-    TileLinks(const GraphProjection &p, const GroupedTrains *grouped, int64_t tile)
-        : p(p), grouped(grouped), tile(tile), first_post(tile * TILE),
-          n_post(std::min<int64_t>(TILE, p.n_post - tile * TILE)), first(p.starts ? p.starts[first_post] : 0),
+    TileLinks(const Walked &p, int64_t tile)
+        : p(p), tile(tile), first_post(tile * TILE), n_post(std::min<int64_t>(TILE, p.n_post - tile * TILE)),
+          first(p.starts ? p.starts[first_post] : 0),
           n_entries(p.starts ? p.starts[first_post + n_post] - first : p.n_pre * TILE),
           weights(p.starts ? 0 : n_entries), spsp(n_entries), slope(p.delay_gradient ? n_entries : 0) {
         if (!p.starts) pack_tile<TILE>(p.weights, p.n_pre, p.n_post, tile, weights.data);
@@ -149,8 +157,8 @@ struct TileLinks {
 
     template <typename Value>
     scalar read_neuron(int64_t sample, const Value *row, int64_t begin, int64_t end) {
-        const int64_t *trains = grouped->of_sample(sample);
-        const int32_t *steps = grouped->steps.data();
+        const int64_t *trains = p.grouped->starts.data() + sample * p.n_pre;
+        const int32_t *steps = p.grouped->steps.data();
         scalar tpsp = 0;
         for (int64_t c = begin; c < end; c++) {
             const int64_t *t = trains + p.partners[c];
