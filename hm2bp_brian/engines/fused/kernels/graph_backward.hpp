@@ -10,13 +10,15 @@
 // What all threads share.
 struct GraphWalk : GraphBackward {
     std::vector<Walked> projections;
-    std::vector<void *> adjoints;
+    std::vector<std::vector<void *>> adjoints;  // of each population's receptors
     std::vector<int64_t> longest_delay, n_tiles;
     bool has_loops = false;
 
     explicit GraphWalk(const GraphBackward &arguments) : GraphBackward(arguments), longest_delay(n_populations) {
         for (int64_t k = 0; k < n_populations; k++) {
-            adjoints.push_back(populations[k].calls.make_adjoint(populations[k].trains, populations[k].n_neurons));
+            adjoints.emplace_back();
+            for (int64_t r = 0; r < populations[k].n_receptors; r++)
+                adjoints[k].push_back(populations[k].calls.make_adjoint(populations[k].trains + r, populations[k].n_neurons));
             n_tiles.push_back((populations[k].n_neurons + TILE - 1) / TILE);
         }
         for (int64_t k = 0; k < n_projections; k++) {
@@ -27,12 +29,26 @@ struct GraphWalk : GraphBackward {
         }
     }
     ~GraphWalk() {
-        for (int64_t k = 0; k < n_populations; k++) populations[k].calls.free_adjoint(adjoints[k]);
+        for (int64_t k = 0; k < n_populations; k++)
+            for (void *adjoint : adjoints[k]) populations[k].calls.free_adjoint(adjoint);
     }
     GraphWalk(const GraphWalk &) = delete;
 
     bool is_loop(int64_t projection) const {
         return projections[projection].source >= 0 && !projections[projection].lateral;
+    }
+
+    // q of a tile, of each receptor.
+    std::vector<std::unique_ptr<TileQ>> make_q(int64_t population) const {
+        std::vector<std::unique_ptr<TileQ>> q;
+        for (size_t r = 0; r < adjoints[population].size(); r++)
+            q.push_back(std::make_unique<TileQ>(n_steps, longest_delay[population]));
+        return q;
+    }
+    void set_q(int64_t population, int64_t sample, int64_t tile, const std::vector<std::unique_ptr<TileQ>> &q,
+               TilePost &post) const {
+        for (size_t r = 0; r < q.size(); r++)
+            q[r]->set(populations[population], adjoints[population][r], sample, tile, post.counts);
     }
 
     bool has_deltas(int64_t population, int64_t sample) const {
@@ -59,12 +75,12 @@ struct Loops {
 
     void read(int64_t sample) {
         for (int64_t n = 0; n < g.n_populations; n++) {
-            TileQ q(g.n_steps, g.longest_delay[n]);
+            const auto q = g.make_q(n);
             for (int64_t tile = 0; tile < g.n_tiles[n]; tile++) {
-                q.set(g.populations[n], g.adjoints[n], sample, tile, posts[n][tile].counts);
+                g.set_q(n, sample, tile, q, posts[n][tile]);
                 for (int64_t k = 0; k < g.n_projections; k++)
                     if (g.is_loop(k) && g.projections[k].target == n)
-                        links[k][tile]->read(sample, q, posts[n][tile]);
+                        links[k][tile]->read(sample, *q[g.projections[k].receptor], posts[n][tile]);
             }
         }
     }
@@ -140,14 +156,14 @@ static void backward_tile(const GraphWalk &g, int64_t population, int64_t tile, 
         links[k] = std::make_unique<TileLinks>(p, tile);
         links[k]->add_weight_sum(weight_sum);
     }
-    TileQ q(g.n_steps, g.longest_delay[population]);
+    const auto q = g.make_q(population);
     TilePost post;
     for (int64_t s = first; s < last; s++) {
         if (!g.has_deltas(population, s)) continue;
         post.set_delta(g.populations[population], s, tile);
-        q.set(g.populations[population], g.adjoints[population], s, tile, post.counts);
+        g.set_q(population, s, tile, q, post);
         for (auto &link : links)
-            if (link) link->read(s, q, post);
+            if (link) link->read(s, *q[link->p.receptor], post);
         post.finish(g.populations[population], s, tile, weight_sum, g.rules);
         for (int64_t k = 0; k < g.n_projections; k++) {
             if (!links[k]) continue;
