@@ -103,11 +103,9 @@ class Sample:
 
     def drive(self, population: Population, variable: str) -> np.ndarray:
         """What is added to one of the population's variables in each step, float64 (n_steps, n_neurons)."""
-        into = [
-            link for link in (*self.links, *self.lateral) if link.target is population and link.variable == variable
-        ]
-        added = np.zeros((next(iter(self.trains.values())).shape[1], population.size))
-        return sum((link.drive(self.trains[link.source.name]) for link in into), added)
+        into = [link for link in (*self.links, *self.lateral) if link.target is population]
+        added = np.zeros((self.network.n_steps, population.size))
+        return sum((link.drive(self.trains[link.source.name]) for link in into if link.variable == variable), added)
 
     def _late(self, link: Link, shift: int) -> np.ndarray:
         """q from step ``shift`` on, as far as delays reach: 0 after the end, before step 0 its first value."""

@@ -172,8 +172,8 @@ class PopulationGraph:
             All to all by default, within one population without connections of a neuron with itself.
         weights : initializer, number, Quantity or array
             ``Uniform(1.0)`` by default; see `hm2bp_brian.model.initial_weights`. In the unit of the variable that they
-            are added to. Arrays have the shape (n_pre, n_post) for AllToAll, else one value a connection, sorted by source,
-            then target.
+            are added to. Arrays have the shape (n_pre, n_post) for AllToAll, else one value a connection, sorted by
+            source, then target.
         delay : Quantity, Quantity array, Between or Learned, optional
             One for all connections or one a connection; drawn at random; or learned.
         plastic : bool
