@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from brian2.codegen.codeobject import create_runner_codeobj
@@ -12,6 +14,8 @@ from hm2bp_brian.brian.probing import Probe, check_spikes_can_act, read_readout,
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.model.jacobian import Derivatives
 from hm2bp_brian.model.neurons import NeuronModel
+
+NOTHING = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +72,7 @@ class Trajectories:
         starts = neuron.start_values(n_neurons, v_th, dt)
         self._start = np.stack([starts[name] for name in self._probe.variables], axis=-1)
 
-    def along(self, fires: np.ndarray, drive: np.ndarray) -> Trajectory:
+    def along(self, fires: np.ndarray, drive: np.ndarray, others: Mapping[str, np.ndarray] = NOTHING) -> Trajectory:
         """Simulate one presentation again.
 
         Whether a neuron fires is not asked: it does so as recorded. Where it reaches its threshold in another step, as
@@ -79,17 +83,21 @@ class Trajectories:
         fires : bool array (n_steps, n_neurons)
         drive : float64 array (n_steps, n_neurons)
             What is added to the synaptic variable at the end of each step.
+        others : mapping of str to such arrays
+            What is added to other variables.
         """
         state = self._start.copy()
+        arriving = [(self.synaptic, drive)] + [(self._probe.variables.index(v), added) for v, added in others.items()]
         states, update, reset = [], [], []
         free_from = np.zeros(len(state), dtype=int)
-        for t, (fired, added) in enumerate(zip(fires, drive, strict=True)):
+        for t, fired in enumerate(fires):
             states.append(state)
             refractory = t < free_from
             after, matrices = self._probe.step(state, refractory)
             waits = self._probe.reaches_threshold(after) & ~refractory & ~fired
             state = np.where(waits[:, None], state, after)
-            state[:, self.synaptic] += added
+            for variable, added in arriving:
+                state[:, variable] += added[t]
             update.append(matrices)
             after, matrices = self._probe.spike(state) if fired.any() else (state, matrices)
             state = np.where(fired[:, None], after, state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hm2bp_brian.brian.probing import check_receptor
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.links import Link, matrix
 from hm2bp_brian.learning.rules import Rules
@@ -79,25 +80,36 @@ class Sample:
         self.counts = {name: walk.trains[name].counts[sample] for name in names}
         self.factors = {p.name: walk.factor(p.name)[sample] for p in component.populations}
         self.trains = {link.source.name: matrix(walk.trains[link.source.name], sample) for link in (*links, *lateral)}
-        self.q = {p.name: self._adjoint(p, walk.trains[p.name]) for p in component.populations}
+        self.q = {
+            p.name: {variable: self._adjoint(p, walk.trains[p.name], variable) for variable in self._receptors(p)}
+            for p in component.populations
+        }
         self.spsp = [link.sum_over_trains(self.trains[link.source.name], self._late(link, 0)) for link in links]
         self.kappa = {p.name: self._kappa(p, self.rules) for p in component.populations}
 
-    def _adjoint(self, population: Population, trains: SpikeBatch) -> np.ndarray:
-        layer = self.network.neural.index(population)
+    def _adjoint(self, population: Population, trains: SpikeBatch, variable: str) -> np.ndarray:
+        layer, number = self.network.neural.index(population), population.neuron.evolving_variables.index(variable)
+        check_receptor(population.neuron, variable)
         if population.neuron.is_affine:
-            return adjoint(trains, self.network.linear_map(layer), self.sample)
-        fires = dense(trains, self.sample)
-        return adjoint_along(fires, self.network.trajectories(layer).along(fires, self.drive(population)))
+            return adjoint(trains, self.network.linear_map(layer), self.sample, number)
+        fires, own = dense(trains, self.sample), population.neuron.synaptic_variable
+        others = {v: self.drive(population, v) for v in self._receptors(population) if v != own}
+        trajectory = self.network.trajectories(layer).along(fires, self.drive(population, own), others)
+        return adjoint_along(fires, trajectory, number)
 
-    def drive(self, population: Population) -> np.ndarray:
-        """What is added to the population's synaptic variables in each step, float64 (n_steps, n_neurons)."""
+    def _receptors(self, population: Population) -> list[str]:
+        """The variables that spikes add to."""
+        return sorted({link.variable for link in (*self.links, *self.lateral) if link.target is population})
+
+    def drive(self, population: Population, variable: str) -> np.ndarray:
+        """What is added to one of the population's variables in each step, float64 (n_steps, n_neurons)."""
         into = [link for link in (*self.links, *self.lateral) if link.target is population]
-        return sum(link.drive(self.trains[link.source.name]) for link in into)
+        added = np.zeros((self.network.n_steps, population.size))
+        return sum((link.drive(self.trains[link.source.name]) for link in into if link.variable == variable), added)
 
     def _late(self, link: Link, shift: int) -> np.ndarray:
         """q from step ``shift`` on, as far as delays reach: 0 after the end, before step 0 its first value."""
-        q = self.q[link.target.name]
+        q = self.q[link.target.name][link.variable]
         before, after = np.repeat(q[:1], 1, axis=0), np.zeros((link.delays.max() + 1, q.shape[1]))
         return np.concatenate([before, q, after])[1 + shift :]
 

@@ -89,4 +89,4 @@ def check_limit(regularizer, network) -> None:
             )
         if network.weights[number].size:
             what = f"WeightLimit.limit, for the {network.parameter_name(number)},"
-            to_float(what, regularizer.limit, projection.target.neuron.weight_dimension)
+            to_float(what, regularizer.limit, projection.weight_dimension)

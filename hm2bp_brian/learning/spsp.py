@@ -116,7 +116,7 @@ def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = No
     return _backwards(fires, update, lambda t: linear_map.reset[fires[t]], linear_map.readout, synaptic)
 
 
-def adjoint_along(fires: np.ndarray, trajectory) -> np.ndarray:
+def adjoint_along(fires: np.ndarray, trajectory, synaptic: int | None = None) -> np.ndarray:
     """The same for neurons that are not affine, to first order: A_t and R are derivatives where the state has been.
 
     Parameters
@@ -124,13 +124,16 @@ def adjoint_along(fires: np.ndarray, trajectory) -> np.ndarray:
     fires : bool array (n_steps, n_post)
     trajectory : Trajectory
         Of these spikes, in one presentation.
+    synaptic : int, optional
+        By default ``trajectory.synaptic``.
 
     Returns
     -------
     q : float64 array (n_steps, n_post)
     """
     update, reset = trajectory.update.__getitem__, trajectory.reset.__getitem__
-    return _backwards(fires, update, reset, trajectory.readout, trajectory.synaptic)
+    synaptic = trajectory.synaptic if synaptic is None else synaptic
+    return _backwards(fires, update, reset, trajectory.readout, synaptic)
 
 
 def dense(trains: SpikeBatch, sample: int) -> np.ndarray:
@@ -160,7 +163,8 @@ def _along_trajectories(network, record: SpikeRecord, layer: int) -> np.ndarray:
     for sample in range(record.n_samples):
         drive = sum(link.drive(matrix(trains[link.source.name], sample)) for link in links)
         fires = dense(post, sample)
-        q = adjoint_along(fires, network.trajectories(layer).along(fires, drive))
+        trajectory = network.trajectories(layer).along(fires, drive)
+        q = adjoint_along(fires, trajectory)
         e[sample] = sum_over_trains(pre, q, sample)
     return e
 
