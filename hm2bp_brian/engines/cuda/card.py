@@ -112,12 +112,12 @@ class Card:
         except self.cupy.cuda.compiler.CompileException as error:
             first = next((line for line in str(error).splitlines() if "error" in line), str(error))
             raise CompilationError(f"NVRTC refused {what}\nfirst error: {first}") from error
-        return module.get_function
+        return cache(module.get_function)
 
 
 def launch(kernel, arguments: ctypes.Structure, x: int, y: int = 1, z: int = 1, block: int = BLOCK) -> None:
-    """Run a kernel with x threads in whole blocks, y and z blocks deep; kernels stride over z."""
-    grid = -(-x // block), y, min(z, LARGEST_GRID)
+    """Run a kernel with x threads in whole blocks, y and z deep; over what is too deep for a grid, kernels stride."""
+    grid = -(-x // block), min(y, LARGEST_GRID), min(z, LARGEST_GRID)
     if all(grid):
         # CuPy passes an array of one element by its value
         kernel(grid, (block,), (np.frombuffer(arguments, dtype=np.dtype((np.void, ctypes.sizeof(arguments)))),))

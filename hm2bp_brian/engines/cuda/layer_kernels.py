@@ -109,7 +109,8 @@ class LayerKernels:
             "gradient": pointer(gradient),
         }
         for part in self._slices(pre):
-            arrays = {"delta": delta[part], "factor": factor[part]}
+            shape = len(delta[part]), self.fan_in, self.population.size
+            arrays = {"delta": delta[part], "factor": factor[part], "spsp": self.card.empty(shape, self.dtype)}
             scratch = self._spsp(pre, post, part, self.window, arrays, common)
             if self.n_weights and self.projection.plastic:
                 self._add_gradient(scratch)
@@ -135,16 +136,11 @@ class LayerKernels:
 
     def _spsp(self, pre, post, part: slice, connections, arrays: dict, fields: dict) -> _Scratch:
         """Let the kernels find q and the S-PSPs of some samples."""
-        n_samples, n_steps, n_post = len(pre.trains[part]), pre.n_steps, post.n_neurons
-        fan_in = connections.size**2 * (1 if connections.pooling else connections.c_in)
-        arrays = {
-            **{"q": self.card.empty((n_samples, n_steps, n_post), self.dtype)},
-            **{"spsp": None if "spsp" in arrays else self.card.empty((n_samples, fan_in, n_post), self.dtype)},
-            **{"pre": pre.trains[part], "post": post.trains[part]},
-            **{"pre_counts": pre.card_counts[part], "post_counts": post.card_counts[part]},
-            **self._dynamics,
-            **arrays,
-        }
+        (n_samples, fan_in, n_post), n_steps = arrays["spsp"].shape, pre.n_steps
+        arrays = self._dynamics | arrays
+        arrays |= {"pre": pre.trains[part], "post": post.trains[part]}
+        arrays |= {"pre_counts": pre.card_counts[part], "post_counts": post.card_counts[part]}
+        arrays["q"] = self.card.empty((n_samples, n_steps, n_post), self.dtype)
         structure = arguments.Backward(
             *(connections, n_samples, n_steps, words(n_steps)),
             uniform=self._is_uniform,

@@ -1,9 +1,13 @@
 """The engine on a GPU, with a stand-in for CuPy: training, evaluation, checkpoints, and what it refuses."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 from brian2 import ms
 from networks import NEURONS, make_input, make_network
+from tiny_run import RECIPE
 from tiny_training import LAYERS, LOSS, tiny_dataset, tiny_network
 
 import hm2bp_brian as hb
@@ -11,7 +15,9 @@ from hm2bp_brian.engines.cuda.engine import CudaEngine
 from hm2bp_brian.engines.cuda.spikes import CardSpikes
 from hm2bp_brian.engines.registry import make_engine, simulate
 from hm2bp_brian.errors import ConfigurationError, EngineError, NumericalError, UnknownNameError
+from hm2bp_brian.experiments import cli, recipes
 from hm2bp_brian.experiments.benchmark import benchmark
+from hm2bp_brian.experiments.recipe import DATASETS
 from hm2bp_brian.training.optimizers import SGD, Adam
 
 pytestmark = pytest.mark.usefixtures("found_card")
@@ -247,11 +253,25 @@ def test_simulate_takes_a_device():
 
 
 def test_benchmark_measures_a_device(monkeypatch):
-    from tiny_run import RECIPE
-
-    from hm2bp_brian.experiments.recipe import DATASETS
-
     monkeypatch.setitem(DATASETS, "mnist", lambda data: (tiny_dataset(10), tiny_dataset(9)))
     found = benchmark(RECIPE, threads=1, device="cuda")
     assert (found["device"], found["samples"]) == ("cuda", 10)
     assert found["forward_ms"] > 0 and found["spikes"] == benchmark(RECIPE, threads=1)["spikes"]
+
+
+def test_the_command_line_takes_a_device(tmp_path, monkeypatch, capsys, found_card):
+    monkeypatch.setattr(recipes, "RECIPES", [dataclasses.replace(RECIPE, epochs=1)])
+    monkeypatch.setitem(DATASETS, "mnist", lambda data: (tiny_dataset(20), tiny_dataset(18, seed=1)))
+    monkeypatch.chdir(tmp_path)
+    accuracies = []
+    for device in ("cuda", "cpu"):
+        out = str(tmp_path / device)
+        assert cli.main(["train", "tiny", "--device", device, "--threads", "1", "--out", out]) == 0
+        assert f'device = "{device}"' in (tmp_path / device / "recipe.toml").read_text()
+        capsys.readouterr()
+        assert cli.main(["evaluate", out, "--device", device]) == 0
+        accuracies.append(json.loads(capsys.readouterr().out)["accuracy"])
+    assert accuracies[0] == accuracies[1]
+    assert "forward" in found_card.cupy.launched
+    assert cli.main(["train", "tiny", "--engine", "brian2", "--device", "cuda"]) == 2
+    assert "unknown device 'cuda'. Did you mean 'cuda_standalone'?" in capsys.readouterr().err
