@@ -297,9 +297,8 @@ def test_receptors_keep_their_units_through_training_and_back():
     before = [array.copy() for array in network.weights]
     engine = make_engine(network, "fused", "float64")
     tape = engine.forward(network.parameters, batch_of(objects, ["sound", "more"]))
-    gradients = engine.backward(
-        tape, hb.SpikeCountLoss(9, 1, 0).errors(tape.counts, np.array([3])), Rules(recurrent_terms=0)
-    )
+    errors = hb.SpikeCountLoss(9, 1, 0).errors(tape.counts, np.array([3]))
+    gradients = engine.backward(tape, errors, Rules(recurrent_terms=0))
     for number, gradient in enumerate(gradients.arrays):
         assert np.abs(gradient).max() > 0
         network.weights[number] = before[number] * 1.5

@@ -83,9 +83,9 @@ def assert_graph_fires_as(graph, network):
 
 
 def test_receptors_are_refused():
-    network = hb.SpikingNetwork(dt=1 * ms, duration=20 * ms)
+    network = SpikingNetwork(dt=1 * ms, duration=20 * ms)
     network.input("in", 2)
-    network.population("out", 2, neuron=hb.LIF(20 * ms, 5 * ms), threshold=1, readout=True)
+    network.population("out", 2, neuron=LIF(20 * ms, 5 * ms), threshold=1, readout=True)
     network.connect("in", "out", receptor_type="u")
     with pytest.raises(ExchangeError, match="'in_to_out' adds to 'u'; NIR's CubaLIF has one receptor"):
         network.to_nir()
