@@ -1,8 +1,9 @@
 """What loops, delays and sparse connections cost: seconds of forward and backward passes, as ratios to dense layers.
 
-    python analysis/graph_speed.py [--samples 50] [--repeats 5] [--threads 2] [--sparse]
+    python analysis/graph_speed.py [--samples 50] [--repeats 5] [--sparse]
 
-Old and new alternate, and the fastest of the repeats counts, as other work disturbs. Spikes are synthetic.
+Seconds are those of one processor, without those in which it did other work. The two networks alternate, and the fastest
+of the repeats counts. Spikes are synthetic.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ def spikes(n_samples: int, n_neurons: int, rate: float) -> hb.SpikeBatch:
 class Timed:
     """A network with its input, timed a pass at a time."""
 
-    def __init__(self, made, batch, threads: int):
+    def __init__(self, made, batch):
         self.network, self.batch = made, batch
-        self.engine = make_engine(made, "fused", "float32", threads)
+        self.engine = make_engine(made, "fused", "float32", threads=1)
         self.seconds = []
         tape = self.engine.forward(made.parameters, batch)
         self.deliveries = sum(
@@ -63,12 +64,12 @@ class Timed:
     def run(self) -> None:
         """One forward and one backward pass."""
         labels = np.arange(self.batch.n_samples) % 10
-        start = time.perf_counter()
+        start = time.process_time()
         tape = self.engine.forward(self.network.parameters, self.batch)
-        middle = time.perf_counter()
+        middle = time.process_time()
         errors = SpikeCountLoss(35, 5, 0).errors(tape.counts, labels)
         self.engine.backward(tape, errors, Rules())
-        self.seconds.append((middle - start, time.perf_counter() - middle))
+        self.seconds.append((middle - start, time.process_time() - middle))
 
     @property
     def best(self) -> tuple[float, float]:
@@ -95,25 +96,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sparse", action="store_true", help="only the large sparse network")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    n, threads = options.samples, options.threads
+    n = options.samples
     if options.sparse:
         batch = spikes(4, 10_000, 0.01)
         sparse = network(10_000, 10_000, 3, 0.6, connection=hb.Sparse(p=0.02))
         dense = network(1_000, 2_000, 3, 0.3)
-        compare("sparse, p = 0.02", Timed(dense, spikes(4, 1_000, 0.02), threads), Timed(sparse, batch, threads), 3)
+        compare("sparse, p = 0.02", Timed(dense, spikes(4, 1_000, 0.02)), Timed(sparse, batch), 3)
         print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
         return
     batch = spikes(n, 784, 0.02)
     dense, recurrent = network(784, 400, 10, 0.5), network(784, 400, 10, 0.5, recurrent=0.3)
-    compare("recurrent, 400 neurons", Timed(dense, batch, threads), Timed(recurrent, batch, threads), options.repeats)
+    compare("recurrent, 400 neurons", Timed(dense, batch), Timed(recurrent, batch), options.repeats)
     batch = spikes(n, 78, 0.08)
     dense = network(78, 256, 10, 0.8)
     late = network(78, 256, 10, 0.8, delay=hb.Learned(0 * ms, 120 * ms))
-    compare("learned delays", Timed(dense, batch, threads), Timed(late, batch, threads), options.repeats)
+    compare("learned delays", Timed(dense, batch), Timed(late, batch), options.repeats)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,9 @@ def from_brian(
     """Make a network that can be trained of a user's Brian2 objects, which stay as they are.
 
     Groups become populations and Synapses projections of the same names, with the connections, weights and delays that
-    they have now. Weights that are a synaptic variable are trained, constants in ``on_pre`` stay. The network can be
-    added to; `SpikingNetwork.write_back` puts what was trained into the objects.
+    they have now; the variables that Synapses add to become receptors. Weights that are a synaptic variable are
+    trained, constants in ``on_pre`` stay. The network can be added to; `SpikingNetwork.write_back` puts what was
+    trained into the objects.
 
     Parameters
     ----------
@@ -199,14 +200,10 @@ def _add_population(network: SpikingNetwork, group, found: list, readout: bool, 
     if not isinstance(group, NeuronGroup):
         raise ConfigurationError(f"'{group.name}' is a {type(group).__name__}: name it in inputs=")
     check_group(group)
-    arriving = [own for own in found if _whole(own.synapses.target).name == group.name]
-    variables = {own.target_variable: own.synapses.name for own in arriving}
-    if len(variables) != 1:
-        said = ", ".join(f"'{name}' adds to '{variable}'" for variable, name in variables.items())
-        raise ConfigurationError(
-            f"synapses must add to one variable of '{group.name}', the same for all; found {said or 'no synapses'}"
-        )
-    model, v_th = neuron_model(group, next(iter(variables)), namespace)
+    receptors = [own.target_variable for own in found if _whole(own.synapses.target).name == group.name]
+    if not receptors:
+        raise ConfigurationError(f"no synapses lead to '{group.name}'; connect it, make it an input, or leave it out")
+    model, v_th = neuron_model(group, receptors[0], namespace)
     network.population(group.name, len(group), neuron=model, threshold=v_th, readout=readout, rate=rate)
 
 
@@ -235,6 +232,7 @@ def _add_projection(network: SpikingNetwork, own: UserSynapses, learned: Learned
         delay=learned or (delays[0] if same_delay else delays.reshape(shape)),
         plastic=own.weight_variable is not None,
         sign=_sign(weights) if keep_signs else None,
+        receptor_type=own.target_variable,
         name=name,
     )
     network.weights[name] = np.asarray(weights)  # in double precision, as Brian2 has them

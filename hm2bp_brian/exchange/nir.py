@@ -87,6 +87,10 @@ def _graph(nir, network: SpikingNetwork):
     nodes |= {p.name: _cuba_lif(nir, p, (p.size,), network.dt) for p in network.neural}
     biases, edges = _biases(network), []
     for projection in (p for p in network.projections if not p.source.always):
+        if projection.synaptic_variable != projection.target.neuron.synaptic_variable:
+            raise ExchangeError(
+                f"'{projection.name}' adds to '{projection.receptor_type}'; NIR's CubaLIF has one receptor, its current"
+            )
         source, target, weights = projection.source.name, projection.target.name, _matrix(network, projection)
         delay = _delay(network, projection)
         if delay.any():

@@ -11,10 +11,10 @@ from hm2bp_brian.model.neurons import LIF, NeuronModel
 
 
 def graph_of_all_kinds(learned: bool = True) -> SpikingNetwork:
-    """Two inputs, loops, delays of all kinds, a bias, a fixed projection and lateral inhibition, in volts and plain."""
+    """Two inputs, loops, delays of all kinds, receptors, a bias, a fixed projection, lateral inhibition, volts."""
     network = SpikingNetwork(dt=1 * ms, duration=30 * ms, seed=2)
     in_volts = NeuronModel(
-        "dv/dt = (j - v)/tau : volt (unless refractory)\ndj/dt = -j/(5*ms) : volt",
+        "dv/dt = (j + g - v)/tau : volt (unless refractory)\ndj/dt = -j/(5*ms) : volt\ndg/dt = -g/(9*ms) : volt",
         threshold="v > v_th",
         reset="v = 0*mV",
         refractory=2 * ms,
@@ -33,7 +33,7 @@ def graph_of_all_kinds(learned: bool = True) -> SpikingNetwork:
     network.connect(
         "first", "exp", Sparse(p=0.5), weights=Uniform(1.5), delay=(Learned if learned else Between)(1 * ms, 12 * ms)
     )
-    network.connect("exp", "first", weights=Uniform(2 * mV), delay=0 * ms)
+    network.connect("exp", "first", weights=Uniform(2 * mV), delay=0 * ms, receptor_type="g")
     network.connect("exp", "exp", weights=-0.1, delay=2 * ms)
     network.connect("first", "out", weights=Uniform(0.8))
     network.connect("exp", "out", weights=Between(0, 0.8), delay=Between(1 * ms, 3 * ms))

@@ -21,7 +21,9 @@ from brian2 import (
 )
 
 import hm2bp_brian as hb
+from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import ConfigurationError, ShapeError, UnitError, UnknownNameError
+from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.spikes import SpikeBatch
 
 N_STEPS, DT = 120, 0.5 * ms
@@ -154,7 +156,45 @@ def resting_low():
     return [a, cells, up], {}
 
 
+def two_receptors():
+    """Excitation and inhibition by exponential currents, as in Brian2's CUBA example."""
+    return _with_receptors("dv/dt = (ge + gi - v)/(15*ms) : volt (unless refractory)", "volt", 8 * mV, -5 * mV), {}
+
+
+def two_conductances():
+    """The same by conductances, as in COBA: not affine."""
+    equation = "dv/dt = (ge*(60*mV - v) + gi*(-20*mV - v) - v)/(15*ms) : volt (unless refractory)"
+    return _with_receptors(equation, "1", 0.3, 0.4), {}
+
+
+def _with_receptors(equation, unit, excitation, inhibition):
+    sound, more = generator(12, rate=0.2), generator(6, name="more", rate=0.1, seed=2)
+    cells = NeuronGroup(
+        20,
+        f"{equation}\ndge/dt = -ge/(5*ms) : {unit}\ndgi/dt = -gi/(10*ms) : {unit}",
+        threshold="v > 9*mV",
+        reset="v = 0*mV",
+        refractory=2 * ms,
+        method="euler",
+        name="cells",
+    )
+    found = []
+    for name, source, receptor, weight in (
+        ("exc", sound, "ge", excitation),
+        ("inh", more, "gi", inhibition),
+        ("loop", cells, "gi", inhibition / 2),
+    ):
+        wires = Synapses(source, cells, f"w : {unit}", on_pre=f"{receptor}_post += w", name=name)
+        wires.connect(condition="(i + j) % 3 != 0")
+        wires.w = weight * (1 + np.arange(len(wires)) / len(wires))
+        found.append(wires)
+    found[-1].delay = 1.5 * ms
+    return [sound, more, cells, *found]
+
+
 MODELS = {
+    "two receptors": (two_receptors, ["sound", "more"], "cells"),
+    "two conductances": (two_conductances, ["sound", "more"], "cells"),
     "ei": (ei_network, "sound", "cells"),
     "products": (conductance_like, ["light", "sound"], "second"),
     "ampere": (in_ampere, "sound", "cells"),
@@ -246,6 +286,27 @@ def test_write_back_puts_weights_and_delays_into_the_users_objects():
     assert fresh[4].w[0] == pytest.approx(-network.weights["inh"][0] / 5e-3)
 
 
+def test_receptors_keep_their_units_through_training_and_back():
+    objects, _ = two_receptors()
+    network = hb.from_brian(objects, inputs=["sound", "more"], readout="cells", duration=60 * ms, keep_signs=True)
+    assert [(p.name, p.synaptic_variable) for p in network.projections] == [
+        ("exc", "ge"),
+        ("inh", "gi"),
+        ("loop", "gi"),
+    ]
+    before = [array.copy() for array in network.weights]
+    engine = make_engine(network, "fused", "float64")
+    tape = engine.forward(network.parameters, batch_of(objects, ["sound", "more"]))
+    errors = hb.SpikeCountLoss(9, 1, 0).errors(tape.counts, np.array([3]))
+    gradients = engine.backward(tape, errors, Rules(recurrent_terms=0))
+    for number, gradient in enumerate(gradients.arrays):
+        assert np.abs(gradient).max() > 0
+        network.weights[number] = before[number] * 1.5
+    network.write_back(objects)
+    for wires, array in zip(objects[3:], before, strict=True):
+        np.testing.assert_allclose(np.asarray(wires.w), 1.5 * array, rtol=1e-12)
+
+
 def test_a_constant_weight_stays_as_it_is():
     objects, _ = conductance_like()
     network = hb.from_brian(objects, inputs=["sound", "light"], readout="second", duration=60 * ms)
@@ -307,11 +368,9 @@ def doubled():
     return objects
 
 
-def other_receptor():
-    objects = small("dv/dt = (g - v)/(10*ms) : 1\ndg/dt = -g/(5*ms) : 1")
-    more = Synapses(objects[1], objects[1], "w : 1", on_pre="g_post += w", name="more")
-    more.connect()
-    return [*objects, more]
+def nothing_arrives():
+    alone = NeuronGroup(2, "dv/dt = -v/(10*ms) : 1", threshold="v > 1", reset="v = 0", name="alone")
+    return [*small(), alone]
 
 
 def own_limits():
@@ -346,7 +405,7 @@ REFUSED = {
     "'wires' computes variables \\(x\\)": lambda: small(model="w : 1\nx = 2*w : 1", on_pre="v_post += x"),
     "'wires' has no synapses": lambda: small(connect=False),
     "'wires' has several synapses from one neuron to another": doubled,
-    "synapses must add to one variable of 'cells', .* 'more' adds to 'g', 'wires' adds to 'v'": other_receptor,
+    "no synapses lead to 'alone'": nothing_arrives,
     "'cells': .*spikes add their weight to 'x'": lambda: small(
         "dv/dt = (x - v)/(10*ms) : 1\nx : 1", on_pre="x_post += w"
     ),

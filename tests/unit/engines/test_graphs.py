@@ -144,6 +144,51 @@ def test_gradients_through_receptors_are_the_oracle_s(seed):
         np.testing.assert_allclose(found.arrays[number], wanted, rtol=1e-9, atol=1e-9, err_msg=projection.name)
 
 
+@pytest.mark.parametrize("exc", ["exc", "inh"])
+def test_conductances_train_whichever_receptor_is_the_neuron_s_own(exc):
+    """Not affine: the readings' finite differences in the weights of both, at the spikes of the record."""
+    neuron = hb.NeuronModel(
+        "dv/dt = (exc*(6 - v) - inh*(2 + v) - v)/(15*ms) : 1\ndexc/dt = -exc/(4*ms) : 1\ndinh/dt = -inh/(9*ms) : 1",
+        threshold="v > v_th",
+        reset="v = 0",
+        method="euler",
+        synaptic_variable=exc,
+    )
+    network = hb.SpikingNetwork(dt=1 * ms, duration=60 * ms, seed=1)
+    network.input("in", 6)
+    network.population("out", 3, neuron=neuron, threshold=1, readout=True)
+    for receptor, high in (("exc", 0.4), ("inh", 0.1)):
+        network.connect("in", "out", weights=hb.Between(0, high), receptor_type=receptor, name=receptor)
+    batch = random_input(network, 1, 1, 0.2)
+    record = hb.simulate(network, batch, "brian2", "float64")
+    trajectories, arriving = network.trajectories(0), batch.dense()[0].astype(float)
+    fires = record.output.dense()[0]
+    v, other = trajectories._probe.variables.index("v"), {"exc": "inh", "inh": "exc"}[exc]
+
+    def readings(weights):
+        drive = {name: arriving @ weights[name] for name in weights}
+        states = trajectories.along(fires, drive[exc], {other: drive[other]}).states
+        reached = [trajectories._probe.step(x, np.zeros(3, bool))[0][:, v] for x in states]
+        return (np.array(reached) * fires).sum(axis=0)
+
+    # one output neuron's error, divided by what multiplies S-PSPs, leaves these
+    assert (record.output.counts > 0).all()
+    errors = Errors(np.zeros(1), np.ones((1, 3)), StandIns(np.zeros(0, int), np.zeros(0, int), 1))
+    gradients = quietly(backward, network, network.parameters, record, errors, RULES).arrays
+    weights = {name: network.weights[name].astype(np.float64) for name in ("exc", "inh")}
+    slopes = {}
+    for name in weights:
+        slopes[name] = np.empty((6, 3))
+        for pre in range(6):
+            shifted = [{**weights, name: weights[name] + sign * 1e-6 * np.eye(6)[:, [pre]]} for sign in (1, -1)]
+            slopes[name][pre] = (readings(shifted[0]) - readings(shifted[1])) / 2e-6
+    for post in range(3):
+        found = np.concatenate([array[:, post] for array in gradients])
+        wanted = np.concatenate([slopes[name][:, post] for name in ("exc", "inh")])
+        place = np.abs(wanted).argmax()
+        np.testing.assert_allclose(found / found[place], wanted / wanted[place], rtol=1e-5, atol=1e-6)
+
+
 def test_spikes_that_a_refractory_time_loses_are_refused():
     network = receptor_graph(1, size=3)
     network.connect("in", "a", receptor_type="v", name="lost")

@@ -82,6 +82,15 @@ def assert_graph_fires_as(graph, network):
         np.testing.assert_array_equal(np.moveaxis(dense, -1, 1) if dense.ndim == 4 else dense, spikes)
 
 
+def test_receptors_are_refused():
+    network = SpikingNetwork(dt=1 * ms, duration=20 * ms)
+    network.input("in", 2)
+    network.population("out", 2, neuron=LIF(20 * ms, 5 * ms), threshold=1, readout=True)
+    network.connect("in", "out", receptor_type="u")
+    with pytest.raises(ExchangeError, match="'in_to_out' adds to 'u'; NIR's CubaLIF has one receptor"):
+        network.to_nir()
+
+
 def test_the_graph_fires_as_the_network():
     network = convolutional_network()
     graph = network.to_nir()

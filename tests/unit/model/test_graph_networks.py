@@ -122,6 +122,23 @@ def test_several_readouts_are_counted_one_after_the_other():
     assert counts.any()
 
 
+def test_weights_have_the_unit_of_their_receptor():
+    network = graph()
+    neuron = hb.NeuronModel(
+        "dv/dt = (I - v)/(10*ms) : volt\ndI/dt = -I/(5*ms) : volt\ndg/dt = -g/(5*ms) : amp",
+        threshold="v > v_th",
+        reset="v = 0*mV",
+        method="euler",
+    )
+    network.population("volts", 2, neuron=neuron, threshold=10 * mV)
+    projection = network.connect("in", "volts", weights=3 * mA, receptor_type="g", name="current")
+    assert (projection.synaptic_variable, projection.plain) == ("g", False)
+    np.testing.assert_allclose(network.weights["current"], 0.003)
+    with pytest.raises(UnitError, match="weights of 'current'"):
+        network.weights["current"] = np.ones((6, 2)) * mV
+    assert "current: in -> volts (g)" in str(network)
+
+
 def test_summary_names_populations_and_projections():
     network = graph()
     network.connect("in", "exc", hb.Sparse(p=0.5), delay=hb.Learned(0 * ms, 20 * ms))
@@ -147,6 +164,11 @@ def test_summary_names_populations_and_projections():
         (lambda n: n.population("exc", 3, neuron=LIF, threshold=1), ConfigurationError, "'exc' already"),
         (lambda n: n.input("two words", 3), ConfigurationError, "must be a word"),
         (lambda n: n.connect("exc", "in"), ConfigurationError, "'in' is an input"),
+        (
+            lambda n: n.connect("in", "exc", receptor_type="g"),
+            UnknownNameError,
+            "unknown variable of 'exc', as receptor_type, 'g'",
+        ),
         (lambda n: n.connect("in", "exc", delay=50 * ms), ConfigurationError, "shorter than a presentation of 0.05 s"),
         (lambda n: n.connect("in", "exc", delay=-1 * ms), ConfigurationError, "must be >= 0"),
         (lambda n: n.connect("in", "exc", delay=3), UnitError, "delay of 'in_to_exc' needs a value in second"),
