@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from brian2.codegen.codeobject import create_runner_codeobj
@@ -12,6 +14,8 @@ from hm2bp_brian.brian.probing import Probe, check_spikes_can_act, read_readout,
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.model.jacobian import Derivatives
 from hm2bp_brian.model.neurons import NeuronModel
+
+NOTHING: Mapping = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +69,9 @@ class Trajectories:
         self.readout = read_readout(self._probe, n_neurons)
         self.synaptic = self._probe.variables.index(neuron.synaptic_variable)
         self.refractory_steps = neuron.refractory_steps(dt)
-        starts = neuron.start_values(n_neurons, v_th, dt)
-        self._start = np.stack([starts[name] for name in self._probe.variables], axis=-1)
+        self._starts = neuron.start_values(n_neurons, v_th, dt)
 
-    def along(self, fires: np.ndarray, drive: np.ndarray) -> Trajectory:
+    def along(self, fires: np.ndarray, drive: np.ndarray, learned: Mapping[str, np.ndarray] = NOTHING) -> Trajectory:
         """Simulate one presentation again.
 
         Whether a neuron fires is not asked: it does so as recorded. Where it reaches its threshold in another step, as
@@ -79,8 +82,11 @@ class Trajectories:
         fires : bool array (n_steps, n_neurons)
         drive : float64 array (n_steps, n_neurons)
             What is added to the synaptic variable at the end of each step.
+        learned : mapping of str to float64 array (n_neurons,), optional
+            Where learned variables start.
         """
-        state = self._start.copy()
+        starts = {**self._starts, **learned}
+        state = np.stack([starts[name] for name in self._probe.variables], axis=-1)
         states, update, reset = [], [], []
         free_from = np.zeros(len(state), dtype=int)
         for t, (fired, added) in enumerate(zip(fires, drive, strict=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ class NeuronCode:
     ----------
     source : str
         ``struct Neurons``, the state of a tile; the same for any size and parameter values.
-    arrays : tuple of arrays (n_neurons,)
+    arrays : dict of str to array (n_neurons,)
         Start values of state variables, and parameters.
     constants : float64 array
         The threshold first.
@@ -106,9 +107,16 @@ class NeuronCode:
     """
 
     source: str
-    arrays: tuple[np.ndarray, ...]
+    arrays: dict[str, np.ndarray]
     constants: np.ndarray
     refractory_steps: int
+
+    def pointers(self, learned: dict[str, np.ndarray]) -> tuple[ctypes.Array, list[np.ndarray]]:
+        """Addresses of the arrays, with these values of learned variables, and the arrays, which must be kept."""
+        arrays = [
+            np.ascontiguousarray(learned.get(name, array), dtype=array.dtype) for name, array in self.arrays.items()
+        ]
+        return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays)), arrays
 
 
 @runtime_device()
@@ -151,13 +159,13 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     variables = {name: group.variables[name] for name in neuron.changing_variables}
     for block in blocks.values():
         variables |= block.variables
-    of_the_kernels = {"dt", "v_th"} | ({"not_refractory"} if neuron.refractory else set())
+    of_the_kernels = {"dt", *({"v_th"} - set(neuron.learned)), *({"not_refractory"} if neuron.refractory else ())}
     arrays = [v for _, v in sorted(variables.items()) if isinstance(v, ArrayVariable) and v.name not in of_the_kernels]
     constants = [v for _, v in sorted(variables.items()) if isinstance(v, Constant)]
     _refuse_shared_variables(arrays)
     return NeuronCode(
         _source(neuron, blocks, arrays, constants, jacobian),
-        tuple(np.ascontiguousarray(v.get_value()) for v in arrays),
+        {v.name: np.ascontiguousarray(v.get_value()) for v in arrays},
         np.array([v_th, *(float(v.value) for v in constants)]),
         neuron.refractory_steps(dt),
     )
@@ -181,10 +189,11 @@ def _source(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian |
         constants=[{"name": PREFIX + v.name, "type": _c_type(np.asarray(v.value).dtype)} for v in constants],
         synaptic=f"_array_{neuron.synaptic_variable}",
         refractory=neuron.refractory > 0,
+        learned_threshold="v_th" in neuron.learned,
         derivatives=jacobian and _entries(jacobian, neuron.evolving_variables),
     )
     flags = {
-        "RESET_CLEARS_FIRST": neuron.reset_cuts_the_past,
+        "RESET_CLEARS_FIRST": neuron.reset_cuts_the_past and not neuron.learned,
         "ALONG_TRAJECTORY": jacobian is not None,
         "OWN_NU": not neuron.nu_is_distance,
     }
