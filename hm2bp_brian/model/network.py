@@ -382,6 +382,8 @@ class SpikingNetwork(LearnedNeurons, PopulationGraph):
 
     def __str__(self) -> str:
         table = chain_summary(self) if self.is_chain else graph_summary(self)
+        learned = "; ".join(f"{v.label}, {v.range.low:g}..{v.range.high:g}" for v in self.learned_variables)
+        table += f"\nlearned: {learned}" if learned else ""
         return f"{table}\n{self.n_steps} steps of {self.dt * second!s} a presentation; {self.neurons[0]!r}"
 
     def summary(self) -> None:
