@@ -8,7 +8,7 @@ from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.links import Link, matrix
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.learning.spsp import Adjoint, adjoint, adjoint_along, dense, layer_spsp
-from hm2bp_brian.learning.thresholds import distance, nu_of_sample
+from hm2bp_brian.learning.thresholds import distance_as_learned, nu_of_sample
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.learned_variables import LearnedVariable
 from hm2bp_brian.model.populations import Population
@@ -87,7 +87,7 @@ class Sample:
         self.factors = {p.name: walk.factor(p.name)[sample] for p in component.populations}
         self.trains = {link.source.name: matrix(walk.trains[link.source.name], sample) for link in (*links, *lateral)}
         self.starts = {p.name: network.learned_values(p, walk.parameters) for p in component.populations}
-        self.distances = {p.name: distance(network, p, walk.parameters) for p in component.populations}
+        self.distances = {p.name: distance_as_learned(network, p, walk.parameters) for p in component.populations}
         self.adjoints = {p.name: self._adjoint(p, walk.trains[p.name]) for p in component.populations}
         self.spsp = [link.sum_over_trains(self.trains[link.source.name], self._late(link, 0)) for link in links]
         self.kappa = {p.name: self._kappa(p, self.rules) for p in component.populations}

@@ -15,15 +15,18 @@ from hm2bp_brian.model.populations import Population
 from hm2bp_brian.model.units import with_unit
 
 
-def distance(network, population: Population, parameters) -> np.ndarray | None:
-    """How far the neurons of a population rest from their threshold, float64 (n_neurons,); None for an input.
-
-    What learned parameters and thresholds change of it is known, as the threshold is linear in them.
-    """
+def distance(population: Population, dt: float) -> np.ndarray | None:
+    """How far a population's neurons rest from their threshold, float64 (n_neurons,); None for an input."""
     if population.neuron is None:
         return None
-    neuron = population.neuron
-    known = neuron.threshold_distance(population.size, population.threshold, network.dt)
+    return population.neuron.threshold_distance(population.size, population.threshold, dt)
+
+
+def distance_as_learned(network, population: Population, parameters) -> np.ndarray | None:
+    """The same with these values of learned variables, in which the threshold is linear."""
+    known, neuron = distance(population, network.dt), population.neuron
+    if neuron is None:
+        return None
     values = network.learned_values(population, parameters)
     moved = {name: value for name, value in values.items() if name not in neuron.state_variables}
     if moved:
@@ -36,7 +39,7 @@ def distance(network, population: Population, parameters) -> np.ndarray | None:
 
 def divisor(network, population: Population, parameters) -> np.ndarray | None:
     """What is known of nu before a sample is looked at: 1 where nu is the sample's own, for whoever finds it."""
-    known = distance(network, population, parameters)
+    known = distance_as_learned(network, population, parameters)
     return known if known is None or population.neuron.nu_is_distance else np.ones_like(known)
 
 
@@ -62,7 +65,7 @@ def uniform(nu: np.ndarray) -> float:
 def check_thresholds(network, parameters) -> None:
     """Raise ConfigurationError unless all neurons rest below their threshold."""
     for population in network.neural:
-        nu = distance(network, population, parameters).min()
+        nu = distance_as_learned(network, population, parameters).min()
         if not nu > 0:
             found = with_unit(nu, population.neuron.distance_dimension)
             raise ConfigurationError(

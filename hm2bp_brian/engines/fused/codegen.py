@@ -98,8 +98,10 @@ class NeuronCode:
     ----------
     source : str
         ``struct Neurons``, the state of a tile; the same for any size and parameter values.
-    arrays : dict of str to array (n_neurons,)
+    arrays : tuple of arrays (n_neurons,)
         Start values of state variables, and parameters.
+    names : tuple of str
+        What the arrays are of.
     constants : float64 array
         The threshold first.
     refractory_steps : int
@@ -107,15 +109,15 @@ class NeuronCode:
     """
 
     source: str
-    arrays: dict[str, np.ndarray]
+    arrays: tuple[np.ndarray, ...]
+    names: tuple[str, ...]
     constants: np.ndarray
     refractory_steps: int
 
     def pointers(self, learned: dict[str, np.ndarray]) -> tuple[ctypes.Array, list[np.ndarray]]:
         """Addresses of the arrays, with these values of learned variables, and the arrays, which must be kept."""
-        arrays = [
-            np.ascontiguousarray(learned.get(name, array), dtype=array.dtype) for name, array in self.arrays.items()
-        ]
+        pairs = zip(self.names, self.arrays, strict=True)
+        arrays = [np.ascontiguousarray(learned.get(name, array), dtype=array.dtype) for name, array in pairs]
         return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays)), arrays
 
 
@@ -165,7 +167,8 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     _refuse_shared_variables(arrays)
     return NeuronCode(
         _source(neuron, blocks, arrays, constants, jacobian),
-        {v.name: np.ascontiguousarray(v.get_value()) for v in arrays},
+        tuple(np.ascontiguousarray(v.get_value()) for v in arrays),
+        tuple(v.name for v in arrays),
         np.array([v_th, *(float(v.value) for v in constants)]),
         neuron.refractory_steps(dt),
     )

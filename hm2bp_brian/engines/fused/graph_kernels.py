@@ -17,7 +17,7 @@ from hm2bp_brian.engines.fused.sources import neuron_source, plain_source
 from hm2bp_brian.engines.fused.stored_projection import StoredProjection
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.component import NumpyKernels
-from hm2bp_brian.learning.thresholds import distance
+from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import Population
@@ -169,7 +169,7 @@ class GraphKernels:
         for number, population in enumerate(component.populations):
             delta = deltas[population.name] = np.array(walk.deltas[population.name], dtype=self.dtype, order="C")
             factor = np.ascontiguousarray(walk.factor(population.name), dtype=self.dtype)
-            nus[population.name] = self._nu(distance(self.network, population, walk.parameters), n_samples)
+            nus[population.name] = self._nu(distance_as_learned(self.network, population, walk.parameters), n_samples)
             trains = self._trains_of(population, walk.trains[population.name], kept)
             populations[number] = arguments.GraphPopulation(
                 calls=self._calls[number],

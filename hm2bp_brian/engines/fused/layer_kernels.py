@@ -15,7 +15,7 @@ from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.compiler import load
 from hm2bp_brian.engines.fused.sources import neuron_source
 from hm2bp_brian.learning.backward import Walk
-from hm2bp_brian.learning.thresholds import distance
+from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import Population
@@ -105,7 +105,7 @@ class LayerKernels:
             delta_pre = np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
         matrices = kernel_matrices(dynamics, self.dtype)
         weights, delta, factor = (self.cast(array) for array in (weights, delta, walk.factor(name)))
-        far = self.cast(distance(self.network, self.population, walk.parameters))
+        far = self.cast(distance_as_learned(self.network, self.population, walk.parameters))
         nu_pre = None if source.neuron is None else self.cast(walk.nu[source.name])
         nu = None if self.population.neuron.nu_is_distance else np.tile(far, (post.n_samples, 1))
         fields = self._trains(pre, post, matrices, dynamics) | {
