@@ -9,6 +9,7 @@ a_i = sum_j w_ij e_{i|j}: ::
     any            kappa_i = 1 + 1/nu_i sum_l w_il e_{i|l} / o_i
                    dE/dw_ij = delta_i kappa_i e_{i|j}
                    dE/dd_ij = delta_i kappa_i w_ij e'_{i|j},   e' the derivative with respect to the delay
+                   dE/dx_i  = delta_i kappa_i lambda_x,         of a learned value x at the start: `model.learned`
 
 Where a spike does anything else than to take back what came before, nu_i = a_i / o_i of the sample: see
 `learning.thresholds`. For neurons that are not affine, e is that along the trajectory of the sample.
@@ -113,8 +114,8 @@ def backward(network, parameters, record: SpikeRecord, errors: Errors, rules: Ru
         from hm2bp_brian.learning.component import NumpyKernels
 
         kernels = NumpyKernels(network)
-    check_thresholds(network)
-    nu = {population.name: divisor(population, network.dt) for population in network.populations}
+    check_thresholds(network, parameters)
+    nu = {population.name: divisor(network, population, parameters) for population in network.populations}
     walk = Walk(tuple(parameters), network.trains(record.input, record.layers), rules, nu)
     loss = float(errors.values.sum()) + _add_errors(network, record, errors, walk)
     for component in reversed(network.components):

@@ -16,15 +16,30 @@ from hm2bp_brian.model.units import with_unit
 
 
 def distance(population: Population, dt: float) -> np.ndarray | None:
-    """nu of a population's neurons, float64 (n_neurons,): how far rest is from the threshold; None for an input."""
+    """How far a population's neurons rest from their threshold, float64 (n_neurons,); None for an input."""
     if population.neuron is None:
         return None
     return population.neuron.threshold_distance(population.size, population.threshold, dt)
 
 
-def divisor(population: Population, dt: float) -> np.ndarray | None:
+def distance_as_learned(network, population: Population, parameters) -> np.ndarray | None:
+    """The same with these values of learned variables, in which the threshold is linear."""
+    known, neuron = distance(population, network.dt), population.neuron
+    if neuron is None:
+        return None
+    values = network.learned_values(population, parameters)
+    moved = {name: value for name, value in values.items() if name not in neuron.state_variables}
+    if moved:
+        layer, names = network.neural.index(population), neuron.evolving_variables
+        dynamics = network.linear_map(layer) if neuron.is_affine else network.trajectories(layer)
+        for name, value in moved.items():
+            known = known - dynamics.readout[:, names.index(name)] * (value - neuron.learned[name].middle)
+    return known
+
+
+def divisor(network, population: Population, parameters) -> np.ndarray | None:
     """What is known of nu before a sample is looked at: 1 where nu is the sample's own, for whoever finds it."""
-    known = distance(population, dt)
+    known = distance_as_learned(network, population, parameters)
     return known if known is None or population.neuron.nu_is_distance else np.ones_like(known)
 
 
@@ -47,10 +62,10 @@ def uniform(nu: np.ndarray) -> float:
     return float(nu[0])
 
 
-def check_thresholds(network) -> None:
+def check_thresholds(network, parameters) -> None:
     """Raise ConfigurationError unless all neurons rest below their threshold."""
     for population in network.neural:
-        nu = distance(population, network.dt).min()
+        nu = distance_as_learned(network, population, parameters).min()
         if not nu > 0:
             found = with_unit(nu, population.neuron.distance_dimension)
             raise ConfigurationError(

@@ -30,7 +30,9 @@ def neuron_group(
     neuron.check_size(n_neurons)
     arrays = {k: v for k, v in neuron.parameters.items() if np.ndim(v)}
     scalars = {k: v for k, v in neuron.parameters.items() if not np.ndim(v)}
-    dimensions = {k: get_dimensions(v) for k, v in arrays.items()} | {"v_th": neuron.threshold_dimension}
+    dimensions = {k: get_dimensions(v) for k, v in arrays.items()}
+    if "v_th" not in neuron.learned:
+        dimensions["v_th"] = neuron.threshold_dimension
     extra = [
         SingleEquation(
             PARAMETER,

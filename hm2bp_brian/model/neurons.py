@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import cached_property
 
 import numpy as np
 from brian2 import Equations, second
-from brian2.equations.equations import FLOAT
-from brian2.parsing.statements import parse_statement
-from brian2.utils.stringtools import get_identifiers
+from brian2.units.fundamentalunits import get_dimensions
 
 from hm2bp_brian.devices import holding_brian
-from hm2bp_brian.errors import ConfigurationError, NoSpspError
+from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.jacobian import Jacobian, jacobian
+from hm2bp_brian.model.learned import declare
 from hm2bp_brian.model.neuron_arguments import (
     check_names,
     check_parameter,
@@ -22,17 +20,13 @@ from hm2bp_brian.model.neuron_arguments import (
     checked_method,
     code_without_comments,
 )
+from hm2bp_brian.model.neuron_equations import NeuronEquations
 from hm2bp_brian.model.neuron_group import check_with_brian, holds_at_start, neuron_group
 from hm2bp_brian.model.terms import not_affine, terms_of_reset, terms_of_update
-from hm2bp_brian.model.threshold import dimension_of_expression, dimension_of_threshold, readout, threshold_distance
 from hm2bp_brian.model.units import to_float
 
-RANDOM_FUNCTIONS = {"rand", "randn", "poisson"}
-THRESHOLD_ON_VARIABLE = re.compile(r"^\s*(\w+)\s*>=?\s*v_th\s*$")
-RESET_TO_CONSTANT = re.compile(r"^\s*(\w+)\s*=\s*([^=].*)$")
 
-
-class NeuronModel:
+class NeuronModel(NeuronEquations):
     """A neuron in Brian2's equation language.
 
     Parameters
@@ -50,11 +44,11 @@ class NeuronModel:
         Name of a Brian2 integration method; of several, the first that fits the equations, as in ``NeuronGroup``.
     synaptic_variable : str
         The variable to which presynaptic spikes add their weight.
-    initial : mapping of str to Quantity, float or array, optional
+    initial : mapping of str to Quantity, float, array or Learned, optional
         Values of variables at the start of every presentation, one or one a neuron. What is not named starts at rest:
         at the stable fixed point of the equations without input, where they are affine and have just one, else at 0.
-    **parameters : Quantity, float or array
-        Values of the names in the equations: scalars, or one value a neuron.
+    **parameters : Quantity, float, array or Learned
+        Values of the names in the equations: scalars, one value a neuron, or what training finds.
 
     Raises
     ------
@@ -83,8 +77,9 @@ class NeuronModel:
         self.reset = code_without_comments("reset", reset)
         self.method = checked_method(method)
         self.synaptic_variable = code_without_comments("synaptic_variable", synaptic_variable)
-        self.parameters = parameters
-        for name, value in parameters.items():
+        given = {name: value for name, value in parameters.items() if isinstance(value, Learned)}
+        self.parameters = {name: value for name, value in parameters.items() if name not in given}
+        for name, value in self.parameters.items():
             check_parameter(name, value)
         self.refractory = to_float("refractory", refractory, second.dim)
         if self.refractory < 0:
@@ -93,8 +88,15 @@ class NeuronModel:
             self.parsed = Equations(self.equations)  # of Brian2
         except Exception as error:  # Brian2 raises several unrelated classes for malformed equations
             raise ConfigurationError(f"the neuron's equations can't be read: {error}") from error
-        check_names(self)
-        self.initial = checked_initial(self, initial)
+        check_names(self, parameters)
+        self.learned, self.initial = {}, {}
+        for name, value in given.items():
+            declare(self, name, value, get_dimensions(value.low), f"parameter '{name}'")
+        for name, value in checked_initial(self, initial).items():
+            if isinstance(value, Learned):
+                declare(self, name, value, self.dimension_of(name), f"initial value of '{name}'")
+            else:
+                self.initial[name] = value
         self.forget()
         check_with_brian(self)
 
@@ -103,68 +105,6 @@ class NeuronModel:
         """A number of neurons that the parameters allow."""
         values = [*self.parameters.values(), *self.initial.values()]
         return next((len(value) for value in values if np.ndim(value) == 1), 1)
-
-    @property
-    def held_variables(self) -> tuple[str, ...]:
-        """Names of the variables that stand still in the refractory time."""
-        flagged = (name for name in self.state_variables if "unless refractory" in self.parsed[name].flags)
-        return tuple(flagged) if self.refractory > 0 else ()
-
-    @property
-    def state_variables(self) -> tuple[str, ...]:
-        """Names of the differential variables, sorted."""
-        return tuple(sorted(self.parsed.diff_eq_names))
-
-    @property
-    def changing_variables(self) -> tuple[str, ...]:
-        """Names of all variables that a presentation may change: those, and parameters not marked ``(constant)``."""
-        parameters = self.parsed.parameter_names
-        changing = {p for p in parameters if not {"constant", "shared"} & set(self.parsed[p].flags)}
-        return tuple(sorted(self.parsed.diff_eq_names | changing))
-
-    @property
-    def evolving_variables(self) -> tuple[str, ...]:
-        """Names of the variables that make up the state: the differential ones, and those that the reset sets."""
-        return tuple(sorted({*self.state_variables, *(set(self._assigned) & set(self.changing_variables))}))
-
-    @property
-    def _assigned(self) -> list[str]:
-        """The variables on the left of the reset's statements, in their order."""
-        return [parse_statement(line)[0] for line in self.reset_statements]
-
-    @property
-    def reset_statements(self) -> list[str]:
-        """The statements of the reset."""
-        return [line.strip() for line in re.split(r"[;\n]", self.reset) if line.strip()]
-
-    def dimension_of(self, variable: str):
-        """Dimension of a variable of the equations."""
-        return self.parsed.dimensions[variable]
-
-    def is_real(self, variable: str) -> bool:
-        """Whether a variable holds real numbers, not whole numbers or truth values."""
-        return self.parsed[variable].var_type == FLOAT
-
-    @property
-    def weight_dimension(self):
-        """Dimension of weights: that of the synaptic variable."""
-        return self.dimension_of(self.synaptic_variable)
-
-    @property
-    def blocks_synapses_when_refractory(self) -> bool:
-        """Whether the synaptic variable is marked ``(unless refractory)``, so that spikes are lost meanwhile."""
-        return self.synaptic_variable in self.held_variables
-
-    @cached_property
-    def threshold_dimension(self):
-        """Dimension of ``v_th``: the one with which the units in the threshold fit."""
-        return dimension_of_threshold(self.threshold, self.parsed.dimensions, self.parameters)
-
-    @property
-    def is_random(self) -> bool:
-        """Whether there is noise (``xi``) or a random number in the equations, the threshold or the reset."""
-        names = get_identifiers("\n".join([self.equations, self.threshold, self.reset]))
-        return self.parsed.is_stochastic or bool(names & RANDOM_FUNCTIONS)
 
     def start_values(self, n_neurons: int, v_th: float, dt: float) -> dict[str, np.ndarray]:
         """What each presentation starts with, in SI base units.
@@ -232,59 +172,6 @@ class NeuronModel:
         Neurons with random numbers never count as such.
         """
         return not self.is_random and holds_at_start(self, n_neurons, v_th, dt)
-
-    @property
-    def membrane_variable(self) -> str:
-        """The variable that the threshold compares with ``v_th``.
-
-        Raises
-        ------
-        NoSpspError
-            If the neuron does not fire when one variable alone crosses ``v_th``.
-        """
-        crossing = THRESHOLD_ON_VARIABLE.match(self.threshold)
-        if crossing is None or crossing.group(1) not in self.state_variables:
-            raise NoSpspError(
-                f"the threshold must be 'VARIABLE > v_th' for one differential variable, found '{self.threshold}'"
-            )
-        return crossing.group(1)
-
-    @property
-    def reset_cuts_the_past(self) -> bool:
-        """Whether all that a spike does is to set the variable that has crossed ``v_th`` to a fixed value, as in LIF.
-
-        That variable is none to which spikes add.
-        """
-        crossing, reset = THRESHOLD_ON_VARIABLE.match(self.threshold), RESET_TO_CONSTANT.match(self.reset.strip())
-        if crossing is None or reset is None or len(self.reset_statements) > 1:
-            return False
-        fixed = not get_identifiers(reset.group(2)) & set(self.parsed)
-        return (
-            fixed
-            and reset.group(1) == crossing.group(1) != self.synaptic_variable
-            and crossing.group(1) in self.state_variables
-        )
-
-    @property
-    def distance_to_threshold(self) -> str:
-        """The expression that is positive where the threshold holds; NoSpspError if that is not one comparison."""
-        return threshold_distance(self.threshold)
-
-    @property
-    def distance_dimension(self):
-        """Dimension of ``distance_to_threshold``."""
-        dimensions = {**self.parsed.dimensions, "v_th": self.threshold_dimension}
-        return dimension_of_expression(self.distance_to_threshold, dimensions, self.parameters)
-
-    def readout(self) -> dict[str, str]:
-        """Coefficients of the state's variables in the distance to the threshold, as expressions.
-
-        Raises
-        ------
-        NoSpspError
-            If the threshold is not linear in the state.
-        """
-        return readout(self.threshold, self.parsed, self.evolving_variables)
 
     @property
     def is_affine(self) -> bool:

@@ -226,6 +226,8 @@ def _check(component: Component) -> None:
             f"device 'cuda' can't run the neurons of {names}, whose equations are not affine{advice}, on which they "
             "train along their trajectory"
         )
+    if population.neuron.learned:
+        raise EngineError(f"device 'cuda' can't run neurons with learned variables ({names}){advice}")
     if not population.neuron.nu_is_distance:
         raise EngineError(
             f"device 'cuda' can't run the neurons of {names}, of which each sample has its own nu, as a spike leaves "

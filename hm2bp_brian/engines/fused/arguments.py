@@ -101,7 +101,7 @@ class Recorded(Forward):
 class DenseBackward(Backward):
     """HM2-BP through a dense layer."""
 
-    _fields_ = [*_integers("n_pre n_post"), *_pointers("recorded")]
+    _fields_ = [*_integers("n_pre n_post n_learned"), *_pointers("learned start_gradient recorded")]
 
 
 class WindowsBackward(Backward):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ class NeuronCode:
         ``struct Neuron``, one neuron, for a thread of a GPU.
     arrays : tuple of arrays (n_neurons,)
         Start values of state variables, and parameters.
+    names : tuple of str
+        What the arrays are of.
     constants : float64 array
         The threshold first.
     refractory_steps : int
@@ -113,8 +116,15 @@ class NeuronCode:
     tile: str
     single: str
     arrays: tuple[np.ndarray, ...]
+    names: tuple[str, ...]
     constants: np.ndarray
     refractory_steps: int
+
+    def pointers(self, learned: dict[str, np.ndarray]) -> tuple[ctypes.Array, list[np.ndarray]]:
+        """Addresses of the arrays, with these values of learned variables, and the arrays, which must be kept."""
+        pairs = zip(self.names, self.arrays, strict=True)
+        arrays = [np.ascontiguousarray(learned.get(name, array), dtype=array.dtype) for name, array in pairs]
+        return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays)), arrays
 
 
 @runtime_device()
@@ -157,13 +167,14 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     variables = {name: group.variables[name] for name in neuron.changing_variables}
     for block in blocks.values():
         variables |= block.variables
-    of_the_kernels = {"dt", "v_th"} | ({"not_refractory"} if neuron.refractory else set())
+    of_the_kernels = {"dt", *({"v_th"} - set(neuron.learned)), *({"not_refractory"} if neuron.refractory else ())}
     arrays = [v for _, v in sorted(variables.items()) if isinstance(v, ArrayVariable) and v.name not in of_the_kernels]
     constants = [v for _, v in sorted(variables.items()) if isinstance(v, Constant)]
     _refuse_shared_variables(arrays)
     return NeuronCode(
         *_sources(neuron, blocks, arrays, constants, jacobian),
         tuple(np.ascontiguousarray(v.get_value()) for v in arrays),
+        tuple(v.name for v in arrays),
         np.array([v_th, *(float(v.value) for v in constants)]),
         neuron.refractory_steps(dt),
     )
@@ -188,10 +199,11 @@ def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian 
         constants=[{"name": PREFIX + v.name, "type": _c_type(np.asarray(v.value).dtype)} for v in constants],
         synaptic=f"_array_{neuron.synaptic_variable}",
         refractory=neuron.refractory > 0,
+        learned_threshold="v_th" in neuron.learned,
         derivatives=jacobian and _entries(jacobian, neuron.evolving_variables),
     )
     flags = {
-        "RESET_CLEARS_FIRST": neuron.reset_cuts_the_past,
+        "RESET_CLEARS_FIRST": neuron.reset_cuts_the_past and not neuron.learned,
         "ALONG_TRAJECTORY": jacobian is not None,
         "OWN_NU": not neuron.nu_is_distance,
     }

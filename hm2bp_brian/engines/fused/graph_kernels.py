@@ -19,7 +19,7 @@ from hm2bp_brian.engines.fused.stored_projection import StoredProjection
 from hm2bp_brian.errors import EngineError
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.component import NumpyKernels
-from hm2bp_brian.learning.thresholds import distance
+from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import NeuronModel
@@ -82,7 +82,9 @@ class GraphKernels:
         populations = (arguments.GraphPopulation * len(self._codes))()
         for number, population in enumerate(self.component.populations):
             variables = self._numbers(number)
-            forward = self._forward_of(self._codes[number], n_samples, n_steps, kept)
+            arrays = self._codes[number].pointers(self.network.learned_values(population, parameters))
+            kept.append(arrays)
+            forward = self._forward_of(self._codes[number], arrays[0], n_samples, n_steps, kept)
             populations[number] = arguments.GraphPopulation(
                 calls=self._calls[number],
                 n_neurons=population.size,
@@ -119,8 +121,7 @@ class GraphKernels:
         step, number = divmod(int(place), len(populations))
         check_state(self._label(number), sample, step)
 
-    def _forward_of(self, code, n_samples: int, n_steps: int, kept: list) -> arguments.Forward:
-        arrays = (ctypes.c_void_p * len(code.arrays))(*(array.ctypes.data for array in code.arrays))
+    def _forward_of(self, code, arrays: ctypes.Array, n_samples: int, n_steps: int, kept: list) -> arguments.Forward:
         forward = arguments.Forward(
             n_samples=n_samples,
             n_steps=n_steps,
@@ -129,7 +130,7 @@ class GraphKernels:
             dt=self.network.dt,
             refractory_steps=min(code.refractory_steps, n_steps),
         )
-        kept += [arrays, forward]
+        kept.append(forward)
         return forward
 
     def _projections(self, parameters, trains: dict[str, SpikeBatch], kept: list, backwards: bool):
@@ -179,7 +180,7 @@ class GraphKernels:
         for number, population in enumerate(component.populations):
             delta = deltas[population.name] = np.array(walk.deltas[population.name], dtype=self.dtype, order="C")
             factor = np.ascontiguousarray(walk.factor(population.name), dtype=self.dtype)
-            nus[population.name] = self._nu(distance(population, self.network.dt), n_samples)
+            nus[population.name] = self._nu(distance_as_learned(self.network, population, walk.parameters), n_samples)
             trains = self._trains_of(number, walk.trains[population.name], kept)
             populations[number] = arguments.GraphPopulation(
                 calls=self._calls[number],

@@ -76,6 +76,9 @@ struct Recorded : Forward {
 
 struct DenseBackward : Backward {
     int64_t n_pre, n_post;
+    int64_t n_learned;       // variables of the neurons that are learned
+    const int32_t *learned;  // (n_learned), which of the state's they are
+    scalar *start_gradient;  // (n_learned, n_post), of their values at the start, summed over samples
     const Recorded *recorded;  // null where a step always does the same
 };
 

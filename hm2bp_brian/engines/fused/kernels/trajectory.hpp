@@ -24,11 +24,11 @@ struct Trajectory {
         neurons.load(recorded.arrays, layer.layout, tile, synaptic.data);
     }
 
-    // One tile in one sample: its spike counts, and q (n_steps, W).
-    void adjoint(int64_t sample, scalar *q, scalar *counts) {
+    // One tile in one sample: its spike counts, q (n_steps, W), and the effect of the state at the start (N_VARIABLES, W).
+    void adjoint(int64_t sample, scalar *q, scalar *counts, scalar *start) {
         read_trains(sample, counts);
         forward(sample);
-        backward(q);
+        backward(q, start);
     }
 
     void read_trains(int64_t sample, scalar *counts) {
@@ -76,8 +76,8 @@ struct Trajectory {
         for (int v = 0; v < W / LANES; v++) synaptic_vectors[v] = sums[v];
     }
 
-    void backward(scalar *q) const {
-        alignas(64) scalar lambda[N_VARIABLES * W] = {};
+    void backward(scalar *q, scalar *lambda) const {
+        std::fill(lambda, lambda + N_VARIABLES * W, scalar(0));
         const scalar *reset = resets.data() + resets.size();
         for (int64_t step = layer.n_steps - 1; step >= 0; step--) {
             for (uint64_t rest = fired[step]; rest;) {  // the last lane first

@@ -1,7 +1,11 @@
 {# The constants as names of the generated lines. #}
 {% macro use_constants() %}
-        const Uniform _array_dt{scalar(common.dt)}, _array_v_th{common.v_th};
-        (void)_array_dt, (void)_array_v_th;
+        const Uniform _array_dt{scalar(common.dt)};
+        (void)_array_dt;
+{% if not learned_threshold %}
+        const Uniform _array_v_th{common.v_th};
+        (void)_array_v_th;
+{% endif %}
 {% for constant in constants %}
         const {{constant.type}} {{constant.name}} = common.{{constant.name}};
         (void){{constant.name}};
