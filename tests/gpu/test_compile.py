@@ -12,7 +12,7 @@ from hm2bp_brian.engines.fused.codegen import generate
 
 pytestmark = pytest.mark.gpu_compile
 CARDS = ("sm_80", "sm_90")
-LARGEST_SPILL = 0  # bytes
+LARGEST_SPILL = {"float32": 0, "float64": 256}  # bytes
 
 
 def nvrtc():
@@ -55,7 +55,7 @@ def check(name: str, dtype: str, card: str) -> None:
     names = {"forward", "adjoint", "spsp", "post_neurons", "partial_gradient", "add_gradient", "delta_before"}
     assert found.keys() == names
     for kernel, (registers, spill) in found.items():
-        assert registers <= 128 and spill <= LARGEST_SPILL, (kernel, registers, spill)
+        assert registers <= 128 and spill <= LARGEST_SPILL[dtype.name], (kernel, registers, spill)
 
 
 @pytest.mark.parametrize("name", [*(name for name in NEURONS if name not in NOT_AFFINE), *AFFINE])

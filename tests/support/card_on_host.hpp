@@ -1,5 +1,6 @@
-// Kernels for a GPU on this processor. The threads of a block are contexts that take turns; one runs until it ends or meets a
-// barrier, and all meet there. They take their turns in rising or falling order: what depends on it is a race.
+// Kernels for a GPU on this processor. The threads of a block take turns; one runs until it ends or meets a barrier, and all
+// meet there. They take their turns in rising or falling order: what depends on it is a race. Where the first thread meets a
+// barrier, all become contexts, each with a stack of its own; others are quicker without.
 #include <ucontext.h>
 
 #include <algorithm>
@@ -30,7 +31,7 @@ static inline int atomicMin(int *address, int value) {
 static constexpr size_t STACK = 64 * 1024;
 struct Thread {
     ucontext_t context;
-    std::unique_ptr<char[]> stack{new char[STACK]};
+    std::unique_ptr<char[]> stack;
     int predicate = 0;
     bool ended = false, waiting = false;
 };
@@ -39,7 +40,11 @@ static ucontext_t scheduler;
 static int current, counted;
 static const std::function<void()> *body;
 
+struct Barrier {};
+static bool has_contexts;
+
 static int __syncthreads_count(int predicate) {
+    if (!has_contexts) throw Barrier();
     Thread &thread = threads[current];
     thread.predicate = predicate != 0;
     thread.waiting = true;
@@ -56,8 +61,16 @@ static void run_thread() {
 // Whether all threads of a block that met a barrier met the same ones: those that end early must meet none.
 static bool run_block(bool falling) {
     const int n = int(threads.size());
+    if (!has_contexts) {
+        for (int k = 0; k < n; k++) {
+            threadIdx = {falling ? n - 1 - k : k, 0, 0};
+            (*body)();
+        }
+        return true;
+    }
     for (auto &thread : threads) {
         thread.ended = thread.waiting = false;
+        if (!thread.stack) thread.stack.reset(new char[STACK]);
         getcontext(&thread.context);
         thread.context.uc_stack.ss_sp = thread.stack.get();
         thread.context.uc_stack.ss_size = STACK;
@@ -91,10 +104,17 @@ static int run_grid(const int *grid, int block, bool falling, const std::functio
     threads = std::vector<Thread>(block);
     body = &work;
     const int n_blocks = grid[0] * grid[1] * grid[2];
+    has_contexts = false;
     for (int k = 0; k < n_blocks; k++) {
         const int number = falling ? n_blocks - 1 - k : k;
         blockIdx = {number % grid[0], number / grid[0] % grid[1], number / grid[0] / grid[1]};
-        if (!run_block(falling)) return 1;
+        try {
+            if (!run_block(falling)) return 1;
+        } catch (const Barrier &) {
+            if (k > 0) return 1;  // other blocks met none
+            has_contexts = true;
+            k--;
+        }
     }
     return 0;
 }

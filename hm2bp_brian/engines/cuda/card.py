@@ -116,8 +116,8 @@ class Card:
 
 
 def launch(kernel, arguments: ctypes.Structure, x: int, y: int = 1, z: int = 1, block: int = BLOCK) -> None:
-    """Run a kernel with x threads in whole blocks, y and z deep; over what is too deep for a grid, kernels stride."""
-    grid = -(-x // block), min(y, LARGEST_GRID), min(z, LARGEST_GRID)
+    """Run a kernel with x threads in whole blocks, y and z blocks deep; kernels stride over y where it is too deep."""
+    grid = -(-x // block), min(y, LARGEST_GRID), z
     if all(grid):
         # CuPy passes an array of one element by its value
         kernel(grid, (block,), (np.frombuffer(arguments, dtype=np.dtype((np.void, ctypes.sizeof(arguments)))),))

@@ -25,6 +25,7 @@ from hm2bp_brian.spikes import SpikeBatch
 # order of sums, and so the last bits of results.
 SCRATCH_BYTES = 256 * 2**20
 GRADIENT_THREADS = 2**17
+DEPTH = 32  # blocks that share the rows of a kernel
 
 
 class LayerKernels:
@@ -150,7 +151,7 @@ class LayerKernels:
         )
         scratch = _Scratch(structure, arrays)
         self._launch("adjoint", scratch, n_post, n_samples)
-        self._launch("spsp", scratch, n_post, n_samples, fan_in)
+        self._launch("spsp", scratch, n_post, n_samples, min(fan_in, DEPTH))
         return scratch
 
     def _add_gradient(self, scratch: _Scratch) -> None:

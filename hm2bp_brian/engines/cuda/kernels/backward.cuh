@@ -84,22 +84,26 @@ KERNEL(adjoint, Backward) {
     }
 }
 
-// e_{i|j}: the sum of q_i over the spikes of j.
+// e_{i|j}: the sum of q_i over the spikes of j. A block has some of the rows.
 KERNEL(spsp, Backward) {
     const int number = blockIdx.x * blockDim.x + threadIdx.x, sample = blockIdx.y, n_post = a.window.n_post();
     if (number >= n_post) return;
     const int64_t index = int64_t(sample) * n_post + number;
     if (a.delta[index] == 0 || a.post_counts[index] == 0) return;
-    const int position = number / a.window.c_out, channel = number % a.window.c_out, n_pre = a.window.n_pre();
+    const Window &w = a.window;
+    const int channel = number % w.c_out, n_pre = w.n_pre(), depth = gridDim.z;
+    const int first = int64_t(blockIdx.z) * w.fan_in() / depth, end = int64_t(blockIdx.z + 1) * w.fan_in() / depth;
     const scalar *q = a.q + int64_t(sample) * a.n_steps * n_post + number;
-    for (int row = blockIdx.z; row < a.window.fan_in(); row += gridDim.z) {
-        const int pre = a.window.source(position, channel, row);
+    const Corner corner(w, number / w.c_out);
+    Place place(w, first);
+    for (int row = first; row < end; row++, place.advance(w)) {
+        const int pre = source(w, corner, place, channel);
         if (pre < 0 || a.pre_counts[int64_t(sample) * n_pre + pre] == 0) continue;
         scalar sum = 0;
         for (int word = 0; word < a.n_words; word++)
             for (uint32_t rest = a.pre[(int64_t(sample) * a.n_words + word) * n_pre + pre]; rest; rest &= rest - 1)
                 sum += q[int64_t(32 * word + __ffs(rest) - 1) * n_post];
-        a.spsp[(int64_t(sample) * a.window.fan_in() + row) * n_post + number] = sum;
+        a.spsp[(int64_t(sample) * w.fan_in() + row) * n_post + number] = sum;
     }
 }
 
@@ -112,20 +116,20 @@ KERNEL(post_neurons, Backward) {
         a.coefficient[index] = 0;
         return;
     }
-    const int position = number / a.window.c_out, channel = number % a.window.c_out;
+    const int channel = number % a.window.c_out;
     const int *counts = a.pre_counts + int64_t(sample) * a.window.n_pre();
     const scalar *e = a.spsp + int64_t(sample) * a.window.fan_in() * n_post + number;
     const int count = a.post_counts[index];
     scalar tpsp = 0, weight_sum = 0;
-    for (int row = 0; row < a.window.fan_in(); row++) {
-        const int pre = a.window.source(position, channel, row);
-        if (pre < 0) continue;
-        const scalar weight = a.weights[int64_t(row) * a.window.c_out + channel];
-        if (count == 0)
-            weight_sum += weight;
-        else if (counts[pre])
-            tpsp += weight * e[int64_t(row) * n_post];
-    }
+    each_stretch(a.window, Corner(a.window, number / a.window.c_out), [&](int pre, int row, int n) {
+        for (const int end = pre + n; pre < end; pre++, row++) {
+            const scalar weight = a.weights[int64_t(row) * a.window.c_out + channel];
+            if (count == 0)
+                weight_sum += weight;
+            else if (counts[pre])
+                tpsp += weight * e[int64_t(row) * n_post];
+        }
+    });
     const scalar ratio = count ? tpsp / scalar(count) : scalar(a.rules.silent_kappa_ratio) * weight_sum;
     a.coefficient[index] = a.delta[index] * (1 + ratio / scalar(a.v_th)) * a.factor[index];
 }
@@ -138,21 +142,25 @@ KERNEL(partial_gradient, Backward) {
     const int row = weight / a.window.c_out, channel = weight % a.window.c_out, n_post = a.window.n_post();
     const int64_t n_items = int64_t(a.n_samples) * n_positions;
     const int64_t first = part * n_items / a.n_parts, end = (part + 1) * n_items / a.n_parts;
+    const Place place(a.window, row);
     int sample = int(first / n_positions), position = int(first % n_positions);
+    Corner corner(a.window, position);
     scalar sum = 0;
     for (int64_t item = first; item < end; item++) {
         const int number = position * a.window.c_out + channel;
         const int64_t index = int64_t(sample) * n_post + number;
         const scalar coefficient = a.coefficient[index];
         if (coefficient != 0) {
-            const int pre = a.window.source(position, channel, row);
+            const int pre = source(a.window, corner, place, channel);
             if (pre >= 0 && a.pre_counts[int64_t(sample) * a.window.n_pre() + pre])
                 sum += coefficient * (a.post_counts[index] == 0
                                           ? scalar(a.rules.silent_spsp)
                                           : a.spsp[(int64_t(sample) * a.window.fan_in() + row) * n_post + number]);
         }
+        corner.advance(a.window);
         if (++position == n_positions) {
             position = 0;
+            corner = Corner(a.window, 0);
             sample++;
         }
     }

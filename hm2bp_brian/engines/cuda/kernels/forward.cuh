@@ -15,15 +15,16 @@ struct Presentation {
 };
 
 // The weights of those neurons that fire in a step, one after the other.
-static inline scalar with_spikes(scalar sum, const Presentation &a, const uint32_t *fires, int position, int channel) {
+static inline scalar with_spikes(scalar sum, const Presentation &a, const uint32_t *fires, const Corner &corner,
+                                 int channel) {
     if (a.window.pooling) {
-        each_stretch(a.window, position, [&](int first, int, int n) {
+        each_stretch(a.window, corner, [&](int first, int, int n) {
             for (int neuron = first + channel; neuron < first + n; neuron += a.window.c_in)
                 if (fires[neuron >> 5] >> (neuron & 31) & 1u) sum += 1;
         });
         return sum;
     }
-    each_stretch(a.window, position, [&](int first, int row, int n) {
+    each_stretch(a.window, corner, [&](int first, int row, int n) {
         const scalar *weights = a.weights + int64_t(row - first) * a.window.c_out + channel;
         const int end = first + n;
         for (int word = first >> 5; word * 32 < end; word++) {
@@ -41,7 +42,8 @@ KERNEL(forward, Presentation) {
     const int number = blockIdx.x * blockDim.x + threadIdx.x, sample = blockIdx.y, n_post = a.window.n_post();
     const bool real = number < n_post;
     if (!real && a.lateral_inhibition == 0) return;  // with it, all threads of a block meet in each step
-    const int position = number / a.window.c_out, channel = number % a.window.c_out;
+    const int channel = number % a.window.c_out;
+    const Corner corner(a.window, number / a.window.c_out);
     const NeuronConstants common(a);
     const auto update = make_update(common);
     const auto reaches_threshold = make_threshold(common);
@@ -55,7 +57,7 @@ KERNEL(forward, Presentation) {
         const bool fires = reaches_threshold(neuron) && real;
         train |= uint32_t(fires) << (step & 31);
         const uint32_t *before = a.pre + (int64_t(sample) * a.n_steps + step) * a.n_pre_words;
-        if (real) neuron.synaptic() = with_spikes(neuron.synaptic(), a, before, position, channel);
+        if (real) neuron.synaptic() = with_spikes(neuron.synaptic(), a, before, corner, channel);
         if (a.lateral_inhibition != 0)
             for (int others = __syncthreads_count(fires) - int(fires); others > 0; others--)
                 neuron.synaptic() += -scalar(a.lateral_inhibition);

@@ -9,17 +9,50 @@ struct Window {
     int n_pre() const { return height * width * c_in; }
     int n_post() const { return rows * columns * c_out; }
     int n_positions() const { return rows * columns; }
-    int fan_in() const { return size * size * (pooling ? 1 : c_in); }
+    int per_place() const { return pooling ? 1 : c_in; }  // connections from one place of the window
+    int fan_in() const { return size * size * per_place(); }
+};
 
-    // Where connection `row` of a channel's neuron at a position comes from; -1 if it is outside of the map.
-    int source(int position, int channel, int row) const {
-        const int per_place = pooling ? 1 : c_in, place = row / per_place;
-        const int y = position / columns * stride - padding + place / size;
-        const int x = position % columns * stride - padding + place % size;
-        if (y < 0 || y >= height || x < 0 || x >= width) return -1;
-        return (y * width + x) * c_in + (pooling ? channel : row % per_place);
+// Where a position's window begins, on the map before.
+struct Corner {
+    int y, x;
+
+    Corner(const Window &w, int position)
+        : y(position / w.columns * w.stride - w.padding), x(position % w.columns * w.stride - w.padding) {}
+
+    // To the next position.
+    void advance(const Window &w) {
+        x += w.stride;
+        if (x != w.columns * w.stride - w.padding) return;
+        x = -w.padding;
+        y += w.stride;
     }
 };
+
+// A row of the kernel as a place in the window, and a channel there. Division is slow on a card: whoever goes from row to
+// row, or from position to position, advances.
+struct Place {
+    int y, x, channel;
+
+    Place(const Window &w, int row)
+        : y(row / w.per_place() / w.size), x(row / w.per_place() % w.size), channel(row % w.per_place()) {}
+
+    // To the next row.
+    void advance(const Window &w) {
+        if (++channel < w.per_place()) return;
+        channel = 0;
+        if (++x < w.size) return;
+        x = 0;
+        y++;
+    }
+};
+
+// Which neuron a connection comes from; -1 if it is outside of the map. channel: of the neuron that it leads to.
+static inline int source(const Window &w, const Corner &corner, const Place &place, int channel) {
+    const int y = corner.y + place.y, x = corner.x + place.x;
+    if (y < 0 || y >= w.height || x < 0 || x >= w.width) return -1;
+    return (y * w.width + x) * w.c_in + (w.pooling ? channel : place.channel);
+}
 
 // Output rows (or columns) whose windows hold input row (or column) i: first to last.
 static inline void outputs_of(const Window &w, int i, int n_outputs, int &first, int &last) {
@@ -30,10 +63,9 @@ static inline void outputs_of(const Window &w, int i, int n_outputs, int &first,
 
 // Visit(first presynaptic neuron, first row of the kernel, how many) of each stretch of neighbours in a window.
 template <typename Visit>
-static inline void each_stretch(const Window &w, int position, Visit visit) {
-    const int top = position / w.columns * w.stride - w.padding, left = position % w.columns * w.stride - w.padding;
-    const int from = max(0, -left), to = min(w.size, w.width - left);
+static inline void each_stretch(const Window &w, const Corner &corner, Visit visit) {
+    const int from = max(0, -corner.x), to = min(w.size, w.width - corner.x);
     if (from >= to) return;
-    for (int y = max(0, -top); y < w.size && top + y < w.height; y++)
-        visit(((top + y) * w.width + left + from) * w.c_in, (y * w.size + from) * w.c_in, (to - from) * w.c_in);
+    for (int y = max(0, -corner.y); y < w.size && corner.y + y < w.height; y++)
+        visit(((corner.y + y) * w.width + corner.x + from) * w.c_in, (y * w.size + from) * w.c_in, (to - from) * w.c_in);
 }
