@@ -58,6 +58,7 @@ def main(out_dir, data=None, quick: bool = False) -> tuple[list[dict], list[dict
     measured = []
     for batch_size in QUICK_BATCH_SIZES if quick else BATCH_SIZES:
         for threads in range(1, cores + 1):
+            print(f"training with batches of {batch_size} on {threads} cores ...", file=sys.stderr)
             alone = speed(recipe, train, batch_size, threads=threads)
             shared = speed(recipe, train, batch_size, workers=threads)
             setting = {"batch_size": batch_size, "workers": 0, "threads": threads}

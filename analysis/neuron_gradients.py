@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 
 import numpy as np
 from brian2 import ms
@@ -45,6 +46,7 @@ def main(out, names=tuple(NEURONS), samples: int = 24) -> list[dict]:
     """A row for each neuron, choice and layer with the figures of `gradient_quality.compare`, and mean spike counts."""
     rows = []
     for name in names:
+        print(f"gradients of {name}, {samples} samples ...", file=sys.stderr)
         network, spikes, labels = _network(name), _patterns(samples), np.arange(samples) % SIZES[-1]
         engine = make_engine(network, "fused", "float64", 1)
         record = engine.forward(network.parameters, spikes).record

@@ -55,6 +55,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": ["examples", "paper"],
     # demo and standalone take minutes or compile, gpu needs one: they are shown, and not run
     "filename_pattern": r"/(?!demo|standalone|gpu)\w+\.py$",
+    # of scripts that are not run, or draw nothing
+    "default_thumb_file": str(HERE / "images" / "raster.png"),
     "nested_sections": False,
     "within_subsection_order": "gallery.Order",
     "image_scrapers": ("gallery.saved_pictures",),

@@ -55,6 +55,7 @@ for label in np.unique(digits.labels):
     output.plot(monitor.t_[:] * 1e3, monitor.u_[label], color=colour, linewidth=0.7, label=f"neuron {label}")
 output.axhline(network.thresholds[1], color="0.3", linestyle="--", linewidth=0.8, label="threshold")
 output.set(xlabel="time (ms)", ylabel="membrane potential u (1)", xlim=spikes.get_xlim())
+output.set_xticks(spikes.get_xticks(), [label.get_text() for label in spikes.get_xticklabels()])
 output.set_title("layer 1", fontsize=10)
 output.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
 

@@ -28,4 +28,6 @@ def test_a_quick_round_writes_both_tables(scaling, tmp_path, monkeypatch, capsys
     with open(tmp_path / "cluster_scaling_on_paper_quick.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(paper) == 36 and {row["machines"] for row in rows} >= {"1", "256"}
-    assert (tmp_path / "cluster_scaling_quick.csv").exists() and "| machines |" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert (tmp_path / "cluster_scaling_quick.csv").exists() and "| machines |" in printed.out
+    assert "training with batches of" in printed.err

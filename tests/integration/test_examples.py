@@ -2,11 +2,37 @@
 
 import importlib.util
 import re
+import subprocess
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
 from scripts import ROOT, RUN_WITHOUT_WARNINGS, import_from, run_script
+
+
+def committed_names():
+    """What files in the repository are called, wherever they lie."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip(f"not in a git checkout: {listed.stderr}")
+    return {Path(line).name for line in listed.stdout.splitlines()}
+
+
+def test_quick_writes_over_no_committed_file(tmp_path):
+    script = ROOT / "examples" / "frompapers" / "Jin_et_al_2018" / "figure_learning_curves.py"
+    committed = script.parent / "learning_curves.png"
+    before = committed.stat().st_mtime_ns
+    done = run_script("-c", RUN_WITHOUT_WARNINGS, script, "--quick", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"learning_curves_quick.png"} and committed.stat().st_mtime_ns == before
+    # the names of those below, and of the scripts in analysis/, whose tests have them
+    written |= {picture_of(script) for script in EXAMPLES} | {"quickstart.png", "benchmark_quick.csv"}
+    assert not written & committed_names()
+
+
+def picture_of(script):
+    return f"{Path(script).stem.removeprefix('figure_')}.png"
 
 
 @pytest.fixture
@@ -46,7 +72,7 @@ def test_quick_example_draws_a_picture_without_warnings(script, tmp_path):
     chance = {"ei_network.py": 10, "own_data.py": 25, "own_neuron.py": 10}
     for percent in found.groups():
         assert float(percent) > 2 * chance[script]
-    picture = f"{Path(script).stem.removeprefix('figure_')}.png"
+    picture = picture_of(script)
     optional = {"look_at_dynamics_brian2tools.png"}
     assert {path.name for path in tmp_path.iterdir()} - optional == {picture}
     assert plt.imread(tmp_path / picture).min() < 0.5

@@ -31,7 +31,7 @@ print(json.dumps(answers))
 def test_help_does_nothing_else(folder, tmp_path):
     scripts = [path for path in sorted((ROOT / folder).rglob("*.py")) if path.name not in MODULES]
     assert len(scripts) > 5
-    done = run_script("-W", "ignore::DeprecationWarning", "-c", ASK, *scripts, folder=tmp_path, timeout=60)
+    done = run_script("-W", "ignore::DeprecationWarning", "-c", ASK, *scripts, folder=tmp_path, timeout=300)
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout)
     for script in scripts:
