@@ -24,6 +24,8 @@ from hm2bp_brian.model.neurons import LIF, NeuronModel
 from hm2bp_brian.model.populations import RateBand
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
+from hm2bp_brian.training import callbacks, schedules
+from hm2bp_brian.training.callbacks import EarlyStopping
 from hm2bp_brian.training.optimizers import SGD, Adam
 from hm2bp_brian.training.trainer import Trainer
 
@@ -39,6 +41,7 @@ __all__ = [
     "Conv2D",
     "CrossEntropyLoss",
     "Dense",
+    "EarlyStopping",
     "Gradients",
     "Learned",
     "Loss",
@@ -58,6 +61,7 @@ __all__ = [
     "Uniform",
     "WeightLimit",
     "build_brian_network",
+    "callbacks",
     "citation",
     "datasets",
     "encoding",
@@ -67,6 +71,7 @@ __all__ = [
     "gradients",
     "neurons",
     "plotting",
+    "schedules",
     "simulate",
     "spike_attribution",
     "spsp",

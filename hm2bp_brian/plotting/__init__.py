@@ -1,5 +1,6 @@
 """Pictures: data and, if wanted, matplotlib axes in, artists out. Nothing global is changed."""
 
+from hm2bp_brian.plotting.accuracy import accuracy_over_time
 from hm2bp_brian.plotting.attribution import attribution
 from hm2bp_brian.plotting.axes import CLASS_COLOURS, COLOURS, png
 from hm2bp_brian.plotting.confusion import confusion_matrix
@@ -18,6 +19,7 @@ from hm2bp_brian.plotting.weights import kernels, receptive_fields
 __all__ = [
     "CLASS_COLOURS",
     "COLOURS",
+    "accuracy_over_time",
     "attribution",
     "confusion_matrix",
     "cv_histogram",

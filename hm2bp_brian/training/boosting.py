@@ -11,6 +11,24 @@ from hm2bp_brian.learning.losses import check_labels
 ERROR_SCALE = 20.0
 
 
+def first_sample_weights(weights: np.ndarray | None, labels: np.ndarray, n_classes: int) -> np.ndarray | None:
+    """Weights with which boosting begins, or goes on; None without boosting.
+
+    LabelError if labels are no classes, ConfigurationError if the weights are those of other samples.
+    """
+    if weights is None:
+        return None
+    labels = check_labels(labels, len(labels), n_classes)
+    if weights.size == 0:
+        return np.ones(len(labels))
+    if len(weights) != len(labels):
+        raise ConfigurationError(
+            f"boosting goes on with the same training samples: there are weights of {len(weights)}, found "
+            f"{len(labels)} samples. Make a new Trainer for other data"
+        )
+    return weights
+
+
 def boost_sample_weights(sample_weights, correct, labels, n_classes: int) -> np.ndarray:
     """Weights of the samples for the next epoch.
 

@@ -1,9 +1,14 @@
-"""What happens at the end of each epoch."""
+"""What happens during training beside it: after each epoch, and at each batch."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
+import numpy as np
+
+from hm2bp_brian.checks import check_count
+from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.training.checkpoint import save_checkpoint
 
 # Mean spike counts of a layer outside of this range hold back learning: nearly silent, or firing in half of the steps.
@@ -12,10 +17,24 @@ HIGHEST_FRACTION_OF_STEPS = 0.5
 
 
 class Callback:
-    """Base class: a callback overrides what it needs."""
+    """Base class: a callback overrides what it needs.
 
-    def on_epoch_end(self, trainer, row: dict) -> None:
-        """Called after each epoch with its row of the history, to which columns may be added."""
+    Examples
+    --------
+    >>> class Show(Callback):
+    ...     def on_batch(self, trainer, indices, tape):
+    ...         print(tape.record.output.counts)
+    """
+
+    def on_batch(self, trainer, indices: np.ndarray, tape) -> None:
+        """Called for each batch, or each of its shards, when it has been presented and no weight has changed yet.
+
+        ``indices`` (n,) are those of its samples in the training data, ``tape`` is what the engine's forward pass left:
+        ``tape.counts`` of the output neurons (n, n_outputs), and ``tape.record``, all spikes, as a SpikeRecord.
+        """
+
+    def on_epoch_end(self, trainer, row: dict) -> bool | None:
+        """Called after each epoch with its row of the history, to which columns may be added; True ends training."""
 
     def on_interrupt(self, trainer) -> None:
         """Called when an exception (Ctrl+C is one) ended ``fit``; the trainer is as after the last finished epoch."""
@@ -75,6 +94,50 @@ class EvaluationCallback(Callback):
         row[self.column] = trainer.evaluate(self.dataset)
 
 
+class EarlyStopping(Callback):
+    """Ends training when a column of the history has not improved for some epochs.
+
+    The weights, and their average, are then those of the best epoch; the history keeps all rows. Give it behind the
+    callbacks that add columns, and before those that write files.
+
+    Parameters
+    ----------
+    column : str
+        A loss, which is to fall, if its name ends so; anything else is to rise.
+    patience : int
+        Epochs without improvement after which training ends.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``patience`` is no positive integer; while training, if the column holds no number.
+    UnknownNameError
+        While training, if there is no such column.
+    """
+
+    def __init__(self, column: str = "validation_accuracy", patience: int = 5):
+        self.column, self.patience = column, check_count("patience", patience)
+        self._best = self._epoch = self._arrays = None
+
+    def on_epoch_end(self, trainer, row):
+        if self.column not in row:
+            raise UnknownNameError("column of the history", self.column, row)
+        value = -row[self.column] if self.column.endswith("loss") else row[self.column]
+        if np.isnan(value):
+            raise ConfigurationError(f"EarlyStopping needs numbers in the column '{self.column}', found NaN")
+        state = trainer.state
+        arrays = [*state.parameters, *(state.average or {}).values()]
+        if self._best is None or value > self._best:
+            self._best, self._epoch, self._arrays = value, trainer.epoch, [array.copy() for array in arrays]
+            return False
+        if trainer.epoch - self._epoch < self.patience:
+            return False
+        for array, best in zip(arrays, self._arrays, strict=True):
+            array[...] = best
+        self._best = None
+        return True
+
+
 class RateWarning(Callback):
     """Warns (RuntimeWarning) when the neurons of a layer are silent or fire in most steps, on average."""
 
@@ -93,4 +156,18 @@ class RateWarning(Callback):
                 f"{trainer.network.n_steps} steps)",
                 RuntimeWarning,
                 stacklevel=2,
+            )
+
+
+def check_callbacks(callbacks: Sequence, on_a_cluster: bool) -> None:
+    """Raise ConfigurationError unless these are callbacks, and on a cluster none that looks at batches."""
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise ConfigurationError(
+                f"callbacks must be a sequence of Callback objects, such as [EarlyStopping()], found {callback!r}"
+            )
+        if on_a_cluster and type(callback).on_batch is not Callback.on_batch:
+            raise ConfigurationError(
+                f"{type(callback).__name__} looks at each batch, whose spikes stay with the workers of the cluster; "
+                "train without one"
             )

@@ -91,7 +91,7 @@ class DataParallel:
         self._train = None
         self._actors = []
 
-    def batches(self, state, train, order: np.ndarray, batch_size: int, epoch: int) -> Iterator:
+    def batches(self, parameters, sample_weights, train, order: np.ndarray, batch_size: int, epoch: int) -> Iterator:
         """Indices of each batch, and its sum for the parameters as they are when it is asked for.
 
         Raises
@@ -102,7 +102,7 @@ class DataParallel:
         if train is not self._train:
             self._train, self._actors = train, []
         for indices in batches(order, batch_size):
-            yield indices, self._batch(state.parameters, state.sample_weights, cut(indices, self._shards), epoch)
+            yield indices, self._batch(parameters, sample_weights, cut(indices, self._shards), epoch)
 
     def _batch(self, parameters, sample_weights, parts: list[np.ndarray], epoch: int) -> Shard:
         for attempt in range(TRIES):

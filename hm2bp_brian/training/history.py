@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hm2bp_brian.errors import DatasetError
+from hm2bp_brian.errors import DatasetError, UnknownNameError
 from hm2bp_brian.files import write_atomically
 from hm2bp_brian.tables import csv_table
 
@@ -28,6 +28,12 @@ class History(Sequence):
     Parameters
     ----------
     rows : iterable of dict
+
+    Examples
+    --------
+    >>> history = History([{"epoch": 1, "train_loss": 2.5, "train_accuracy": 0.5, "seconds": 1.0}])
+    >>> history["loss"], history[-1]["train_accuracy"]
+    (array([2.5]), 0.5)
     """
 
     def __init__(self, rows: Iterable[dict] = ()):
@@ -36,8 +42,14 @@ class History(Sequence):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, epoch):
-        return self.rows[epoch]
+    def __getitem__(self, key):
+        """The row of an epoch, counted from 0; or a column, where "loss" and "accuracy" are those of training."""
+        if not isinstance(key, str):
+            return self.rows[key]
+        name = key if key in self.columns else f"train_{key}"
+        if name not in self.columns:
+            raise UnknownNameError("column of the history", key, self.columns)
+        return self.column(name)
 
     @property
     def columns(self) -> list[str]:

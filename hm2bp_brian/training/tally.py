@@ -17,9 +17,12 @@ class Tally:
 
     def add(self, indices, tape, labels, loss: float) -> None:
         """Take in a batch: which samples, what they did, and their mean loss."""
-        correct = np.argmax(tape.counts, axis=1) == labels
-        self.correct[indices] = correct
-        self.n_correct += int(correct.sum())
+        if labels.ndim == 1:
+            correct = np.argmax(tape.counts, axis=1) == labels
+            self.correct[indices] = correct
+            self.n_correct += int(correct.sum())
+        else:
+            self.n_correct = np.nan  # wanted counts are no classes
         self.seen += len(indices)
         self.loss += float(loss) * len(indices)
         for layer, n_spikes in enumerate(tape.n_spikes[1:]):

@@ -15,24 +15,25 @@ import numpy as np
 from tqdm import tqdm
 
 from hm2bp_brian.checks import check_count, check_seed
-from hm2bp_brian.datasets.labelled import check_dataset
+from hm2bp_brian.datasets.arrays import as_dataset
 from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
 from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import ConfigurationError, NumericalError, UnknownNameError
 from hm2bp_brian.learning.gradient_sum import Gradients, GradientSum
-from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
+from hm2bp_brian.learning.losses import SpikeCountLoss, check_targets
 from hm2bp_brian.learning.regularizers import check_limit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.averaging import WeightAverage
-from hm2bp_brian.training.boosting import boost_sample_weights
-from hm2bp_brian.training.callbacks import Callback
+from hm2bp_brian.training.boosting import boost_sample_weights, first_sample_weights
+from hm2bp_brian.training.callbacks import Callback, check_callbacks
 from hm2bp_brian.training.checkpoint import load_checkpoint, save_checkpoint
 from hm2bp_brian.training.data_parallel import DataParallel
 from hm2bp_brian.training.evaluator import Evaluator, batches
 from hm2bp_brian.training.history import History
 from hm2bp_brian.training.optimizers import make_optimizer
+from hm2bp_brian.training.sample_weights import make_sample_weights, product
 from hm2bp_brian.training.shards import Shard, check_shards, cut, tree_sum
 from hm2bp_brian.training.state import TrainingState
 from hm2bp_brian.training.tally import Tally
@@ -47,7 +48,8 @@ class Trainer:
     ----------
     network : SpikingNetwork
         Its weights are cast to ``dtype`` and then updated in place.
-    loss : SpikeCountLoss, optional
+    loss : Loss, optional
+        Such as SpikeCountLoss, which it is if not given, or CrossEntropyLoss.
     optimizer : str or optimizer
         "adam", "sgd", or an object of `hm2bp_brian.training.optimizers`.
     engine : str or engine
@@ -140,6 +142,7 @@ class Trainer:
             self._cluster = DataParallel(cluster, partial(Trainer, network, self.loss, **settings), self.shards)
         encoder = self.engine.encoder(BernoulliEncoder() if encoder is None else encoder)
         self.inputs = Inputs(network.input_shape, network.n_steps, network.dt, encoder, augmentation, delays)
+        self._given_weights = None
         # copies, as arrays that the user still holds must not change
         network.parameters = [np.array(w, dtype=dtype, order="C") for w in network.parameters]
         self.state = TrainingState(
@@ -167,6 +170,9 @@ class Trainer:
         batch_size: int = 50,
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
+        *,
+        sample_weight=None,
+        class_weight=None,
     ) -> History:
         """Train for so many more epochs.
 
@@ -174,14 +180,18 @@ class Trainer:
 
         Parameters
         ----------
-        train : ImageDataset or SpikeDataset
-        validation : ImageDataset or SpikeDataset, optional
-            Evaluated after each epoch, with the averaged weights if they are averaged: the column
-            ``validation_accuracy`` of the history.
+        train : ImageDataset, SpikeDataset, or a pair (X, y)
+            See `hm2bp_brian.datasets.arrays.as_dataset`; y may be wanted spike counts instead of classes.
+        validation : the same, optional
+            Evaluated after each epoch, with the averaged weights if they are averaged: the columns
+            ``validation_accuracy`` and ``validation_loss`` of the history.
         epochs, batch_size : int
         callbacks : sequence of Callback
+            One may end training early, see `hm2bp_brian.training.callbacks.Callback`.
         progress : bool
             Show progress bars.
+        sample_weight, class_weight : optional
+            What multiplies the samples' errors, see `hm2bp_brian.training.sample_weights.make_sample_weights`.
 
         Returns
         -------
@@ -195,34 +205,40 @@ class Trainer:
         NumericalError
             If a gradient is not finite; the message says where.
         """
-        self._check_data("train", train)
+        train = self._checked("train", train)
         if validation is not None:
-            self._check_data("validation", validation)
+            validation = self._checked("validation", validation)
         check_count("epochs", epochs)
         check_count("batch_size", batch_size)
+        check_callbacks(callbacks, self._cluster is not None)
+        n_outputs = self.network.n_outputs
+        self.loss.errors(np.zeros((1, n_outputs), dtype=int), train.labels[:1])  # whether it takes such labels
+        self._given_weights = make_sample_weights(train.labels, n_outputs, sample_weight, class_weight)
+        self.state.sample_weights = first_sample_weights(self.state.sample_weights, train.labels, n_outputs)
         self._take_weights_of_network()
-        self._prepare_sample_weights(len(train))
         last_epoch = self.epoch + epochs
         with tqdm(total=epochs, desc="training", unit="epoch", disable=not progress) as bar:
             while self.epoch < last_epoch:
                 last_finished = self.state.arrays()
                 try:
                     with self.state.held_by(self.engine):
-                        row = self._train_epoch(train, batch_size, last_epoch, progress)
+                        row = self._train_epoch(train, batch_size, last_epoch, callbacks, progress)
                     if validation is not None:
-                        row["validation_accuracy"] = self.evaluate(validation)
+                        measured = self.evaluator.measure(validation, self.loss)
+                        row |= {f"validation_{name}": value for name, value in measured.items()}
                 except BaseException:
                     self.state.restore(last_finished)
                     for callback in callbacks:
                         callback.on_interrupt(self)
                     raise
-                for callback in callbacks:
-                    callback.on_epoch_end(self, row)
+                stop = [callback.on_epoch_end(self, row) for callback in callbacks]
                 bar.set_postfix({name: f"{value:.4f}" for name, value in row.items() if name.endswith("accuracy")})
                 bar.update()
+                if any(stop):
+                    break
         return self.history
 
-    def _train_epoch(self, train, batch_size: int, last_epoch: int, progress: bool) -> dict:
+    def _train_epoch(self, train, batch_size: int, last_epoch: int, callbacks, progress: bool) -> dict:
         state, epoch, started = self.state, self.epoch + 1, time.perf_counter()
         learning_rate = self.optimizer.schedule(self.optimizer.learning_rate, epoch, last_epoch)
         if learning_rate == 0:
@@ -235,7 +251,7 @@ class Trainer:
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
         tally = Tally(len(train), len(self.network.neural))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
-            for number, (indices, batch) in enumerate(self._batches(train, order, batch_size, epoch)):
+            for number, (indices, batch) in enumerate(self._batches(train, order, batch_size, epoch, callbacks)):
                 gradient = batch.gradient.mean(self.network.learned_weights(self.state.parameters), self.regularizer)
                 _check_finite(gradient, number, epoch)
                 self.update(gradient, learning_rate)
@@ -267,27 +283,31 @@ class Trainer:
 
     def _gradient_sum(self, tape, labels, indices) -> GradientSum:
         errors = self.loss.errors(tape.counts, labels)
-        if self.state.sample_weights is not None:
-            errors = errors.weighted(self.state.sample_weights[indices])
+        weights = product(self._given_weights, self.state.sample_weights)
+        if weights is not None:
+            errors = errors.weighted(weights[indices])
         return self.engine.backward(tape, errors, self.rules)
 
     def shard(self, train, indices, epoch: int) -> Shard:
         """What training takes of some samples in an epoch, for the weights as they are."""
         return self._shard(train, indices, self.inputs.spikes(train, indices, self.seed, epoch))
 
-    def _shard(self, train, indices, spikes: SpikeBatch) -> Shard:
+    def _shard(self, train, indices, spikes: SpikeBatch, callbacks=()) -> Shard:
         tape = self.engine.forward(self.state.parameters, spikes)
+        for callback in callbacks:
+            callback.on_batch(self, indices, tape)
         return Shard(tape.counts, tape.n_spikes, self._gradient_sum(tape, train.labels[indices], indices))
 
-    def _batches(self, train, order, batch_size: int, epoch: int) -> Iterator[tuple[np.ndarray, Shard]]:
+    def _batches(self, train, order, batch_size: int, epoch: int, callbacks) -> Iterator[tuple[np.ndarray, Shard]]:
         """Indices of each batch, and the sum of its shards for the weights as they are when it is asked for."""
         if self._cluster is not None:
-            yield from self._cluster.batches(self.state, train, order, batch_size, epoch)
+            weights = product(self._given_weights, self.state.sample_weights)
+            yield from self._cluster.batches(self.state.parameters, weights, train, order, batch_size, epoch)
             return
         cuts = [cut(indices, self.shards) for indices in batches(order, batch_size)]
         spikes = self._training_spikes(train, (part for parts in cuts for part in parts if len(part)), epoch)
         for parts in cuts:
-            shards = [self._shard(train, *next(spikes)) if len(part) else None for part in parts]
+            shards = [self._shard(train, *next(spikes), callbacks) if len(part) else None for part in parts]
             yield np.concatenate(parts), tree_sum(shards)
 
     def update(self, gradient: Gradients, learning_rate: float) -> None:
@@ -331,9 +351,9 @@ class Trainer:
         """Classes of the samples: see `Evaluator.predict`."""
         return self.evaluator.predict(dataset, batch_size)
 
-    def evaluate(self, dataset, batch_size: int = 100) -> float:
+    def evaluate(self, dataset, batch_size: int = 100, until=None):
         """Fraction of the samples that are classified correctly: see `Evaluator.accuracy`."""
-        return self.evaluator.accuracy(dataset, batch_size)
+        return self.evaluator.accuracy(dataset, batch_size, until)
 
     def record(self, dataset, index):
         """The spikes of all layers while the network sees some samples: see `Evaluator.record`."""
@@ -358,22 +378,11 @@ class Trainer:
                 own[...] = assigned
         self.network.parameters = self.state.parameters
 
-    def _prepare_sample_weights(self, n_samples: int) -> None:
-        state = self.state
-        if state.sample_weights is None:
-            return
-        if state.sample_weights.size == 0:
-            state.sample_weights = np.ones(n_samples)
-        if len(state.sample_weights) != n_samples:
-            raise ConfigurationError(
-                f"boosting goes on with the same training samples: there are weights of {len(state.sample_weights)}, "
-                f"found {n_samples} samples. Make a new Trainer for other data"
-            )
-
-    def _check_data(self, name: str, dataset) -> None:
-        check_dataset(name, dataset)
+    def _checked(self, name: str, data):
+        dataset = as_dataset(name, data, self.network.n_outputs)
         self.inputs.check(name, dataset)
-        check_labels(dataset.labels, len(dataset), self.network.n_outputs)
+        check_targets(dataset.labels, len(dataset), self.network.n_outputs)
+        return dataset
 
 
 def _stand_back() -> None:

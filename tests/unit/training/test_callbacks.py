@@ -5,12 +5,15 @@ import numpy as np
 import pytest
 from tiny_training import assert_same_state, make_trainer, tiny_dataset
 
+from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.training.callbacks import (
     Callback,
     CheckpointCallback,
+    EarlyStopping,
     EvaluationCallback,
     HistoryCallback,
     RateWarning,
+    check_callbacks,
 )
 from hm2bp_brian.training.history import History
 
@@ -70,3 +73,94 @@ def test_rate_warning():
         warn(0.009, 5.0)
     with pytest.warns(RuntimeWarning, match="layer 1 fires too much: .*51 spikes a neuron in 100 steps"):
         warn(1.0, 51.0)
+
+
+def fit_with(trainer, *callbacks, epochs=8, **settings):
+    return trainer.fit(TRAIN, epochs=epochs, batch_size=4, progress=False, callbacks=callbacks, **settings)
+
+
+class Script(Callback):
+    """Writes a column whose values are given, and keeps the weights of each epoch."""
+
+    def __init__(self, *values, column="score"):
+        self.values, self.column, self.weights = values, column, []
+
+    def on_epoch_end(self, trainer, row):
+        row[self.column] = self.values[row["epoch"] - 1]
+        self.weights.append([w.copy() for w in trainer.evaluation_weights])
+
+
+@pytest.mark.parametrize("averaging", [None, 0.5])
+def test_early_stopping_goes_back_to_the_best_epoch(averaging, tmp_path):
+    trainer, script = make_trainer(averaging=averaging), Script(1, 4, 3, 4, 2, 9, 9, 9)
+    fit_with(trainer, script, EarlyStopping("score", patience=3), CheckpointCallback(tmp_path / "c.npz"))
+    assert trainer.history["score"].tolist() == [1, 4, 3, 4, 2]  # 4 again is no improvement
+    other = make_trainer(averaging=averaging)
+    other.load(tmp_path / "c.npz")
+    for found in (trainer, other):
+        assert found.epoch == 5
+        for w, best in zip(found.evaluation_weights, script.weights[1], strict=True):
+            np.testing.assert_array_equal(w, best)
+    assert not np.array_equal(script.weights[1][0], script.weights[4][0])
+
+
+def test_a_loss_is_to_fall_and_training_may_go_on():
+    trainer, stopping = make_trainer(), EarlyStopping("my_loss", patience=2)
+    fit_with(trainer, Script(5, 3, 4, 3, 0.1, 7, 8, 9, column="my_loss"), stopping)
+    assert trainer.epoch == 4
+    fit_with(trainer, Script(*[0] * 4, 0.1, 7, 8, 9, column="my_loss"), stopping)
+    assert trainer.epoch == 7
+
+
+def test_early_stopping_needs_numbers():
+    with pytest.raises(UnknownNameError, match="unknown column of the history 'validation_accuracy'"):
+        fit_with(make_trainer(), EarlyStopping())
+    with pytest.raises(ConfigurationError, match="numbers in the column 'score', found NaN"):
+        fit_with(make_trainer(), Script(np.nan), EarlyStopping("score"))
+    with pytest.raises(ConfigurationError, match="patience must be a positive integer, found 0"):
+        EarlyStopping(patience=0)
+
+
+def test_all_callbacks_are_called_in_the_last_epoch():
+    class Stop(Callback):
+        def on_epoch_end(self, trainer, row):
+            return row["epoch"] == 2
+
+    script = Script(*range(8))
+    trainer = make_trainer()
+    fit_with(trainer, Stop(), script)
+    assert trainer.epoch == len(script.weights) == 2
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_callbacks_see_the_spikes_of_each_batch_before_its_update(shards):
+    seen = []
+
+    class Watch(Callback):
+        def on_batch(self, trainer, indices, tape):
+            spikes = trainer.inputs.spikes(TRAIN, indices, trainer.seed, trainer.epoch + 1)
+            expected = trainer.engine.forward(trainer.network.weights, spikes).record
+            assert tape.record.input == spikes and tape.record.layers == expected.layers
+            np.testing.assert_array_equal(tape.counts, expected.output.counts)
+            seen.append(indices)
+
+    watched, plain = make_trainer(shards=shards), make_trainer(shards=shards)
+    fit_with(watched, Watch(), epochs=2)
+    fit_with(plain, epochs=2)
+    assert [len(indices) for indices in seen] == [4 // shards] * 6 * shards
+    assert np.sort(np.concatenate(seen)).tolist() == sorted([*range(12)] * 2)
+    assert_same_state(watched.state.arrays(), plain.state.arrays())
+
+
+def test_what_is_no_callback_or_can_not_look_is_refused():
+    class Watch(Callback):
+        def on_batch(self, trainer, indices, tape):
+            pass
+
+    check_callbacks([EarlyStopping(), RateWarning()], on_a_cluster=True)
+    check_callbacks([Watch()], on_a_cluster=False)
+    with pytest.raises(ConfigurationError, match="Watch looks at each batch, whose spikes stay with the workers"):
+        check_callbacks([Watch()], on_a_cluster=True)
+    for wrong in (EarlyStopping, print):
+        with pytest.raises(ConfigurationError, match="callbacks must be a sequence of Callback objects"):
+            fit_with(make_trainer(), wrong)

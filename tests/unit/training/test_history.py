@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hm2bp_brian.errors import DatasetError
+from hm2bp_brian.errors import DatasetError, UnknownNameError
 from hm2bp_brian.files import write_atomically
 from hm2bp_brian.training.history import COLUMNS, History
 
@@ -51,6 +51,10 @@ def test_rows_and_columns():
     assert history.columns == [*COLUMNS, "extra"]
     np.testing.assert_array_equal(history.column("extra"), [NAN, 3.0])
     assert History().table().shape == (0, len(COLUMNS))
+    np.testing.assert_array_equal(history["loss"], [2.5, 2.5])
+    np.testing.assert_array_equal(history["extra"], [NAN, 3.0])
+    with pytest.raises(UnknownNameError, match="unknown column of the history 'extras'. Did you mean 'extra'"):
+        history["extras"]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from brian2 import ms, mV
 from tiny_training import LAYERS, LOSS, NumpyEngine, assert_same_state, make_trainer, tiny_dataset, tiny_network
 
 from hm2bp_brian.datasets import SpikeDataset
 from hm2bp_brian.encoding import BernoulliEncoder, bernoulli_spikes, delay_lines, sample_keys
-from hm2bp_brian.errors import ConfigurationError, LabelError, NumericalError, ShapeError, UnknownNameError
+from hm2bp_brian.errors import ConfigurationError, LabelError, NumericalError, ShapeError, UnitError, UnknownNameError
 from hm2bp_brian.learning.gradients import gradients
+from hm2bp_brian.learning.losses import CrossEntropyLoss, SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
@@ -344,7 +346,8 @@ class Flat(Stub):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"train": (TRAIN.images, TRAIN.labels)}, ConfigurationError, "train must be an ImageDataset .* found tuple"),
+        ({"train": [TRAIN.images, TRAIN.labels]}, ConfigurationError, "train must be an ImageDataset .* found list"),
+        ({"train": (TRAIN.images,)}, ConfigurationError, "train must be an ImageDataset .* found tuple"),
         ({"train": Empty()}, ConfigurationError, "train is empty"),
         ({"validation": Empty()}, ConfigurationError, "validation is empty"),
         ({"train": WrongLabels()}, LabelError, r"0\.\.2.* found 3 at sample 2"),
@@ -373,9 +376,9 @@ def test_wrong_arguments_of_evaluation():
         (Flat(), ShapeError, r"dataset has samples of shape \(16,\)"),
         (WrongLabels(), LabelError, "found 3 at sample 2"),
         (
-            (TRAIN.images, TRAIN.labels),
+            TRAIN.images,
             ConfigurationError,
-            "dataset must be an ImageDataset or a SpikeDataset, found tuple",
+            "dataset must be an ImageDataset or a SpikeDataset, found ndarray",
         ),
     ):
         with pytest.raises(error, match=message):
@@ -446,3 +449,80 @@ def test_record_is_what_evaluation_saw():
     for index in (0, 5):
         record = trainer.record(TEST, index)
         assert record.n_samples == 1 and record.output.counts[0].argmax() == predictions[index]
+
+
+def test_pairs_of_arrays_and_of_spikes_are_trained_on_like_data_sets():
+    trained = [make_trainer(seed=0, encoder=BernoulliEncoder(2.0)) for _ in range(4)]
+    spikes = as_spikes(TRAIN, epoch=1).batch(np.arange(30), 40)
+    data = (TRAIN, (TRAIN.images, TRAIN.labels), (spikes, TRAIN.labels.tolist()), (spikes.dense(), TRAIN.labels))
+    for trainer, train in zip(trained, data, strict=True):
+        fit(trainer, train=train)
+        assert_same_state(trainer.state.arrays(), trained[0].state.arrays())
+    pair = (TEST.images, TEST.labels)
+    assert trained[0].evaluate(pair) == trained[0].evaluate(TEST)
+    assert trained[0].record(pair, 3).layers == trained[0].record(TEST, 3).layers
+    with pytest.raises(ShapeError, match=r"train has samples of shape \(4, 4\), but"):
+        fit(trained[0], train=(TRAIN.images[..., 0], TRAIN.labels))
+    with pytest.raises(LabelError, match=r"train: labels must lie in 0\.\.2, found 3"):
+        fit(trained[0], train=(TRAIN.images, np.arange(30) % 4))
+
+
+def test_features_in_0_to_1_are_trained_on():
+    features = TRAIN.images.reshape(30, 16) / 255
+    trainer = make_trainer(tiny_network(shape=(16,)), optimizer=Adam(0.05))
+    fit(trainer, epochs=12, train=(features, TRAIN.labels))
+    assert trainer.evaluate((features, TRAIN.labels)) > 0.9
+
+
+def test_wanted_counts_are_learned():
+    wanted = np.array([[8.0, 1, 4], [0, 6, 2], [3, 3, 7]])[TRAIN.labels]
+    trainer = make_trainer(optimizer=Adam(0.05), loss=SpikeCountLoss(margin=0))
+    history = fit(trainer, epochs=30, train=(TRAIN.images, wanted), validation=(TRAIN.images, wanted))
+    counts = trainer.evaluator.counts((TRAIN.images, wanted))
+    assert history[-1]["validation_loss"] == pytest.approx(0.5 * ((counts - wanted) ** 2).sum(axis=1).mean())
+    assert history[-1]["validation_loss"] < 0.15 * history[0]["validation_loss"]
+    mean = np.stack([counts[TRAIN.labels == k].mean(axis=0) for k in range(3)])
+    assert np.abs(mean - wanted[:3]).max() < 1
+    assert np.isnan(history["accuracy"]).all() and np.isnan(history["validation_accuracy"]).all()
+    with pytest.raises(LabelError, match="wanted spike counts, which have no accuracy"):
+        trainer.evaluate((TRAIN.images, wanted))
+
+
+def test_labels_that_the_loss_does_not_take_are_told_before_any_work():
+    wanted = (TRAIN.images, np.ones((30, 3)))
+    for settings in ({"loss": CrossEntropyLoss()}, {"boosting": True}):
+        trainer = make_trainer(**settings)
+        with pytest.raises(LabelError, match="expected one label a sample"):
+            fit(trainer, train=wanted)
+        assert trainer.engine.runs == 0
+
+
+def test_cross_entropy_learns():
+    trainer = make_trainer(optimizer=Adam(0.05), loss=CrossEntropyLoss(scale=0.5, desired=8))
+    history = fit(trainer, epochs=12, validation=TEST)
+    assert history["validation_accuracy"][-1] == 1.0 and history["loss"][-1] < 0.5 * history["loss"][0]
+    counts = trainer.evaluator.counts(TEST)
+    p = np.exp(0.5 * counts) / np.exp(0.5 * counts).sum(axis=1, keepdims=True)
+    assert history["validation_loss"][-1] == pytest.approx(-np.log(p[np.arange(12), TEST.labels]).mean())
+
+
+def test_accuracy_until_a_time_counts_the_spikes_before_it():
+    trainer = make_trainer(optimizer=Adam(0.05))
+    fit(trainer, epochs=6)
+    times = np.array([0, 9.9, 10, 10.1, 25, 40])
+    dense = trainer.record(TEST, np.arange(12)).output.dense()
+    expected = [dense[:, np.arange(40) < time].sum(axis=1) for time in times]
+    np.testing.assert_array_equal(trainer.evaluator.counts(TEST, 5, times * ms), expected)
+    assert not np.array_equal(expected[2], expected[3])  # a spike of step 10 is at 10 ms
+    right = [(counts.argmax(axis=1) == TEST.labels).mean() for counts in expected]
+    np.testing.assert_array_equal(trainer.evaluate(TEST, until=times * ms), right)
+    assert trainer.evaluate(TEST, until=25 * ms) == right[4] and isinstance(
+        trainer.evaluate(TEST, until=25 * ms), float
+    )
+    assert right[0] == np.mean(TEST.labels == 0) and right[-1] == trainer.evaluate(TEST)
+    for wrong in (41 * ms, [1, -1] * ms, np.nan * ms):
+        with pytest.raises(ConfigurationError, match="until must lie within the presentation of 40. ms"):
+            trainer.evaluate(TEST, until=wrong)
+    for wrong in (25, 25 * mV):
+        with pytest.raises(UnitError, match="until needs values in second"):
+            trainer.evaluate(TEST, until=wrong)
