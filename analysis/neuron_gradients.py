@@ -28,8 +28,8 @@ from hm2bp_brian.files import write_atomically
 from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.component import NumpyKernels, Sample
 from hm2bp_brian.learning.losses import SpikeCountLoss, StandIns
-from hm2bp_brian.learning.spsp import dense
-from hm2bp_brian.learning.thresholds import distance
+from hm2bp_brian.learning.spsp import Adjoint, dense
+from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.tables import to_csv, to_markdown
 
@@ -96,7 +96,7 @@ class VariantSample(Sample):
 
     def own_nu(self, population, a, o):
         """See `Sample`."""
-        far = distance(population, self.network.dt)
+        far = distance_as_learned(self.network, population, self.network.parameters)
         known = np.ones_like(far) if self.reading == "advance" else far
         if self.rule == "distance":
             return known
@@ -112,7 +112,7 @@ class VariantSample(Sample):
         layer, fires = self.network.neural.index(population), dense(trains, self.sample)
         drive = self.drive(population, variable)
         trajectory = self.network.trajectories(layer).along(fires, drive)
-        far = distance(population, self.network.dt)
+        far = distance_as_learned(self.network, population, self.network.parameters)
         rises = self._advances if self.reading == "advance" else self._shares
         divisors = rises(population, trajectory, fires, drive, far)
         q, lam = np.empty(fires.shape), np.zeros(trajectory.readout.shape)
@@ -122,7 +122,7 @@ class VariantSample(Sample):
             q[t] = lam[:, trajectory.synaptic]
             lam[fired] += trajectory.readout[fired] / divisors[t, fired, None]
             lam = np.einsum("nij,ni->nj", trajectory.update[t], lam)
-        return q
+        return Adjoint(q, lam)
 
     def _advances(self, population, trajectory, fires, drive, far):
         """What the reading rises in a step."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
+from brian2 import Equations
 from brian2.core.functions import Function
 from brian2.units.fundamentalunits import DIMENSIONLESS, get_dimensions, get_unit
 
@@ -86,7 +88,7 @@ def _graph(network: SpikingNetwork, batch: SpikeBatch, dtype: str) -> tuple[dict
         network,
         dtype,
         inputs=network.inputs,
-        populations=[_population(p, p.name, f'groups["{p.name}"]', network.dt, arrays) for p in network.neural],
+        populations=[_population(p, p.name, f'groups["{p.name}"]', network.dt, arrays) for p in _as_learned(network)],
         projections=[_projection(network, projection, arrays, dtype) for projection in network.projections],
         readouts=[population.name for population in network.readouts],
     )
@@ -113,7 +115,7 @@ def _layer(network: SpikingNetwork, number: int, arrays: dict, dtype) -> dict:
     pre, post, index = network.connections[number].synapses()
     weights = np.ones(len(pre)) if index is None else network.weights[number].ravel()[index]
     arrays |= {f"pre_{number}": pre, f"post_{number}": post, f"weights_{number}": weights.astype(dtype)}
-    return _population(network.neural[number], str(number), f"layer_{number}", network.dt, arrays) | {
+    return _population(_as_learned(network)[number], str(number), f"layer_{number}", network.dt, arrays) | {
         "pre": f"layer_{number - 1}" if number else "input_spikes",
         "weight_unit": _unit(neuron.weight_dimension),
         "synaptic_variable": neuron.synaptic_variable,
@@ -122,15 +124,26 @@ def _layer(network: SpikingNetwork, number: int, arrays: dict, dtype) -> dict:
     }
 
 
+def _as_learned(network: SpikingNetwork) -> list[Population]:
+    """The populations, whose neurons start with what has been learned."""
+    pairs = zip(network.neural, network.neurons, strict=True)
+    return [dataclasses.replace(population, neuron=neuron) for population, neuron in pairs]
+
+
 def _population(population: Population, key: str, variable: str, dt: float, arrays: dict) -> dict:
     """What the templates name of a population; ``variable`` is what it is called in the script."""
     neuron = population.neuron
     per_neuron = {name: value for name, value in neuron.parameters.items() if np.ndim(value)}
     arrays |= {f"{name}_{key}": np.asarray(value) for name, value in per_neuron.items()}
-    declared = {"v_th": _unit(neuron.threshold_dimension)} | {k: _type(v) for k, v in per_neuron.items()}
+    declared = {k: _type(v) for k, v in per_neuron.items()}
     equations = [line.strip() for line in neuron.equations.strip().splitlines()]
+    added = sorted(set(neuron.learned) - set(Equations(neuron.equations)))
+    equations += [f"{name} : {_unit(neuron.dimension_of(name))}" for name in added]
+    settings = []
+    if "v_th" not in neuron.learned:
+        declared = {"v_th": _unit(neuron.threshold_dimension)} | declared
+        settings.append(f"{variable}.v_th = {_literal(population.threshold, neuron.threshold_dimension)}")
     equations += [f"{name} : {kind} (constant)" for name, kind in declared.items()]
-    settings = [f"{variable}.v_th = {_literal(population.threshold, neuron.threshold_dimension)}"]
     for name in per_neuron:
         settings.append(f'{variable}.{name} = data["{name}_{key}"]{_times(get_dimensions(per_neuron[name]))}')
     scalars = [f"{name!r}: {_scalar(name, v)}" for name, v in neuron.parameters.items() if name not in per_neuron]

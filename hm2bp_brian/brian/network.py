@@ -180,13 +180,16 @@ class BrianNetwork:
         )
 
     def set_parameters(self, parameters) -> None:
-        """Write weights and delays into the Synapses.
+        """Write weights and delays into the Synapses, and learned variables where neurons start from.
 
         Parameters
         ----------
         parameters : sequence of arrays
             As ``SpikingNetwork.parameters``.
         """
+        for population in self.spiking_network.neural:
+            for name, values in self.spiking_network.learned_values(population, parameters).items():
+                self[population.name].variables[f"_start_{name}"].set_value(values.astype(self.dtype))
         for projection in self.spiking_network.weighted:
             synapses = self[projection.name]
             synapses.variables["weight"].set_value(self._weight_of_each_synapse(projection, parameters))

@@ -14,8 +14,8 @@ from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.terms import not_affine, terms_of_reset, terms_of_update
 
 WAY_OUT = (
-    "S-PSPs of such a neuron do not add up: it trains along its trajectory, with engine 'brian2', and in dense layers "
-    "with 'fused'; elsewhere leave the term out, or put its linear part at rest in its place"
+    "S-PSPs of such a neuron do not add up: it trains along its trajectory, and what needs S-PSPs of single neurons "
+    "can't have them; leave the term out, or put its linear part at rest in its place"
 )
 
 

@@ -52,15 +52,14 @@ def rest(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float) -> dict[st
         If there is one, but a step of ``dt`` leads away from it.
     """
     quiet = without_noise(neuron)
-    if quiet.is_random or terms_of_update(quiet, not_affine):
+    if quiet.is_random or terms_of_update(quiet, not_affine, neuron.state_variables):
         return {}
     for halving in range(HALVINGS + 1):
         probe = Probe(quiet, n_neurons, v_th, dt / 2**halving)
-        found = affine_map(probe.update, n_neurons, len(probe.variables))
+        found = affine_map(_among_differential(probe, neuron, n_neurons), n_neurons, len(neuron.state_variables))
         if found is None:
             return {}
-        differential = [probe.variables.index(name) for name in neuron.state_variables]
-        matrix = found[0][:, differential][:, :, differential]
+        matrix, offset = found
         growth = np.abs(np.linalg.eigvals(matrix)).max()
         if growth <= GROWING:
             break
@@ -68,8 +67,21 @@ def rest(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float) -> dict[st
         return {}
     if halving:
         _warn_of_step(neuron, dt, dt / 2**halving)
-    point = _solve(matrix, found[1][:, differential])  # with parameters that the reset moves at their start, 0
+    point = _solve(matrix, offset)
     return dict(zip(neuron.state_variables, point.T, strict=True))
+
+
+def _among_differential(probe: Probe, neuron: NeuronModel, n_neurons: int):
+    """The update of the differential variables, while all others have their initial values."""
+    differential = [probe.variables.index(name) for name in neuron.state_variables]
+    others = np.stack([np.broadcast_to(neuron.initial.get(name, 0.0), n_neurons) for name in probe.variables], axis=-1)
+
+    def step(states: np.ndarray) -> np.ndarray:
+        complete = np.tile(others, (len(states), 1, 1))
+        complete[:, :, differential] = states
+        return probe.update(complete)[:, :, differential]
+
+    return step
 
 
 def _solve(matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:

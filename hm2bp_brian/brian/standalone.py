@@ -15,7 +15,7 @@ from hm2bp_brian.brian.build_folder import BuildFolder
 from hm2bp_brian.brian.cuda import cuda_preferences
 from hm2bp_brian.brian.network import BrianNetwork, check_finished, no_cast_warning
 from hm2bp_brian.devices import preferences, using_device
-from hm2bp_brian.errors import CompilationError, EngineError
+from hm2bp_brian.errors import CompilationError, ConfigurationError, EngineError
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.spike_record import SpikeRecord
@@ -115,6 +115,8 @@ class StandaloneNetwork(BrianNetwork):
 
     def parameter_values(self, parameters) -> dict:
         """Values of the synapses' variables: weights, and delays that are learned."""
+        if self.spiking_network.learned_variables:
+            raise ConfigurationError("learned variables of neurons are known to Brian2's runtime device only")
         values = {}
         for projection in self.spiking_network.weighted:
             synapses = self[projection.name]

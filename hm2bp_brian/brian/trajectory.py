@@ -15,7 +15,7 @@ from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.model.jacobian import Derivatives
 from hm2bp_brian.model.neurons import NeuronModel
 
-NOTHING = MappingProxyType({})
+NOTHING: Mapping = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +69,15 @@ class Trajectories:
         self.readout = read_readout(self._probe, n_neurons)
         self.synaptic = self._probe.variables.index(neuron.synaptic_variable)
         self.refractory_steps = neuron.refractory_steps(dt)
-        starts = neuron.start_values(n_neurons, v_th, dt)
-        self._start = np.stack([starts[name] for name in self._probe.variables], axis=-1)
+        self._starts = neuron.start_values(n_neurons, v_th, dt)
 
-    def along(self, fires: np.ndarray, drive: np.ndarray, others: Mapping[str, np.ndarray] = NOTHING) -> Trajectory:
+    def along(
+        self,
+        fires: np.ndarray,
+        drive: np.ndarray,
+        others: Mapping[str, np.ndarray] = NOTHING,
+        learned: Mapping[str, np.ndarray] = NOTHING,
+    ) -> Trajectory:
         """Simulate one presentation again.
 
         Whether a neuron fires is not asked: it does so as recorded. Where it reaches its threshold in another step, as
@@ -83,10 +88,13 @@ class Trajectories:
         fires : bool array (n_steps, n_neurons)
         drive : float64 array (n_steps, n_neurons)
             What is added to the synaptic variable at the end of each step.
-        others : mapping of str to such arrays
+        others : mapping of str to such arrays, optional
             What is added to other variables.
+        learned : mapping of str to float64 array (n_neurons,), optional
+            Where learned variables start.
         """
-        state = self._start.copy()
+        starts = {**self._starts, **learned}
+        state = np.stack([starts[name] for name in self._probe.variables], axis=-1)
         arriving = [(self.synaptic, drive)] + [(self._probe.variables.index(v), added) for v, added in others.items()]
         states, update, reset = [], [], []
         free_from = np.zeros(len(state), dtype=int)

@@ -59,6 +59,8 @@ class EquationSettings:
     synaptic_variable : str
     parameters : tuple of (str, str)
         Names and values, written as texts such as "64*ms" or "0.1": the same value for all neurons.
+    initial : tuple of (str, str)
+        Variables and the values with which presentations start, such as ("v", "-70*mV").
 
     Raises
     ------
@@ -82,19 +84,12 @@ class EquationSettings:
     method: str = "euler"
     synaptic_variable: str = "I"
     parameters: tuple[tuple[str, ...], ...] = ()
+    initial: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self):
         check_fields(type(self), vars(self))
-        for pair in self.parameters:
-            if len(pair) != 2 or not pair[0].isidentifier() or pair[0] in RESERVED_NAMES:
-                raise ConfigurationError(
-                    "each of 'parameters' should be a name and a value, such as ('tau', '64*ms'), and the name none of "
-                    f"{', '.join(RESERVED_NAMES)}; found {pair!r}"
-                )
-            quantity(*pair)
-        names = [name for name, _ in self.parameters]
-        if len(set(names)) < len(names):
-            raise ConfigurationError(f"each name in 'parameters' should occur once, found {', '.join(names)}")
+        _check_pairs("parameters", self.parameters)
+        _check_pairs("initial", self.initial)
 
     def make(self) -> NeuronModel:
         """The neuron; UnitError or ConfigurationError if its equations or their units are wrong."""
@@ -105,5 +100,19 @@ class EquationSettings:
             refractory=self.refractory_ms * ms,
             method=self.method,
             synaptic_variable=self.synaptic_variable,
+            initial={name: quantity(name, text) for name, text in self.initial},
             **{name: quantity(name, text) for name, text in self.parameters},
         )
+
+
+def _check_pairs(field: str, pairs: tuple[tuple[str, ...], ...]) -> None:
+    for pair in pairs:
+        if len(pair) != 2 or not pair[0].isidentifier() or pair[0] in RESERVED_NAMES:
+            raise ConfigurationError(
+                f"each of '{field}' should be a name and a value, such as ('tau', '64*ms'), and the name none of "
+                f"{', '.join(RESERVED_NAMES)}; found {pair!r}"
+            )
+        quantity(*pair)
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"each name in '{field}' should occur once, found {', '.join(names)}")

@@ -22,7 +22,7 @@ LARGEST_SEED = 2**63 - 1
 
 # What a class takes from a Python program as any object is narrower in a file: quantities are numbers or texts.
 IN_A_FILE = {
-    "threshold": float | str,
+    "threshold": float | str | Learned,
     "limit": float | str,
     "lateral_inhibition": float,
     "delay": str | Between | Learned | None,
@@ -71,6 +71,8 @@ def _check_value(kind: type, name: str, value) -> None:
 
 
 def _check_range(kind: type, name: str, value) -> None:
+    if isinstance(value, Learned):  # whose limits are numbers of any sign, as potentials are
+        return
     size = quantity(name, value) if isinstance(value, str) else value
     if size < 0 or (name in POSITIVE and size == 0):
         raise _misfit(kind, f"'{name}' should be {'positive' if name in POSITIVE else 'at least 0'}, found {value!r}")

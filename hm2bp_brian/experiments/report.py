@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from brian2 import Quantity
 
 from hm2bp_brian import plotting
 from hm2bp_brian.errors import ConfigurationError
@@ -123,6 +124,7 @@ def _contents(run: TrainedRun, sample: int) -> dict:
         "counts": {"neuron": "spikes"} | {str(k): int(n) for k, n in enumerate(counts[sample])},
         "activity": _inputs(run, [sample], [f"class {label}"]) + _raster(run, shown),
         "attributions": _attributions(run, shown),
+        "neurons": _neurons(run.network),
         "weights": _weights(run),
         "confusion": _confusion(run, counts),
         "mistakes": mistakes,
@@ -167,6 +169,26 @@ def _attributions(run: TrainedRun, record: SpikeRecord) -> list[Picture]:
         layer, neuron, _ = where
         pictures.append(Picture(drawn, f"what the inputs of neuron {neuron} in layer {layer} had put into a spike"))
     return pictures
+
+
+def _neurons(network) -> list[dict]:
+    """What each kind of neuron does with simple inputs; of neurons that differ, or can't be driven so, why not."""
+    layers = {}
+    for population, label in zip(network.neural, network.labels, strict=True):
+        layers.setdefault((population.neuron, population.threshold), []).append(label)
+    found = []
+    for (neuron, v_th), labels in layers.items():
+        text, pictures = f"{', '.join(labels)}: {neuron!r}", []
+        threshold = Quantity(v_th, dim=neuron.threshold_dimension)
+        try:
+            drawn = plotting.png(
+                lambda axes, n=neuron, v=threshold: plotting.neuron(n, v, axes=axes), (13.0, 2.8), 80, 1, 4
+            )
+            pictures.append(Picture(drawn, f"answers of the neurons of {', '.join(labels)} to a step and a ramp"))
+        except ConfigurationError as error:
+            text += f". Not drawn: {error}"
+        found.append({"text": text, "pictures": pictures})
+    return found
 
 
 def _weights(run: TrainedRun) -> list[Picture]:

@@ -9,9 +9,10 @@ a_i = sum_j w_ij e_{i|j}: ::
     any            kappa_i = 1 + 1/nu_i sum_l w_il e_{i|l} / o_i
                    dE/dw_ij = delta_i kappa_i e_{i|j}
                    dE/dd_ij = delta_i kappa_i w_ij e'_{i|j},   e' the derivative with respect to the delay
+                   dE/dx_i  = delta_i kappa_i lambda_x,         of a learned value x at the start: `model.learned`
 
-For neurons that are not affine, e is that along the trajectory of the sample, and nu_i = a_i / o_i: see
-`learning.thresholds`.
+Where a spike does anything else than to take back what came before, nu_i = a_i / o_i of the sample: see
+`learning.thresholds`. For neurons that are not affine, e is that along the trajectory of the sample.
 
 The ratios are not defined where a train is empty; `Rules` says what stands in there, and how many terms of the series
 are taken.
@@ -51,7 +52,7 @@ class Walk:
         What multiplies gradients; a population without one has 1.
     rules : Rules
     nu : dict of str to float64 array (n_neurons,)
-        How far each population's neurons rise from rest to the threshold; 1 where nu is the sample's own, so that
+        How far each population's neurons rise for a spike; 1 where nu is the sample's own, so that
         deltas are derivatives with respect to counts until their component divides them; None for inputs.
     gradients : dict of int to array
         Sums over the samples.
@@ -113,8 +114,8 @@ def backward(network, parameters, record: SpikeRecord, errors: Errors, rules: Ru
         from hm2bp_brian.learning.component import NumpyKernels
 
         kernels = NumpyKernels(network)
-    check_thresholds(network)
-    nu = {population.name: divisor(population, network.dt) for population in network.populations}
+    check_thresholds(network, parameters)
+    nu = {population.name: divisor(network, population, parameters) for population in network.populations}
     walk = Walk(tuple(parameters), network.trains(record.input, record.layers), rules, nu)
     loss = float(errors.values.sum()) + _add_errors(network, record, errors, walk)
     for component in reversed(network.components):
@@ -122,8 +123,8 @@ def backward(network, parameters, record: SpikeRecord, errors: Errors, rules: Ru
             if population.name not in walk.deltas:
                 walk.deltas[population.name] = np.zeros((record.n_samples, population.size))
         for lateral in component.lateral:
-            if not lateral.target.neuron.is_affine:
-                continue  # its S-PSPs do not add up, and the factor is of second order
+            if not lateral.target.neuron.nu_is_distance:
+                continue  # the factor is of second order, and made for neurons that a spike puts back to rest
             trains = walk.trains[lateral.target.name]
             spsp = kernels.own_spsp(lateral.target, trains)
             nu = uniform(walk.nu[lateral.target.name])
@@ -158,10 +159,12 @@ def with_stand_ins(output: SpikeBatch, stand_ins: StandIns) -> SpikeBatch:
     """
     if len(stand_ins.samples) == 0:
         return output
-    train = regular_train(stand_ins.n_spikes, output.n_steps)
-    rows = stand_ins.samples[:, np.newaxis] * output.n_steps + train
-    added = rows * output.n_neurons + stand_ins.neurons[:, np.newaxis]
-    numbers = np.sort(np.concatenate([output.numbers, added.ravel()]))
+    n_spikes, numbers = np.broadcast_to(stand_ins.n_spikes, len(stand_ins.samples)), [output.numbers]
+    for count in np.unique(n_spikes):
+        samples, neurons = (index[n_spikes == count, np.newaxis] for index in (stand_ins.samples, stand_ins.neurons))
+        rows = samples * output.n_steps + regular_train(int(count), output.n_steps)
+        numbers.append((rows * output.n_neurons + neurons).ravel())
+    numbers = np.sort(np.concatenate(numbers))
     return SpikeBatch.from_numbers(numbers, output.n_samples, output.n_steps, output.shape)
 
 

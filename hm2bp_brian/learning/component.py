@@ -8,9 +8,10 @@ from hm2bp_brian.brian.probing import check_receptor
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.links import Link, matrix
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.learning.spsp import adjoint, adjoint_along, dense, layer_spsp
-from hm2bp_brian.learning.thresholds import distance, nu_of_sample
+from hm2bp_brian.learning.spsp import Adjoint, adjoint, adjoint_along, dense, layer_spsp
+from hm2bp_brian.learning.thresholds import distance_as_learned, nu_of_sample
 from hm2bp_brian.model.graph import Component
+from hm2bp_brian.model.learned_variables import LearnedVariable
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -46,6 +47,8 @@ class NumpyKernels:
         }
         deltas = {p.name: np.array(walk.deltas[p.name], dtype=np.float64) for p in component.populations}
         sums = [(np.zeros(len(link.pre)), np.zeros(len(link.pre))) for link in links]
+        variables = [v for v in self.network.learned_variables if v.population in component.populations]
+        start_sums = [np.zeros(variable.population.size) for variable in variables]
         n_cut = 0
         for sample in np.flatnonzero(np.any([delta.any(axis=1) for delta in deltas.values()], axis=0)):
             state = self.sample(component, links, lateral, walk, sample)
@@ -58,12 +61,16 @@ class NumpyKernels:
                     delay_sum += coefficient[link.post] * link.weights * state.delay_slope(link)
                 if link.source.name in before and link.projection in component.inputs:
                     before[link.source.name][sample] += state.delta_before(link, e, deltas)
+            for variable, start_sum in zip(variables, start_sums, strict=True):
+                start_sum += state.coefficient(variable.population, deltas) * state.effect_of_start(variable)
         for name, delta in before.items():
             walk.add_delta(name, delta)
         walk.deltas |= deltas
         walk.cut.append(n_cut)
         for link, (weight_sum, delay_sum) in zip(links, sums, strict=True):
             link.put_gradients(self.network, weight_sum, delay_sum, walk.gradients)
+        for variable, start_sum in zip(variables, start_sums, strict=True):
+            walk.gradients[variable.number] = variable.fold(start_sum)
 
     def sample(self, component: Component, links: list[Link], lateral: list[Link], walk: Walk, sample: int) -> Sample:
         """One sample of a component."""
@@ -80,22 +87,24 @@ class Sample:
         self.counts = {name: walk.trains[name].counts[sample] for name in names}
         self.factors = {p.name: walk.factor(p.name)[sample] for p in component.populations}
         self.trains = {link.source.name: matrix(walk.trains[link.source.name], sample) for link in (*links, *lateral)}
-        self.q = {
+        self.starts = {p.name: network.learned_values(p, walk.parameters) for p in component.populations}
+        self.distances = {p.name: distance_as_learned(network, p, walk.parameters) for p in component.populations}
+        self.adjoints = {
             p.name: {variable: self._adjoint(p, walk.trains[p.name], variable) for variable in self._receptors(p)}
             for p in component.populations
         }
         self.spsp = [link.sum_over_trains(self.trains[link.source.name], self._late(link, 0)) for link in links]
         self.kappa = {p.name: self._kappa(p, self.rules) for p in component.populations}
 
-    def _adjoint(self, population: Population, trains: SpikeBatch, variable: str) -> np.ndarray:
+    def _adjoint(self, population: Population, trains: SpikeBatch, variable: str) -> Adjoint:
         layer, number = self.network.neural.index(population), population.neuron.evolving_variables.index(variable)
         check_receptor(population.neuron, variable)
         if population.neuron.is_affine:
             return adjoint(trains, self.network.linear_map(layer), self.sample, number)
         fires, own = dense(trains, self.sample), population.neuron.synaptic_variable
         others = {v: self.drive(population, v) for v in self._receptors(population) if v != own}
-        trajectory = self.network.trajectories(layer).along(fires, self.drive(population, own), others)
-        return adjoint_along(fires, trajectory, number)
+        trajectories, starts = self.network.trajectories(layer), self.starts[population.name]
+        return adjoint_along(fires, trajectories.along(fires, self.drive(population, own), others, starts), number)
 
     def _receptors(self, population: Population) -> list[str]:
         """The variables that spikes add to."""
@@ -109,7 +118,7 @@ class Sample:
 
     def _late(self, link: Link, shift: int) -> np.ndarray:
         """q from step ``shift`` on, as far as delays reach: 0 after the end, before step 0 its first value."""
-        q = self.q[link.target.name][link.variable]
+        q = self.adjoints[link.target.name][link.variable].q
         before, after = np.repeat(q[:1], 1, axis=0), np.zeros((link.delays.max() + 1, q.shape[1]))
         return np.concatenate([before, q, after])[1 + shift :]
 
@@ -129,9 +138,9 @@ class Sample:
 
     def own_nu(self, population: Population, a: np.ndarray, o: np.ndarray) -> np.ndarray | None:
         """nu where it is the sample's own, from T-PSPs and counts; None where it is known before."""
-        if population.neuron.is_affine:
+        if population.neuron.nu_is_distance:
             return None
-        return nu_of_sample(distance(population, self.network.dt), a, o)
+        return nu_of_sample(self.distances[population.name], a, o)
 
     def divide(self, deltas: dict[str, np.ndarray]) -> None:
         """Divide what came back by nu, where it is the sample's own."""
@@ -163,6 +172,12 @@ class Sample:
         """e_{i|j} for the gradient."""
         o_pre, o_post = self._ends(link)
         return np.where(o_post > 0, e, self.rules.silent_spsp * (o_pre > 0))
+
+    def effect_of_start(self, variable: LearnedVariable) -> np.ndarray:
+        """What a unit of a learned variable's value at the start adds to the readings at each neuron's spikes."""
+        names = variable.population.neuron.evolving_variables
+        of_any_receptor = next(iter(self.adjoints[variable.population.name].values()))
+        return of_any_receptor.start[:, names.index(variable.name)]
 
     def delay_slope(self, link: Link) -> np.ndarray:
         """Derivative of e_{i|j} with respect to the delay in steps: the central difference."""

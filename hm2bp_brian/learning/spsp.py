@@ -8,6 +8,8 @@ from step t + 1.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnknownNameError
@@ -70,12 +72,27 @@ def spsp(network, record: SpikeRecord, layer: int, method: str = "adjoint") -> n
 def layer_spsp(pre: SpikeBatch, post: SpikeBatch, linear_map) -> np.ndarray:
     """S-PSPs of a layer by the adjoint, float64 (n_samples, n_pre, n_post): ``[:, j, i]`` is e_{i|j}."""
     return np.stack(
-        [sum_over_trains(pre, adjoint(post, linear_map, sample), sample) for sample in range(pre.n_samples)]
+        [sum_over_trains(pre, adjoint(post, linear_map, sample).q, sample) for sample in range(pre.n_samples)]
     )
 
 
-def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = None) -> np.ndarray:
-    """Effect of one unit of synaptic input on the potentials read at a neuron's firing times.
+class Adjoint(NamedTuple):
+    """What changes of a neuron's state do to the potentials read at its firing times.
+
+    Attributes
+    ----------
+    q : float64 array (n_steps, n_post)
+        ``q[t, i]``: effect of a unit that a spike at step t adds to i's synaptic variable.
+    start : float64 array (n_post, n_variables)
+        Effect of each variable's value at the start of the presentation.
+    """
+
+    q: np.ndarray
+    start: np.ndarray
+
+
+def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = None) -> Adjoint:
+    """Effect of one unit of synaptic input, and of the state at the start, on the potentials read at firing times.
 
     In step t a neuron's state x becomes A_t x; at the threshold, c x is read; input is added; and if the neuron fires,
     x becomes R x. Going backwards, lambda is the derivative of the sum of what is read at the firing times with respect
@@ -98,11 +115,6 @@ def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = No
     sample : int
     synaptic : int, optional
         Index of the variable that spikes add to; by default ``linear_map.synaptic``.
-
-    Returns
-    -------
-    q : float64 array (n_steps, n_post)
-        ``q[t, i]``: effect of a unit that a spike at step t adds to i's synaptic variable.
     """
     fires = dense(post, sample)
     refractory = np.zeros_like(fires)
@@ -116,7 +128,7 @@ def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = No
     return _backwards(fires, update, lambda t: linear_map.reset[fires[t]], linear_map.readout, synaptic)
 
 
-def adjoint_along(fires: np.ndarray, trajectory, synaptic: int | None = None) -> np.ndarray:
+def adjoint_along(fires: np.ndarray, trajectory, synaptic: int | None = None) -> Adjoint:
     """The same for neurons that are not affine, to first order: A_t and R are derivatives where the state has been.
 
     Parameters
@@ -126,10 +138,6 @@ def adjoint_along(fires: np.ndarray, trajectory, synaptic: int | None = None) ->
         Of these spikes, in one presentation.
     synaptic : int, optional
         By default ``trajectory.synaptic``.
-
-    Returns
-    -------
-    q : float64 array (n_steps, n_post)
     """
     update, reset = trajectory.update.__getitem__, trajectory.reset.__getitem__
     synaptic = trajectory.synaptic if synaptic is None else synaptic
@@ -141,8 +149,8 @@ def dense(trains: SpikeBatch, sample: int) -> np.ndarray:
     return trains.sample(sample).dense().reshape(trains.n_steps, trains.n_neurons)
 
 
-def _backwards(fires: np.ndarray, update, reset, readout: np.ndarray, synaptic: int) -> np.ndarray:
-    """q, with the matrices of each step: of all neurons, and of those that fire."""
+def _backwards(fires: np.ndarray, update, reset, readout: np.ndarray, synaptic: int) -> Adjoint:
+    """The adjoint, with the matrices of each step: of all neurons, and of those that fire."""
     q = np.empty(fires.shape)
     lam = np.zeros(readout.shape)
     for t in range(len(fires) - 1, -1, -1):
@@ -151,7 +159,7 @@ def _backwards(fires: np.ndarray, update, reset, readout: np.ndarray, synaptic: 
         q[t] = lam[:, synaptic]
         lam[fired] += readout[fired]
         lam = np.einsum("nij,ni->nj", update(t), lam)
-    return q
+    return Adjoint(q, lam)
 
 
 def _along_trajectories(network, record: SpikeRecord, layer: int) -> np.ndarray:
@@ -163,9 +171,9 @@ def _along_trajectories(network, record: SpikeRecord, layer: int) -> np.ndarray:
     for sample in range(record.n_samples):
         drive = sum(link.drive(matrix(trains[link.source.name], sample)) for link in links)
         fires = dense(post, sample)
-        trajectory = network.trajectories(layer).along(fires, drive)
-        q = adjoint_along(fires, trajectory)
-        e[sample] = sum_over_trains(pre, q, sample)
+        learned = network.learned_values(population, network.parameters)
+        trajectory = network.trajectories(layer).along(fires, drive, learned=learned)
+        e[sample] = sum_over_trains(pre, adjoint_along(fires, trajectory).q, sample)
     return e
 
 

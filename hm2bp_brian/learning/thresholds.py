@@ -1,8 +1,9 @@
-"""nu: how far a neuron rises from rest to its threshold, by which HM2-BP divides.
+"""nu: how far inputs lift a neuron for one spike, by which HM2-BP divides.
 
-In neurons that are not affine an input is worth more or less on the way up, and the upswing multiplies what came
-before. What they rise to a spike is therefore measured as inputs are, along the trajectory: nu_i = a_i/o_i of the
-sample itself.
+If a spike takes back what inputs have put into the potential, as in LIF, that is the distance from rest to the
+threshold. Elsewhere something is left of the past: a spike takes away more than that (ALIF), or nothing, and raises the
+threshold instead (MAT), or an upswing multiplies what came before (EIF). There it is measured as inputs are: nu_i =
+a_i/o_i of the sample itself, what all inputs have put into the readings at the neuron's spikes.
 """
 
 from __future__ import annotations
@@ -15,20 +16,35 @@ from hm2bp_brian.model.units import with_unit
 
 
 def distance(population: Population, dt: float) -> np.ndarray | None:
-    """nu of a population's neurons, float64 (n_neurons,): how far rest is from the threshold; None for an input."""
+    """How far a population's neurons rest from their threshold, float64 (n_neurons,); None for an input."""
     if population.neuron is None:
         return None
     return population.neuron.threshold_distance(population.size, population.threshold, dt)
 
 
-def divisor(population: Population, dt: float) -> np.ndarray | None:
+def distance_as_learned(network, population: Population, parameters) -> np.ndarray | None:
+    """The same with these values of learned variables, in which the threshold is linear."""
+    known, neuron = distance(population, network.dt), population.neuron
+    if neuron is None:
+        return None
+    values = network.learned_values(population, parameters)
+    moved = {name: value for name, value in values.items() if name not in neuron.state_variables}
+    if moved:
+        layer, names = network.neural.index(population), neuron.evolving_variables
+        dynamics = network.linear_map(layer) if neuron.is_affine else network.trajectories(layer)
+        for name, value in moved.items():
+            known = known - dynamics.readout[:, names.index(name)] * (value - neuron.learned[name].middle)
+    return known
+
+
+def divisor(network, population: Population, parameters) -> np.ndarray | None:
     """What is known of nu before a sample is looked at: 1 where nu is the sample's own, for whoever finds it."""
-    known = distance(population, dt)
-    return known if known is None or population.neuron.is_affine else np.ones_like(known)
+    known = distance_as_learned(network, population, parameters)
+    return known if known is None or population.neuron.nu_is_distance else np.ones_like(known)
 
 
 def nu_of_sample(distance: np.ndarray, a: np.ndarray, o: np.ndarray) -> np.ndarray:
-    """nu of neurons that are not affine in one sample, from T-PSPs and spike counts; of silent ones it is the distance.
+    """nu that is a sample's own, from T-PSPs and spike counts: at least the distance, which it is of silent neurons.
 
     All are arrays (n_neurons,).
     """
@@ -39,17 +55,17 @@ def uniform(nu: np.ndarray) -> float:
     """The one value of nu; ConfigurationError if it differs between a population's neurons by more than rounding."""
     if np.ptp(nu) > 1e-9 * np.abs(nu).max():
         raise ConfigurationError(
-            "the distance from rest to the threshold must be the same for all neurons of a layer here, found "
-            f"{nu.min():g} to {nu.max():g}; give them the same resting potential, or train with engine='brian2' and "
-            "without lateral inhibition"
+            "with lateral inhibition, the distance from rest to the threshold must be the same for all neurons of a "
+            f"readout, found {nu.min():g} to {nu.max():g}; give them the same resting potential, or leave the "
+            "inhibition out"
         )
     return float(nu[0])
 
 
-def check_thresholds(network) -> None:
+def check_thresholds(network, parameters) -> None:
     """Raise ConfigurationError unless all neurons rest below their threshold."""
     for population in network.neural:
-        nu = distance(population, network.dt).min()
+        nu = distance_as_learned(network, population, parameters).min()
         if not nu > 0:
             found = with_unit(nu, population.neuron.distance_dimension)
             raise ConfigurationError(

@@ -11,6 +11,7 @@ from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.connections import AllPairs
 from hm2bp_brian.model.delays import Delays, make_delays
 from hm2bp_brian.model.layers import Recurrent
+from hm2bp_brian.model.learned import with_threshold
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.model.projections import Projection
@@ -47,7 +48,7 @@ def _add_layer(network, number: int, layer, model: NeuronModel) -> None:
     before = network.populations[-1]
     connection = layer.connect(before.shape)
     check_size(f"layer {number}", connection.output_shape)
-    threshold = single_precision(f"threshold of layer {number}", layer.threshold, model.threshold_dimension)
+    model, threshold = with_threshold(f"threshold of layer {number}", model, layer.threshold)
     population = Population(
         f"layer_{number}", connection.output_shape, model, threshold, rate_band=getattr(layer, "rate", None)
     )

@@ -21,8 +21,24 @@ class Learned(Between):
 
     Parameters
     ----------
-    low, high : Quantity
+    low, high : float or Quantity
+    shared : bool
+        Whether all neurons of a population have the same value. Delays are learned one a connection.
+
+    Examples
+    --------
+    >>> import hm2bp_brian as hb
+    >>> from brian2 import ms
+    >>> neuron = hb.neurons.ALIF(tau_m=Learned(5*ms, 80*ms))
+    >>> layer = hb.Dense(100, threshold=Learned(8, 12, shared=True))
     """
+
+    shared: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not isinstance(self.shared, bool):
+            raise ConfigurationError(f"Learned.shared must be True or False, found {self.shared!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +107,8 @@ def make_delays(name: str, delay, connection, dt: float, n_steps: int, generator
         _check_range(what, np.array([low, high]), dt, n_steps)
         drawn = generator.uniform(low / dt, high / dt, connection.weight_shape)
         if isinstance(delay, Learned):
+            if delay.shared:
+                raise ConfigurationError(f"{what}: delays are learned one a connection; leave out shared=True")
             return Delays(drawn.astype(np.float32), (low / dt, high / dt))
         return Delays(to_steps(drawn))
     if np.ndim(delay) == 0:

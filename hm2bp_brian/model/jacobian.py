@@ -130,7 +130,28 @@ def _where_not_refractory(found: dict, before: dict) -> dict[str, sympy.Expr]:
 
 @runtime_device()
 def jacobian(neuron) -> Jacobian:
-    """Derivatives of a neuron's generated update and of its reset: see `NeuronModel.jacobian`."""
+    """Derivatives of a neuron's generated update and of its reset: see `NeuronModel.jacobian`.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> from hm2bp_brian.model.neurons import NeuronModel
+    >>> qif = NeuronModel("du/dt = (u**2 + I)/tau : 1\\ndI/dt = -I/tau : 1", method="euler", tau=5*ms)
+    >>> print(qif.jacobian().update)
+    _d__I_d_I = -dt/tau + 1
+    _I = -I*dt/tau + I
+    _d__u_d_I = dt/tau
+    _d__u_d_u = 2*dt*u/tau + 1
+    _u = dt*(I + u**2)/tau + u
+    _d_I_d_I = _d__I_d_I
+    I = _I
+    _d_u_d_I = _d__u_d_I
+    _d_u_d_u = _d__u_d_u
+    u = _u
+    dI/dI = _d_I_d_I
+    du/dI = _d_u_d_I
+    du/du = _d_u_d_u
+    """
     for place, term in (
         *terms_of_update(neuron, terms_without_derivative),
         *terms_of_reset(neuron, terms_without_derivative),

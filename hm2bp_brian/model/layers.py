@@ -8,6 +8,7 @@ from typing import ClassVar
 from hm2bp_brian.checks import check_count, check_integer
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.model.connections import AllPairs, Windows
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.populations import RateBand
 from hm2bp_brian.model.units import check_setting, to_float
@@ -36,7 +37,7 @@ class Dense:
     ----------
     units : int
         Number of neurons.
-    threshold : float or Quantity
+    threshold : float, Quantity or Learned
         The layer's ``v_th``, in the unit of the membrane variable.
     lateral_inhibition : float or Quantity
         Strength w0 >= 0, in the unit of the synaptic variable, with which every neuron inhibits each other one of the
@@ -70,7 +71,8 @@ class Dense:
             raise ConfigurationError(f"Dense.recurrent must be Recurrent(...), found {self.recurrent!r}")
         if self.rate is not None and not isinstance(self.rate, RateBand):
             raise ConfigurationError(f"Dense.rate must be RateBand(...), found {self.rate!r}")
-        check_setting("Dense.threshold", self.threshold)
+        if not isinstance(self.threshold, Learned):
+            check_setting("Dense.threshold", self.threshold)
         if to_float("Dense.lateral_inhibition", self.lateral_inhibition, None) < 0:
             raise ConfigurationError(
                 f"Dense.lateral_inhibition is a strength and must be >= 0, found {self.lateral_inhibition!r}"

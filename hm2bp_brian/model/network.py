@@ -10,6 +10,8 @@ from hm2bp_brian.checks import as_tuple, check_seed
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.chain import add_layers
 from hm2bp_brian.model.delays import DELAY_SCALE, to_steps
+from hm2bp_brian.model.learned import starting_at
+from hm2bp_brian.model.learned_variables import LearnedNeurons
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.population_graph import PopulationGraph, population_shape
 from hm2bp_brian.model.projections import Projection
@@ -21,7 +23,7 @@ from hm2bp_brian.spike_record import SpikeRecord, part_of
 from hm2bp_brian.spikes import SpikeBatch
 
 
-class SpikingNetwork(PopulationGraph):
+class SpikingNetwork(LearnedNeurons, PopulationGraph):
     """A network of spiking neurons, written once and run by any engine.
 
     A chain of layers is given at once, by ``input_shape``, ``layers`` and ``neuron``. Any other network is begun
@@ -81,7 +83,7 @@ class SpikingNetwork(PopulationGraph):
         self.seed = check_seed(seed)
         super().__init__(*_time_axis(dt, duration), np.random.default_rng(self.seed))
         self._linear_maps, self._trajectories = {}, {}
-        self.weights, self.delays = [], []
+        self.weights, self.delays, self.neuron_values = [], [], []
         self.layers = self.neural
         self.is_chain = not (input_shape is None and layers is None and neuron is None)
         if self.is_chain:
@@ -98,6 +100,8 @@ class SpikingNetwork(PopulationGraph):
             delays += [new.delays.steps] if new.delays.learned else []
         super()._changed()
         self.weights, self.delays = arrays, delays
+        known = list(self._neuron_values)
+        self.neuron_values = [*known, *(v.draw(self.generator) for v in self.learned_variables[len(known) :])]
 
     @property
     def weights(self) -> Weights:
@@ -135,18 +139,20 @@ class SpikingNetwork(PopulationGraph):
 
     @property
     def parameters(self) -> list[np.ndarray]:
-        """All arrays that training changes: the weights, then the learned delays."""
-        return [*self.weights, *self.delays]
+        """All arrays that training changes: the weights, the learned delays, the learned variables of neurons."""
+        return [*self.weights, *self.delays, *self.neuron_values]
 
     @parameters.setter
     def parameters(self, arrays):
-        arrays = as_tuple(arrays)
-        self.weights, self.delays = arrays[: len(self.weighted)], arrays[len(self.weighted) :]
+        arrays, n_weights = as_tuple(arrays), len(self.weighted)
+        first = n_weights + len(self._late)
+        self.weights, self.delays, self.neuron_values = arrays[:n_weights], arrays[n_weights:first], arrays[first:]
 
     @property
     def scales(self) -> list[float]:
         """What multiplies the learning rate of each parameter."""
-        return [1.0] * len(self.weights) + [DELAY_SCALE] * len(self.delays)
+        ranges = [variable.range.high - variable.range.low for variable in self.learned_variables]
+        return [1.0] * len(self.weights) + [DELAY_SCALE] * len(self.delays) + ranges
 
     @property
     def labels(self) -> list[str]:
@@ -156,7 +162,8 @@ class SpikingNetwork(PopulationGraph):
     def parameter_name(self, number: int) -> str:
         """What a parameter is, for messages."""
         weights = [f"weights of {label}" for label in self._labels(self.weighted)]
-        return [*weights, *(f"delays of {label}" for label in self._labels(self._late))][number]
+        delays = [f"delays of {label}" for label in self._labels(self._late)]
+        return [*weights, *delays, *(variable.label for variable in self.learned_variables)][number]
 
     def learned_weights(self, parameters) -> list[np.ndarray]:
         """Of these parameters those that are weights, with an empty array in place of fixed ones."""
@@ -206,8 +213,8 @@ class SpikingNetwork(PopulationGraph):
 
     @property
     def neurons(self) -> list[NeuronModel]:
-        """The neuron of each population of neurons."""
-        return [population.neuron for population in self.neural]
+        """The neuron of each population of neurons, with what has been learned."""
+        return [starting_at(p.neuron, self.learned_values(p, self.parameters)) for p in self.neural]
 
     @property
     def thresholds(self) -> list[float]:
@@ -274,13 +281,15 @@ class SpikingNetwork(PopulationGraph):
         return SpikeRecord(batch, [trains[name] for name in names], names, readouts)
 
     def constrain(self, parameters) -> None:
-        """Bring parameters, in place, to where they must be: weights to their signs, delays to their limits."""
+        """Bring parameters, in place, to where they must be: weights to their signs, others to their limits."""
         for projection, array in zip(self.weighted, parameters, strict=False):
             sign = projection.sign_of_weights
             if sign is not None:
                 np.multiply(array, array * sign > 0, out=array)
-        for projection, array in zip(self._late, parameters[len(self.weighted) :], strict=True):
-            np.clip(array, *projection.delays.limits, out=array)
+        limits = [projection.delays.limits for projection in self._late]
+        limits += [variable.limits for variable in self.learned_variables]
+        for limit, array in zip(limits, parameters[len(self.weighted) :], strict=True):
+            np.clip(array, *limit, out=array)
 
     def write_back(self, objects, namespace=None) -> None:
         """Put weights and learned delays into Brian2 objects, the inverse of `hm2bp_brian.from_brian`.
@@ -373,6 +382,8 @@ class SpikingNetwork(PopulationGraph):
 
     def __str__(self) -> str:
         table = chain_summary(self) if self.is_chain else graph_summary(self)
+        learned = "; ".join(f"{v.label}, {v.range.low:g}..{v.range.high:g}" for v in self.learned_variables)
+        table += f"\nlearned: {learned}" if learned else ""
         return f"{table}\n{self.n_steps} steps of {self.dt * second!s} a presentation; {self.neurons[0]!r}"
 
     def summary(self) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.units import to_float
 
 COMMENT = re.compile(r"[ \t]*#.*")
@@ -47,8 +48,8 @@ def check_parameter(name: str, value) -> None:
         raise ConfigurationError(f"parameter '{name}' must not be NaN, found {value!r}")
 
 
-def check_names(neuron) -> None:
-    """Raise ConfigurationError unless the names in a neuron's equations, threshold and reset go together."""
+def check_names(neuron, parameters: Iterable[str]) -> None:
+    """Raise ConfigurationError unless the names in a neuron's texts and those of its parameters go together."""
     if neuron.synaptic_variable not in neuron.state_variables:
         raise ConfigurationError(
             f"spikes add their weight to '{neuron.synaptic_variable}', but the equations define "
@@ -60,7 +61,7 @@ def check_names(neuron) -> None:
             f"the threshold '{neuron.threshold}' must use v_th, which stands for the threshold of the neuron's layer"
         )
     code = "\n".join([neuron.equations, neuron.threshold, neuron.reset])
-    for name in neuron.parameters:
+    for name in parameters:
         if name in RESERVED_NAMES or name in neuron.parsed:
             raise ConfigurationError(f"parameter '{name}' is defined twice; give it another name")
         if not re.search(rf"\b{re.escape(name)}\b", code):
@@ -74,8 +75,8 @@ def check_names(neuron) -> None:
         )
 
 
-def checked_initial(neuron, initial) -> dict[str, float | np.ndarray]:
-    """Initial values of a neuron's variables in SI base units: floats, or arrays with one value a neuron."""
+def checked_initial(neuron, initial) -> dict[str, float | np.ndarray | Learned]:
+    """Initial values of a neuron's variables, in SI base units: floats, arrays with one a neuron, or as `Learned`."""
     if initial is None:
         return {}
     if not isinstance(initial, Mapping):
@@ -87,7 +88,9 @@ def checked_initial(neuron, initial) -> dict[str, float | np.ndarray]:
                 f"initial names '{name}', but the variables of the neuron are {', '.join(neuron.changing_variables)}"
             )
         what, dimension = f"initial value of '{name}'", neuron.dimension_of(name)
-        if np.ndim(value) == 1:
+        if isinstance(value, Learned):
+            values[name] = value
+        elif np.ndim(value) == 1:
             values[name] = np.array([to_float(what, one, dimension) for one in value])
         else:
             values[name] = to_float(what, value, dimension)

@@ -12,6 +12,7 @@ from brian2 import Hz, ms, mV, nS, pA, pF, second
 from brian2.units.fundamentalunits import get_dimensions
 
 from hm2bp_brian.errors import ConfigurationError, UnitError
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.neurons import LIF, NeuronModel
 
 __all__ = ["ALIF", "COBA", "EIF", "GLIF", "LIF", "MAT", "QIF", "AdEx", "Izhikevich", "ResonateAndFire"]
@@ -26,8 +27,8 @@ class LibraryNeuron(NeuronModel):
         Absolute refractory time, in which the potential stands still.
     method : str
         Brian2 integration method.
-    **parameters : Quantity, float or array
-        Values in place of those in ``DEFAULTS``, one or one a neuron.
+    **parameters : Quantity, float, array or Learned
+        Values in place of those in ``DEFAULTS``, one or one a neuron, or what training finds.
 
     Raises
     ------
@@ -56,7 +57,7 @@ class LibraryNeuron(NeuronModel):
             refractory=refractory,
             method=self.METHOD if method is None else method,
             synaptic_variable=self.SYNAPTIC_VARIABLE,
-            initial=self.initial_values(values),
+            initial=self.initial_values({name: _middle(value) for name, value in values.items()}),
             **values,
         )
 
@@ -68,11 +69,16 @@ class LibraryNeuron(NeuronModel):
         kind = type(self).__name__
         if name not in self.DEFAULTS:
             raise ConfigurationError(f"{kind} has no parameter '{name}'; it has {', '.join(self.DEFAULTS)}")
-        default = self.DEFAULTS[name]
-        if get_dimensions(value) is not get_dimensions(default):
+        default, lowest = self.DEFAULTS[name], value.low if isinstance(value, Learned) else value
+        if get_dimensions(lowest) is not get_dimensions(default):
             raise UnitError(f"{kind}.{name} needs a value with the unit of {default!s}; found {value!r}")
-        if name.startswith("tau") and not np.all(np.asarray(value) > 0):
+        if name.startswith("tau") and not np.all(np.asarray(lowest) > 0):
             raise ConfigurationError(f"{kind}.{name} must be positive, found {value!r}")
+
+
+def _middle(value):
+    """Where presentations start does not follow what is learned."""
+    return (value.low + value.high) / 2 if isinstance(value, Learned) else value
 
 
 class ALIF(LibraryNeuron):

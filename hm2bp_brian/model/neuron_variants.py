@@ -6,10 +6,11 @@ import copy
 import re
 
 import numpy as np
-from brian2 import Equations, Quantity
+from brian2 import Quantity
 from brian2.units.fundamentalunits import get_dimensions
 from brian2.utils.stringtools import get_identifiers
 
+from hm2bp_brian.model.learned import parsed_anew
 from hm2bp_brian.model.neurons import NeuronModel
 
 SIZE_AND_INDEX = re.compile(r"\b([iN])\b")
@@ -22,7 +23,7 @@ def without_noise(neuron: NeuronModel) -> NeuronModel:
         return neuron
     quiet = copy.copy(neuron)
     quiet.equations = NOISE.sub("(0*second**-0.5)", neuron.equations)
-    quiet.parsed = Equations(quiet.equations)
+    quiet.parsed = parsed_anew(neuron, quiet.equations)
     quiet.forget()
     quiet.method = "euler"  # methods for noise take no equations without; a fixed point is one for all
     return quiet
@@ -33,7 +34,7 @@ def copies(neuron: NeuronModel, n_neurons: int, n_copies: int) -> NeuronModel:
     many = copy.copy(neuron)
     for text in ("equations", "threshold", "reset"):  # where i and N are those of one layer
         setattr(many, text, SIZE_AND_INDEX.sub(r"\1_of_layer", getattr(neuron, text)))
-    many.parsed = Equations(many.equations)
+    many.parsed = parsed_anew(neuron, many.equations)
     used = get_identifiers("\n".join([many.equations, many.threshold, many.reset]))
     of_layer = {"i_of_layer": np.arange(n_neurons, dtype=float), "N_of_layer": n_neurons}
     parameters = neuron.parameters | {name: value for name, value in of_layer.items() if name in used}

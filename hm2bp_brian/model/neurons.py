@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import cached_property
 
 import numpy as np
-from brian2 import Equations, Network, NeuronGroup, second
-from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
-from brian2.equations.codestrings import Expression
-from brian2.equations.equations import BOOLEAN, FLOAT, PARAMETER, SUBEXPRESSION, SingleEquation
-from brian2.parsing.statements import parse_statement
-from brian2.units.fundamentalunits import DimensionMismatchError, get_dimensions
-from brian2.utils.stringtools import get_identifiers
+from brian2 import Equations, second
+from brian2.units.fundamentalunits import get_dimensions
 
-from hm2bp_brian.devices import holding_brian, runtime_device
-from hm2bp_brian.errors import ConfigurationError, Hm2bpError, NoSpspError, UnitError
+from hm2bp_brian.devices import holding_brian
+from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.jacobian import Jacobian, jacobian
+from hm2bp_brian.model.learned import declare
 from hm2bp_brian.model.neuron_arguments import (
     check_names,
     check_parameter,
@@ -25,16 +20,13 @@ from hm2bp_brian.model.neuron_arguments import (
     checked_method,
     code_without_comments,
 )
+from hm2bp_brian.model.neuron_equations import NeuronEquations
+from hm2bp_brian.model.neuron_group import check_with_brian, holds_at_start, neuron_group
 from hm2bp_brian.model.terms import not_affine, terms_of_reset, terms_of_update
-from hm2bp_brian.model.threshold import dimension_of_expression, dimension_of_threshold, readout, threshold_distance
 from hm2bp_brian.model.units import to_float
 
-RANDOM_FUNCTIONS = {"rand", "randn", "poisson"}
-THRESHOLD_ON_VARIABLE = re.compile(r"^\s*(\w+)\s*>=?\s*v_th\s*$")
-RESET_TO_CONSTANT = re.compile(r"^\s*(\w+)\s*=\s*([^=].*)$")
 
-
-class NeuronModel:
+class NeuronModel(NeuronEquations):
     """A neuron in Brian2's equation language.
 
     Parameters
@@ -52,11 +44,11 @@ class NeuronModel:
         Name of a Brian2 integration method; of several, the first that fits the equations, as in ``NeuronGroup``.
     synaptic_variable : str
         The variable to which presynaptic spikes add their weight.
-    initial : mapping of str to Quantity, float or array, optional
+    initial : mapping of str to Quantity, float, array or Learned, optional
         Values of variables at the start of every presentation, one or one a neuron. What is not named starts at rest:
         at the stable fixed point of the equations without input, where they are affine and have just one, else at 0.
-    **parameters : Quantity, float or array
-        Values of the names in the equations: scalars, or one value a neuron.
+    **parameters : Quantity, float, array or Learned
+        Values of the names in the equations: scalars, one value a neuron, or what training finds.
 
     Raises
     ------
@@ -85,8 +77,9 @@ class NeuronModel:
         self.reset = code_without_comments("reset", reset)
         self.method = checked_method(method)
         self.synaptic_variable = code_without_comments("synaptic_variable", synaptic_variable)
-        self.parameters = parameters
-        for name, value in parameters.items():
+        given = {name: value for name, value in parameters.items() if isinstance(value, Learned)}
+        self.parameters = {name: value for name, value in parameters.items() if name not in given}
+        for name, value in self.parameters.items():
             check_parameter(name, value)
         self.refractory = to_float("refractory", refractory, second.dim)
         if self.refractory < 0:
@@ -95,94 +88,23 @@ class NeuronModel:
             self.parsed = Equations(self.equations)  # of Brian2
         except Exception as error:  # Brian2 raises several unrelated classes for malformed equations
             raise ConfigurationError(f"the neuron's equations can't be read: {error}") from error
-        check_names(self)
-        self.initial = checked_initial(self, initial)
+        check_names(self, parameters)
+        self.learned, self.initial = {}, {}
+        for name, value in given.items():
+            declare(self, name, value, get_dimensions(value.low), f"parameter '{name}'")
+        for name, value in checked_initial(self, initial).items():
+            if isinstance(value, Learned):
+                declare(self, name, value, self.dimension_of(name), f"initial value of '{name}'")
+            else:
+                self.initial[name] = value
         self.forget()
-        self._check_with_brian()
-
-    def _check_with_brian(self):
-        # Brian2 itself knows best what is wrong with equations: build a network of such neurons and let it look.
-        try:
-            with runtime_device():
-                group = self.brian_group(self.any_size, name="neuron_check*")
-                Network(group).run(0 * second, namespace={})
-        except Hm2bpError:
-            raise
-        except Exception as error:  # Brian2 raises several unrelated classes, the reason being the innermost one
-            reason = error
-            while reason.__cause__ is not None:
-                reason = reason.__cause__
-            if isinstance(reason, DimensionMismatchError):
-                raise UnitError(f"units in the neuron do not fit: {reason}") from error
-            raise ConfigurationError(f"Brian2 refuses the neuron: {str(reason).strip(chr(39))}") from error
+        check_with_brian(self)
 
     @property
     def any_size(self) -> int:
         """A number of neurons that the parameters allow."""
         values = [*self.parameters.values(), *self.initial.values()]
         return next((len(value) for value in values if np.ndim(value) == 1), 1)
-
-    @property
-    def held_variables(self) -> tuple[str, ...]:
-        """Names of the variables that stand still in the refractory time."""
-        flagged = (name for name in self.state_variables if "unless refractory" in self.parsed[name].flags)
-        return tuple(flagged) if self.refractory > 0 else ()
-
-    @property
-    def state_variables(self) -> tuple[str, ...]:
-        """Names of the differential variables, sorted."""
-        return tuple(sorted(self.parsed.diff_eq_names))
-
-    @property
-    def changing_variables(self) -> tuple[str, ...]:
-        """Names of all variables that a presentation may change: those, and parameters not marked ``(constant)``."""
-        parameters = self.parsed.parameter_names
-        changing = {p for p in parameters if not {"constant", "shared"} & set(self.parsed[p].flags)}
-        return tuple(sorted(self.parsed.diff_eq_names | changing))
-
-    @property
-    def evolving_variables(self) -> tuple[str, ...]:
-        """Names of the variables that make up the state: the differential ones, and those that the reset sets."""
-        return tuple(sorted({*self.state_variables, *(set(self._assigned) & set(self.changing_variables))}))
-
-    @property
-    def _assigned(self) -> list[str]:
-        """The variables on the left of the reset's statements, in their order."""
-        return [parse_statement(line)[0] for line in self.reset_statements]
-
-    @property
-    def reset_statements(self) -> list[str]:
-        """The statements of the reset."""
-        return [line.strip() for line in re.split(r"[;\n]", self.reset) if line.strip()]
-
-    def dimension_of(self, variable: str):
-        """Dimension of a variable of the equations."""
-        return self.parsed.dimensions[variable]
-
-    def is_real(self, variable: str) -> bool:
-        """Whether a variable holds real numbers, not whole numbers or truth values."""
-        return self.parsed[variable].var_type == FLOAT
-
-    @property
-    def weight_dimension(self):
-        """Dimension of weights: that of the synaptic variable."""
-        return self.dimension_of(self.synaptic_variable)
-
-    @property
-    def blocks_synapses_when_refractory(self) -> bool:
-        """Whether the synaptic variable is marked ``(unless refractory)``, so that spikes are lost meanwhile."""
-        return self.synaptic_variable in self.held_variables
-
-    @cached_property
-    def threshold_dimension(self):
-        """Dimension of ``v_th``: the one with which the units in the threshold fit."""
-        return dimension_of_threshold(self.threshold, self.parsed.dimensions, self.parameters)
-
-    @property
-    def is_random(self) -> bool:
-        """Whether there is noise (``xi``) or a random number in the equations, the threshold or the reset."""
-        names = get_identifiers("\n".join([self.equations, self.threshold, self.reset]))
-        return self.parsed.is_stochastic or bool(names & RANDOM_FUNCTIONS)
 
     def start_values(self, n_neurons: int, v_th: float, dt: float) -> dict[str, np.ndarray]:
         """What each presentation starts with, in SI base units.
@@ -244,80 +166,26 @@ class NeuronModel:
             self._found[key] = find(self, *layer)
         return self._found[key]
 
-    @runtime_device()
     def fires_at_start(self, n_neurons: int, v_th: float, dt: float) -> bool:
         """Whether the threshold holds at the start of a presentation (``dt`` in seconds).
 
         Neurons with random numbers never count as such.
         """
-        if self.is_random:
-            return False
-        group = self.brian_group(n_neurons, v_th, name="start_check*", dt=dt * second)
-        group._network = "start_check"  # it will never run: keeps Brian2 from warning that it was forgotten
-        for name, values in self.start_values(n_neurons, v_th, dt).items():
-            group.variables[name].set_value(values)
-        thresholder = group.thresholder["spike"]
-        thresholder.before_run({})
-        thresholder.run()
-        return bool(group.variables["_spikespace"].get_value()[-1])
-
-    @property
-    def membrane_variable(self) -> str:
-        """The variable that the threshold compares with ``v_th``.
-
-        Raises
-        ------
-        NoSpspError
-            If the neuron does not fire when one variable alone crosses ``v_th``.
-        """
-        crossing = THRESHOLD_ON_VARIABLE.match(self.threshold)
-        if crossing is None or crossing.group(1) not in self.state_variables:
-            raise NoSpspError(
-                f"the threshold must be 'VARIABLE > v_th' for one differential variable, found '{self.threshold}'"
-            )
-        return crossing.group(1)
-
-    @property
-    def reset_cuts_the_past(self) -> bool:
-        """Whether all that a spike does is to set the variable that has crossed ``v_th`` to a fixed value, as in LIF.
-
-        That variable is none to which spikes add.
-        """
-        crossing, reset = THRESHOLD_ON_VARIABLE.match(self.threshold), RESET_TO_CONSTANT.match(self.reset.strip())
-        if crossing is None or reset is None or len(self.reset_statements) > 1:
-            return False
-        fixed = not get_identifiers(reset.group(2)) & set(self.parsed)
-        return (
-            fixed
-            and reset.group(1) == crossing.group(1) != self.synaptic_variable
-            and crossing.group(1) in self.state_variables
-        )
-
-    @property
-    def distance_to_threshold(self) -> str:
-        """The expression that is positive where the threshold holds; NoSpspError if that is not one comparison."""
-        return threshold_distance(self.threshold)
-
-    @property
-    def distance_dimension(self):
-        """Dimension of ``distance_to_threshold``."""
-        dimensions = {**self.parsed.dimensions, "v_th": self.threshold_dimension}
-        return dimension_of_expression(self.distance_to_threshold, dimensions, self.parameters)
-
-    def readout(self) -> dict[str, str]:
-        """Coefficients of the state's variables in the distance to the threshold, as expressions.
-
-        Raises
-        ------
-        NoSpspError
-            If the threshold is not linear in the state.
-        """
-        return readout(self.threshold, self.parsed, self.evolving_variables)
+        return not self.is_random and holds_at_start(self, n_neurons, v_th, dt)
 
     @property
     def is_affine(self) -> bool:
         """Whether update and reset are affine in the state, so that S-PSPs add up; see ``docs/neurons.md``."""
         return self._once(_is_affine)
+
+    @property
+    def nu_is_distance(self) -> bool:
+        """Whether nu, by which HM2-BP divides, is the distance from rest to the threshold.
+
+        It is, where a spike takes back what inputs have put into the potential and does nothing else, as in LIF. Of
+        other neurons each sample has its own nu: see `hm2bp_brian.learning.thresholds`.
+        """
+        return self.is_affine and self.reset_cuts_the_past
 
     def jacobian(self) -> Jacobian:
         """Derivatives of what a time step, and a spike, make of the state, as Brian2 computes them.
@@ -334,25 +202,6 @@ class NeuronModel:
         ------
         NoSpspError
             If a function without derivative is taken of the state: ``int(v > 0*mV)``, ``abs(v)``, ``clip(v, ...)``.
-
-        Examples
-        --------
-        >>> from brian2 import ms
-        >>> qif = NeuronModel("du/dt = (u**2 + I)/tau : 1\\ndI/dt = -I/tau : 1", method="euler", tau=5*ms)
-        >>> print(qif.jacobian().update)
-        _d__I_d_I = -dt/tau + 1
-        _I = -I*dt/tau + I
-        _d__u_d_I = dt/tau
-        _d__u_d_u = 2*dt*u/tau + 1
-        _u = dt*(I + u**2)/tau + u
-        _d_I_d_I = _d__I_d_I
-        I = _I
-        _d_u_d_I = _d__u_d_I
-        _d_u_d_u = _d__u_d_u
-        u = _u
-        dI/dI = _d_I_d_I
-        du/dI = _d_u_d_I
-        du/du = _d_u_d_u
         """
         return self._once(jacobian)
 
@@ -370,56 +219,23 @@ class NeuronModel:
         # Brian2's own rounding: timestep(t - lastspike, dt) >= timestep(refractory, dt)
         return max(int((self.refractory + 1e-3 * dt) / dt) - 1, 0)
 
-    def brian_group(
-        self,
-        n_neurons: int,
-        v_th=0.0,
-        *,
-        name: str,
-        dtype=np.float64,
-        codeobj_class=NumpyCodeObject,
-        expressions: Mapping[str, tuple] | None = None,
-        **kwds,
-    ):
+    def brian_group(self, n_neurons: int, v_th=0.0, **settings):
         """Make the Brian2 ``NeuronGroup`` of ``n_neurons`` such neurons with threshold ``v_th`` (SI base units).
 
-        ``expressions``, of name to (text, dimension), can be read as further variables.
+        Parameters
+        ----------
+        n_neurons : int
+        v_th : float
+        name : str
+        dtype : float32 or float64, optional
+        codeobj_class : class, optional
+            Of Brian2's code objects; numpy's if not given.
+        expressions : mapping of str to (str, Dimension), optional
+            What can be read as further variables.
+        **settings
+            Others of ``NeuronGroup``.
         """
-        self.check_size(n_neurons)
-        arrays = {k: v for k, v in self.parameters.items() if np.ndim(v)}
-        scalars = {k: v for k, v in self.parameters.items() if not np.ndim(v)}
-        dimensions = {k: get_dimensions(v) for k, v in arrays.items()} | {"v_th": self.threshold_dimension}
-        extra = [
-            SingleEquation(
-                PARAMETER,
-                k,
-                dimensions=d,
-                var_type=BOOLEAN if k in arrays and np.asarray(arrays[k]).dtype == bool else FLOAT,
-                flags=["constant"],
-            )
-            for k, d in dimensions.items()
-        ]
-        extra += [
-            SingleEquation(SUBEXPRESSION, k, dimensions=d, var_type=FLOAT, expr=Expression(text))
-            for k, (text, d) in (expressions or {}).items()
-        ]
-        group = NeuronGroup(
-            n_neurons,
-            self.parsed + Equations(extra),
-            threshold=self.threshold,
-            reset=self.reset,
-            method=self.method,
-            namespace=scalars,
-            name=name,
-            dtype=dtype,
-            codeobj_class=codeobj_class,
-            refractory=self.refractory * second if self.refractory else False,
-            **kwds,
-        )
-        group.variables["v_th"].set_value(v_th)
-        for k, v in arrays.items():
-            group.variables[k].set_value(np.asarray(v))
-        return group
+        return neuron_group(self, n_neurons, v_th, **settings)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.equations.strip()!r}, threshold={self.threshold!r}, reset={self.reset!r})"

@@ -17,6 +17,8 @@ from hm2bp_brian.model.delays import make_delays
 from hm2bp_brian.model.graph import Component, components, unreached
 from hm2bp_brian.model.initial_weights import initial_weights, make_signs
 from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.learned import at_the_ends, with_threshold
+from hm2bp_brian.model.learned_variables import check_start
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.populations import Population, RateBand
 from hm2bp_brian.model.projections import Projection
@@ -95,7 +97,7 @@ class PopulationGraph:
         name : str
         shape : int or tuple of int
         neuron : NeuronModel
-        threshold : float or Quantity
+        threshold : float, Quantity or Learned
             ``v_th``, in the unit of the membrane variable.
         readout : bool
             Whether its spike counts are the output, or part of it.
@@ -128,8 +130,7 @@ class PopulationGraph:
         made = Population(
             name,
             shape,
-            neuron,
-            single_precision(f"threshold of '{name}'", threshold, neuron.threshold_dimension),
+            *with_threshold(f"threshold of '{name}'", neuron, threshold),
             _positions(name, positions, size),
             make_signs(name, sign, size),
             rate,
@@ -227,8 +228,16 @@ class PopulationGraph:
 
     def add_population(self, population: Population, where: str, readout: bool = False) -> None:
         """Add a population of neurons that is made already; ``where`` names it in messages."""
-        model = population.neuron
-        model.check_size(population.size)
+        population.neuron.check_size(population.size)
+        for model in at_the_ends(population.neuron):
+            self._check_silent_at_start(population, model, where)
+        check_start(population, self.dt)
+        self.neural.append(population)
+        if readout:
+            self.readouts.append(population)
+        self._changed()
+
+    def _check_silent_at_start(self, population: Population, model: NeuronModel, where: str) -> None:
         if model.fires_at_start(population.size, population.threshold, self.dt):
             starts = model.start_values(population.size, population.threshold, self.dt).items()
             texts = (f"{name} = {with_unit(values[0], model.dimension_of(name))}" for name, values in starts)
@@ -238,10 +247,6 @@ class PopulationGraph:
                 f"its neurons would fire without input. They start with {', '.join(texts)}; say by initial= of the "
                 "neuron where they do, such as initial={'v': -70*mV}, or choose another threshold"
             )
-        self.neural.append(population)
-        if readout:
-            self.readouts.append(population)
-        self._changed()
 
     def add_projection(self, projection: Projection, weights: np.ndarray) -> None:
         """Add a projection that is made already, with its first weights."""
@@ -264,6 +269,11 @@ class PopulationGraph:
         """
         for name in names:
             population = self._population(name)
+            if population.neuron is not None and population.neuron.learned:
+                raise ConfigurationError(
+                    f"neurons of '{name}' have learned variables: {', '.join(population.neuron.learned)}; give them "
+                    "values to freeze them"
+                )
             for number, projection in enumerate(self.projections):
                 if projection.target is population:
                     fixed = dataclasses.replace(projection.delays, limits=None)

@@ -15,7 +15,10 @@ def chain_summary(network) -> str:
         rows.append(
             (f"{number} {type(layer).__name__}", str(network.shapes[number]), f"{size:,}", str(layer.threshold))
         )
-    rows.append(("total", "", f"{sum(w.size for w in network.weights):,}", ""))
+    values = sum(array.size for array in network.neuron_values)
+    if values:
+        rows.append(("neurons", "", f"{values:,}", ""))
+    rows.append(("total", "", f"{sum(w.size for w in network.weights) + values:,}", ""))
     return _table(rows)
 
 

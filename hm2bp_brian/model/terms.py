@@ -71,16 +71,18 @@ def terms_without_derivative(expression: str, equations: Equations, variables: I
     )
 
 
-def terms_of_update(neuron, find) -> list[tuple[str, str]]:
+def terms_of_update(neuron, find, variables: Iterable[str] | None = None) -> list[tuple[str, str]]:
     """Pairs of a differential equation of a neuron and a term of it that ``find`` finds in its right side.
 
-    ``find`` takes an expression, equations and variables, and returns terms: see `not_affine`.
+    ``find`` takes an expression, equations and variables, by default those of the state, and returns terms: see
+    `not_affine`.
     """
+    variables = neuron.evolving_variables if variables is None else variables
     return [
         (f"d{name}/dt = {expression.code}", term)
         for name, expression in neuron.parsed.get_substituted_expressions()
         if name in neuron.state_variables
-        for term in find(expression.code, neuron.parsed, neuron.evolving_variables)
+        for term in find(expression.code, neuron.parsed, variables)
     ]
 
 

@@ -78,7 +78,7 @@ class Weights(Sequence):
 
     def _checked(self, number: int, array) -> np.ndarray:
         projection, what = self._projections[number], f"{self.what} of {self._labels[number]}"
-        shape = projection.connection.weight_shape
+        shape = self._shape(projection)
         array = to_array(what, array, self._dimension(projection))
         if array.dtype not in (np.float32, np.float64):
             array = array.astype(np.float32)
@@ -90,6 +90,10 @@ class Weights(Sequence):
             raise NumericalError(f"{what} must be finite, found {array[where]} at index {where}")
         self._check_range(what, array, projection)
         return np.ascontiguousarray(array)
+
+    @staticmethod
+    def _shape(projection: Projection) -> tuple[int, ...]:
+        return projection.connection.weight_shape
 
     @staticmethod
     def _dimension(projection: Projection) -> Dimension:

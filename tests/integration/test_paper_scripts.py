@@ -1,5 +1,6 @@
 """The figures and tables of the paper, on small files."""
 
+import re
 import shutil
 
 import matplotlib.pyplot as plt
@@ -8,6 +9,7 @@ import pytest
 from scripts import PAPER, import_from, run_script
 
 from hm2bp_brian.errors import DatasetError, DatasetNotFoundError
+from hm2bp_brian.experiments import recipes
 
 
 @pytest.fixture
@@ -18,6 +20,11 @@ def curves(monkeypatch):
 @pytest.fixture
 def table(monkeypatch):
     yield from import_from(PAPER, "table_mnist", monkeypatch)
+
+
+@pytest.fixture
+def parameters(monkeypatch):
+    yield from import_from(PAPER, "table_parameters", monkeypatch)
 
 
 @pytest.fixture
@@ -88,6 +95,28 @@ def test_levels_figure_counts_the_spikes_it_draws(levels_figure, figures, tmp_pa
     texts = [label.get_text() for label in axes[9].get_yticklabels()]
     errors = [(bar.get_width() - wanted) / 5 for bar, wanted in zip(axes[9].patches, (30, 3), strict=True)]
     assert texts == [rf"{i}: $\delta$ = {error:.2g}" for i, error in enumerate(errors)]
+
+
+def test_parameters_are_those_that_are_run(parameters, capsys):
+    rows = {row["parameter"]: row for row in parameters.main()}
+    assert rows["tau_m (steps)"]["authors, MNIST"] == rows["tau_m (steps)"]["mnist-mlp-paper"] == "64"
+    # N-MNIST's steps have 0.6 ms: 324 ms are 540 of them, 38.4 ms are 64
+    assert rows["presentation (steps)"]["nmnist-mlp"] == "540" and rows["tau_m (steps)"]["nmnist-mlp"] == "64"
+    network = recipes.get("mnist-cnn-paper").make_network((28, 28, 1))
+    assert [float(one) for one in rows["thresholds"]["mnist-cnn-paper"].split(", ")] == network.thresholds
+    assert rows["initial weights"]["mnist-cnn-paper"] == "±1, ±1.5"
+    assert len(capsys.readouterr().out.splitlines()) == 2 + len(rows) == 16
+
+
+def test_the_readme_names_what_there_is_for_each_figure_and_table():
+    readme = (PAPER / "README.md").read_text(encoding="utf-8")
+    section = readme.split("## The paper's figures and tables, one by one")[1].split("\n## ")[0]
+    named = re.findall(r"`([^`]+)`", section)
+    scripts = [name for name in named if name.endswith(".py")]
+    assert all((PAPER / name).exists() or (PAPER.parents[2] / name).exists() for name in scripts)
+    assert {path.name for path in PAPER.glob("*.py")} - set(scripts) == {"figure_learning_curves.py"}  # of no figure
+    assert {name for name in named if name not in scripts} <= set(recipes.names())
+    assert all(subject in section for subject in ("EMNIST", "parameters", "N-MNIST", "TI46", "convolutional"))
 
 
 def test_table_has_three_figures_a_recipe_beside_the_authors(table, histories, capsys):

@@ -119,6 +119,7 @@ def test_inspect_writes_a_self_contained_page(run_dir, capsys):
     descriptions = [value for tag, name, value in page.attributes if (tag, name) == ("img", "alt")]
     assert len(descriptions) == len(page.pictures) == len(set(descriptions)) and all(descriptions)
     assert "input spikes of each pixel: class 2" in descriptions
+    assert any(words.startswith("answers of the neurons of layer 0") for words in descriptions)
     for heading in ("training time (s)", "spikes a neuron, layer 1", "mean rate (Hz)", "median ISI (ms)"):
         assert heading in text
     assert "_" not in text.partition("Recipe and versions")[0].replace("tau_m", "").replace("tau_s", "")

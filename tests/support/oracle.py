@@ -52,23 +52,25 @@ def oracle_gradients(
     for n in range(n_samples):
         sample_weight = 1.0 if sample_weights is None else float(sample_weights[n])
         trains = _trains(record, n)
-        delta = []
+        back = []
         for i in range(n_outputs):
             y = loss.desired if i == labels[n] else loss.undesired
             error = len(trains[-1][i]) - y
             if abs(error) <= loss.margin:
                 error = 0.0
             total += sample_weight * error**2 / 2
-            delta.append(sample_weight * error / _nu(network, -1, i))
+            back.append(sample_weight * error)
         if not trains[-1][labels[n]]:
             trains[-1][labels[n]] = {math.floor((k + 0.5) * record.n_steps / loss.desired) for k in range(loss.desired)}
         factor = _lateral_factors(network, trains[-1], record.n_steps)
         for layer in range(n_layers - 1, -1, -1):
+            nu = [_own_nu(network, layer, i, trains, record.n_steps) for i in range(len(back))]
+            delta = [value / nu_i for value, nu_i in zip(back, nu, strict=True)]
             deltas[layer][n] = delta
-            arrays[layer] += _layer_gradient(network, layer, trains, delta, factor, record.n_steps) / n_samples
+            arrays[layer] += _layer_gradient(network, layer, trains, delta, nu, factor, record.n_steps) / n_samples
             if layer:
-                delta = _deltas_before(network, layer, trains, delta, record.n_steps, silent_delta_ratio)
-                factor = [1.0] * len(delta)
+                back = _back(network, layer, trains, delta, record.n_steps, silent_delta_ratio)
+                factor = [1.0] * len(back)
     value = total / n_samples
     if regularizer is not None:
         for layer, weights in enumerate(network.weights):
@@ -85,13 +87,27 @@ def _nu(network, layer: int, i: int) -> float:
     return float(x[i])
 
 
+def _own_nu(network, layer: int, i: int, trains, n_steps: int) -> float:
+    """nu of neuron i in a sample: what its inputs have put into its readings, for each of its spikes.
+
+    Where a spike takes back just that, it is the distance from rest to the threshold, which it is never below.
+    """
+    distance, pre, post = _nu(network, layer, i), trains[layer], trains[layer + 1][i]
+    if network.neurons[layer].reset_cuts_the_past or not post:
+        return distance
+    linear_map, a = network.linear_map(layer), 0.0
+    for j in range(len(pre)):
+        a += float(network.weights[layer][j, i]) * _pair(linear_map, i, pre[j], post, n_steps)
+    return max(a / len(post), distance)
+
+
 def _trains(record, n: int) -> list[list[set[int]]]:
     """Spike steps of every neuron in one sample: the input's at index 0, those of layer l at l + 1."""
     populations = [record.input, *record.layers]
     return [[set(batch.train(n, j).tolist()) for j in range(batch.n_neurons)] for batch in populations]
 
 
-def _layer_gradient(network, layer, trains, delta, factor, n_steps) -> np.ndarray:
+def _layer_gradient(network, layer, trains, delta, nu, factor, n_steps) -> np.ndarray:
     pre, post = trains[layer], trains[layer + 1]
     weights = network.weights[layer]
     linear_map = network.linear_map(layer)
@@ -101,7 +117,7 @@ def _layer_gradient(network, layer, trains, delta, factor, n_steps) -> np.ndarra
         kappa = 1.0
         for j in range(len(pre)):
             ratio = e[j] / len(post[i]) if post[i] else 0.5
-            kappa += float(weights[j, i]) * ratio / _nu(network, layer, i)
+            kappa += float(weights[j, i]) * ratio / nu[i]
         for j in range(len(pre)):
             if not pre[j]:
                 learned = 0.0
@@ -113,7 +129,7 @@ def _layer_gradient(network, layer, trains, delta, factor, n_steps) -> np.ndarra
     return gradient
 
 
-def _deltas_before(network, layer, trains, delta, n_steps, silent_delta_ratio) -> list[float]:
+def _back(network, layer, trains, delta, n_steps, silent_delta_ratio) -> list[float]:
     pre, post = trains[layer], trains[layer + 1]
     weights = network.weights[layer]
     linear_map = network.linear_map(layer)
@@ -125,11 +141,13 @@ def _deltas_before(network, layer, trains, delta, n_steps, silent_delta_ratio) -
             if pre[j] and post[i]:
                 ratio = _pair(linear_map, i, pre[j], post[i], n_steps) / len(pre[j])
             weighted += delta[i] * float(weights[j, i]) * ratio
-        before.append(weighted / _nu(network, layer - 1, j))
+        before.append(weighted)
     return before
 
 
 def _lateral_factors(network, output, n_steps) -> list[float]:
+    if not network.neurons[-1].reset_cuts_the_past:
+        return [1.0] * len(output)
     lateral, nu = network.lateral(len(network.layers) - 1), _nu(network, -1, 0)
     w0 = 0.0 if lateral is None else lateral.weight
     linear_map = network.linear_map(len(network.layers) - 1)

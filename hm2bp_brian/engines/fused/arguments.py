@@ -86,11 +86,9 @@ class Backward(LayerTrains):
     """HM2-BP through a layer."""
 
     _fields_ = [
-        *_pointers("weights"),
-        *_floats("v_th v_th_pre"),
-        *_pointers("delta factor"),
+        *_pointers("weights distance nu_pre delta factor"),
         ("rules", Rules),
-        *_pointers("gradient delta_pre"),
+        *_pointers("gradient delta_pre nu"),
     ]
 
 
@@ -103,7 +101,7 @@ class Recorded(Forward):
 class DenseBackward(Backward):
     """HM2-BP through a dense layer."""
 
-    _fields_ = [*_integers("n_pre n_post"), *_pointers("recorded nu")]
+    _fields_ = [*_integers("n_pre n_post n_learned"), *_pointers("learned start_gradient recorded")]
 
 
 class WindowsBackward(Backward):
@@ -124,8 +122,8 @@ class GraphPopulation(ctypes.Structure):
     _fields_ = [
         ("calls", PopulationCalls),
         *_integers("n_neurons n_receptors"),
-        *_pointers("receptors forward counts spikes trains"),
-        *_floats("nu"),
+        *_pointers("receptors forward counts spikes trains nu"),
+        *_integers("own_nu"),
         *_pointers("delta factor"),
     ]
 
@@ -139,8 +137,7 @@ class GraphProjection(ctypes.Structure):
         *_integers("by_target"),
         *_pointers("weights delays"),
         *_integers("delay longest_delay lateral"),
-        *_floats("nu_pre"),
-        *_pointers("gradient delay_gradient delta_pre"),
+        *_pointers("nu_pre gradient delay_gradient delta_pre"),
     ]
 
 

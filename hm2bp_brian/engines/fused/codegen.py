@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ class FusedCodeObject(CodeObject):
     """Carries generated lines; ``compiler.py`` compiles them, in one piece with the kernels around them."""
 
     templater = Templater("hm2bp_brian.engines.fused", ".cpp")
-    struct_template = Templater("hm2bp_brian.engines.fused", ".hpp").env.get_template("neurons.hpp")
+    struct_templates = Templater("hm2bp_brian.engines.fused", ".hpp").env
     generator_class = FusedGenerator
     class_name = "fused"
 
@@ -95,20 +96,35 @@ class NeuronCode:
 
     Attributes
     ----------
-    source : str
-        ``struct Neurons``, the state of a tile; the same for any size and parameter values.
+    lane : str
+        ``struct Lane`` and what a neuron does in a step; the same for any size and parameter values.
+    tile : str
+        ``struct Neurons``, the state of a tile, for a processor.
+    single : str
+        ``struct Neuron``, one neuron, for a thread of a GPU.
     arrays : tuple of arrays (n_neurons,)
         Start values of state variables, and parameters.
+    names : tuple of str
+        What the arrays are of.
     constants : float64 array
         The threshold first.
     refractory_steps : int
         Steps after a spike's own step during which a neuron is refractory.
     """
 
-    source: str
+    lane: str
+    tile: str
+    single: str
     arrays: tuple[np.ndarray, ...]
+    names: tuple[str, ...]
     constants: np.ndarray
     refractory_steps: int
+
+    def pointers(self, learned: dict[str, np.ndarray]) -> tuple[ctypes.Array, list[np.ndarray]]:
+        """Addresses of the arrays, with these values of learned variables, and the arrays, which must be kept."""
+        pairs = zip(self.names, self.arrays, strict=True)
+        arrays = [np.ascontiguousarray(learned.get(name, array), dtype=array.dtype) for name, array in pairs]
+        return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays)), arrays
 
 
 @runtime_device()
@@ -151,20 +167,22 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     variables = {name: group.variables[name] for name in neuron.changing_variables}
     for block in blocks.values():
         variables |= block.variables
-    of_the_kernels = {"dt", "v_th"} | ({"not_refractory"} if neuron.refractory else set())
+    of_the_kernels = {"dt", *({"v_th"} - set(neuron.learned)), *({"not_refractory"} if neuron.refractory else ())}
     arrays = [v for _, v in sorted(variables.items()) if isinstance(v, ArrayVariable) and v.name not in of_the_kernels]
     constants = [v for _, v in sorted(variables.items()) if isinstance(v, Constant)]
     _refuse_shared_variables(arrays)
     return NeuronCode(
-        _source(neuron, blocks, arrays, constants, jacobian),
+        *_sources(neuron, blocks, arrays, constants, jacobian),
         tuple(np.ascontiguousarray(v.get_value()) for v in arrays),
+        tuple(v.name for v in arrays),
         np.array([v_th, *(float(v.value) for v in constants)]),
         neuron.refractory_steps(dt),
     )
 
 
-def _source(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian | None) -> str:
-    struct = FusedCodeObject.struct_template.render(
+def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian | None) -> tuple[str, str, str]:
+    """What all devices share, what processors take, what GPUs take."""
+    context = dict(
         blocks={name: block.code for name, block in blocks.items()},
         universal_support=CPPCodeGenerator.universal_support_code,
         prefix=PREFIX,
@@ -181,14 +199,25 @@ def _source(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian |
         constants=[{"name": PREFIX + v.name, "type": _c_type(np.asarray(v.value).dtype)} for v in constants],
         synaptic=f"_array_{neuron.synaptic_variable}",
         refractory=neuron.refractory > 0,
+        learned_threshold="v_th" in neuron.learned,
         derivatives=jacobian and _entries(jacobian, neuron.evolving_variables),
     )
-    clears_first, along = (str(flag).lower() for flag in (neuron.reset_cuts_the_past, jacobian is not None))
-    return (
+    flags = {
+        "RESET_CLEARS_FIRST": neuron.reset_cuts_the_past and not neuron.learned,
+        "ALONG_TRAJECTORY": jacobian is not None,
+        "OWN_NU": not neuron.nu_is_distance,
+    }
+    flags = ", ".join(f"{name} = {str(flag).lower()}" for name, flag in flags.items())
+    facts = (
         f"constexpr int N_VARIABLES = {len(neuron.evolving_variables)};\n"
-        f"constexpr bool RESET_CLEARS_FIRST = {clears_first}, ALONG_TRAJECTORY = {along};\n"
-        f"constexpr int SYNAPTIC = {neuron.evolving_variables.index(neuron.synaptic_variable)};\n{struct}"
+        f"constexpr bool {flags};\n"
+        f"constexpr int SYNAPTIC = {neuron.evolving_variables.index(neuron.synaptic_variable)};\n"
     )
+    templates = FusedCodeObject.struct_templates
+    lane, tile, single = (
+        templates.get_template(name).render(context) for name in ("lane.hpp", "neurons.hpp", "single_neuron.hpp")
+    )
+    return facts + lane, tile, single
 
 
 def _jacobian(neuron: NeuronModel) -> Jacobian | None:

@@ -19,7 +19,7 @@ from hm2bp_brian.engines.fused.stored_projection import StoredProjection
 from hm2bp_brian.errors import EngineError
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.component import NumpyKernels
-from hm2bp_brian.learning.thresholds import uniform
+from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import NeuronModel
@@ -82,7 +82,9 @@ class GraphKernels:
         populations = (arguments.GraphPopulation * len(self._codes))()
         for number, population in enumerate(self.component.populations):
             variables = self._numbers(number)
-            forward = self._forward_of(self._codes[number], n_samples, n_steps, kept)
+            arrays = self._codes[number].pointers(self.network.learned_values(population, parameters))
+            kept.append(arrays)
+            forward = self._forward_of(self._codes[number], arrays[0], n_samples, n_steps, kept)
             populations[number] = arguments.GraphPopulation(
                 calls=self._calls[number],
                 n_neurons=population.size,
@@ -119,8 +121,7 @@ class GraphKernels:
         step, number = divmod(int(place), len(populations))
         check_state(self._label(number), sample, step)
 
-    def _forward_of(self, code, n_samples: int, n_steps: int, kept: list) -> arguments.Forward:
-        arrays = (ctypes.c_void_p * len(code.arrays))(*(array.ctypes.data for array in code.arrays))
+    def _forward_of(self, code, arrays: ctypes.Array, n_samples: int, n_steps: int, kept: list) -> arguments.Forward:
         forward = arguments.Forward(
             n_samples=n_samples,
             n_steps=n_steps,
@@ -129,7 +130,7 @@ class GraphKernels:
             dt=self.network.dt,
             refractory_steps=min(code.refractory_steps, n_steps),
         )
-        kept += [arrays, forward]
+        kept.append(forward)
         return forward
 
     def _projections(self, parameters, trains: dict[str, SpikeBatch], kept: list, backwards: bool):
@@ -175,25 +176,25 @@ class GraphKernels:
         component, kept = self.component, []
         n_samples, n_steps = next((b.n_samples, b.n_steps) for b in walk.trains.values())
         populations = (arguments.GraphPopulation * len(component.populations))()
-        deltas = {}
+        deltas, nus = {}, {}
         for number, population in enumerate(component.populations):
             delta = deltas[population.name] = np.array(walk.deltas[population.name], dtype=self.dtype, order="C")
             factor = np.ascontiguousarray(walk.factor(population.name), dtype=self.dtype)
+            nus[population.name] = self._nu(distance_as_learned(self.network, population, walk.parameters), n_samples)
             trains = self._trains_of(number, walk.trains[population.name], kept)
             populations[number] = arguments.GraphPopulation(
                 calls=self._calls[number],
                 n_neurons=population.size,
                 n_receptors=len(trains),
                 trains=ctypes.addressof(trains),
-                nu=uniform(walk.nu[population.name]),
+                nu=pointer(nus[population.name]),
+                own_nu=not population.neuron.nu_is_distance,
                 delta=pointer(delta),
                 factor=pointer(factor),
             )
             kept.append(factor)
         projections = self._projections(walk.parameters, walk.trains, kept, backwards=True)
-        results = [
-            self._results(stored, s, walk, n_samples) for stored, s in zip(self._stored, projections, strict=True)
-        ]
+        results = [self._results(stored, s, walk, nus) for stored, s in zip(self._stored, projections, strict=True)]
         n_numbers = sum(stored.n_entries for stored in self._stored)
         n_cut = np.zeros(1, dtype=np.int64)
         self._call(
@@ -242,15 +243,21 @@ class GraphKernels:
         names = self.component.populations[number].neuron.state_variables
         return np.array([names.index(variable) for variable in self._receptors[number]], dtype=np.int64)
 
-    def _results(self, stored: StoredProjection, structure, walk: Walk, n_samples: int):
+    def _nu(self, nu: np.ndarray, n_samples: int) -> np.ndarray:
+        """nu of a population's neurons, in each sample."""
+        return np.tile(np.asarray(nu, dtype=self.dtype), (n_samples, 1))
+
+    def _results(self, stored: StoredProjection, structure, walk: Walk, nus: dict[str, np.ndarray]):
         """Arrays for what the backward pass finds of a projection, where it is wanted; writes their addresses."""
         projection = stored.projection
         gradient = np.empty(stored.n_entries, dtype=self.dtype) if projection.plastic else None
         delay_gradient = np.empty(stored.n_entries, dtype=self.dtype) if projection.delays.learned else None
         outside = projection in self.component.inputs and projection.source.neuron is not None
+        name, n_samples = projection.source.name, walk.trains[projection.source.name].n_samples
         delta_pre = np.empty((n_samples, projection.source.size), dtype=self.dtype) if outside else None
-        nu = walk.nu[projection.source.name]
-        structure.nu_pre = 0.0 if nu is None else uniform(nu)
+        if name not in nus and walk.nu[name] is not None:
+            nus[name] = self._nu(walk.nu[name], n_samples)
+        structure.nu_pre = pointer(nus.get(name))
         structure.gradient, structure.delay_gradient = pointer(gradient), pointer(delay_gradient)
         structure.delta_pre = pointer(delta_pre)
         return gradient, delay_gradient, delta_pre

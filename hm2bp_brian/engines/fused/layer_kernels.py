@@ -15,7 +15,7 @@ from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.compiler import load
 from hm2bp_brian.engines.fused.sources import neuron_source
 from hm2bp_brian.learning.backward import Walk
-from hm2bp_brian.learning.thresholds import distance, uniform
+from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import Population
@@ -49,7 +49,6 @@ class LayerKernels:
         self.threads = threads
         neuron = self.population.neuron
         self.code = generate(neuron, self.population.size, self.population.threshold, network.dt, dtype)
-        self._arrays = (ctypes.c_void_p * len(self.code.arrays))(*(array.ctypes.data for array in self.code.arrays))
         headers = (f"{self.kind}_forward.hpp", f"{self.kind}_backward.hpp")
         self.library = load(neuron_source(self.code, dtype, headers), f"{self.kind} kernels in {dtype} for {neuron!r}")
 
@@ -61,21 +60,26 @@ class LayerKernels:
         """Add the population's spikes to ``trains``; NumericalError if a state becomes NaN or infinite."""
         weights, pre = self.cast(parameters[self.weights_number]), trains[self.projection.source.name]
         failure = np.empty(2, dtype=np.int64)
-        fields = self._presentation(pre) | {"weights": self._pointer_to(weights), "failure": pointer(failure)}
+        arrays, _kept = self._arrays(parameters)
+        fields = self._presentation(pre, arrays) | {"weights": self._pointer_to(weights), "failure": pointer(failure)}
         (neurons, offsets), by_neuron = self._forward(fields, pre.n_samples, pre.n_steps, failure)
         shape = self.population.shape
         trains[self.population.name] = SpikeBatch.from_sorted(
             neurons, offsets, pre.n_samples, pre.n_steps, shape, by_neuron
         )
 
-    def _presentation(self, pre: SpikeBatch) -> dict:
+    def _arrays(self, parameters) -> tuple[ctypes.Array, list[np.ndarray]]:
+        """What the neurons load: see ``NeuronCode.pointers``."""
+        return self.code.pointers(self.network.learned_values(self.population, parameters))
+
+    def _presentation(self, pre: SpikeBatch, arrays: ctypes.Array) -> dict:
         """Fields of ``arguments.Forward``."""
         return {
             "pre_neurons": pointer(pre.neurons),
             "pre_offsets": pointer(pre.offsets),
             "n_samples": pre.n_samples,
             "n_steps": pre.n_steps,
-            "arrays": ctypes.addressof(self._arrays),
+            "arrays": ctypes.addressof(arrays),
             "constants": pointer(self.code.constants),
             "dt": self.dt,
             "refractory_steps": min(self.code.refractory_steps, pre.n_steps),
@@ -101,18 +105,23 @@ class LayerKernels:
             delta_pre = np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
         matrices = kernel_matrices(dynamics, self.dtype)
         weights, delta, factor = (self.cast(array) for array in (weights, delta, walk.factor(name)))
-        nu_pre = walk.nu[source.name]
+        far = self.cast(distance_as_learned(self.network, self.population, walk.parameters))
+        nu_pre = None if source.neuron is None else self.cast(walk.nu[source.name])
+        nu = None if self.population.neuron.nu_is_distance else np.tile(far, (post.n_samples, 1))
         fields = self._trains(pre, post, matrices, dynamics) | {
             "weights": self._pointer_to(weights),
-            "v_th": uniform(distance(self.population, self.dt)),
-            "v_th_pre": 1.0 if nu_pre is None else uniform(nu_pre),
+            "distance": pointer(far),
+            "nu_pre": pointer(nu_pre),
             "delta": pointer(delta),
             "factor": pointer(factor),
             "rules": arguments.Rules(*dataclasses.astuple(walk.rules)),
             "gradient": pointer(gradient),
             "delta_pre": pointer(delta_pre),
+            "nu": pointer(nu),
         }
-        self._backward(fields, pre, post, walk)
+        self._backward(fields, walk)
+        if nu is not None:
+            walk.deltas[name] = walk.deltas[name] / nu
         walk.gradients[self.weights_number] = gradient if self.projection.plastic else np.zeros_like(gradient)
         if delta_pre is not None:
             walk.add_delta(source.name, delta_pre)
@@ -165,19 +174,34 @@ class DenseKernels(LayerKernels):
         trains_along = not self.population.neuron.is_affine
         return self.network.trajectories(self.layer) if trains_along else super()._dynamics()
 
-    def _backward(self, fields, pre: SpikeBatch, post: SpikeBatch, walk: Walk) -> None:
+    def _backward(self, fields, walk: Walk) -> None:
+        variables = [v for v in self.network.learned_variables if v.population is self.population]
+        order = variable_order(self._dynamics()).tolist()
+        names = self.population.neuron.evolving_variables
+        learned = np.array([order.index(names.index(variable.name)) for variable in variables], dtype=np.int32)
+        start_gradient = np.empty((len(variables), self.population.size), dtype=self.dtype)
+        fields |= {
+            "n_learned": len(variables),
+            "learned": pointer(learned),
+            "start_gradient": pointer(start_gradient),
+            **self._sizes,
+        }
+        self._run_backward(fields, walk)
+        for variable, gradient in zip(variables, start_gradient, strict=True):
+            walk.gradients[variable.number] = variable.fold(gradient)
+
+    def _run_backward(self, fields, walk: Walk) -> None:
         if self.population.neuron.is_affine:
-            return self._call("dense_backward", arguments.DenseBackward(**fields, **self._sizes))
+            return self._call("dense_backward", arguments.DenseBackward(**fields))
+        pre, post = walk.trains[self.projection.source.name], walk.trains[self.population.name]
+        arrays, _kept = self._arrays(walk.parameters)
         recorded = arguments.Recorded(
-            **self._presentation(pre),
+            **self._presentation(pre, arrays),
             post_neurons=pointer(post.neurons),
             post_offsets=pointer(post.offsets),
             lateral_inhibition=self._inhibition,
         )
-        nu = np.full((post.n_samples, post.n_neurons), fields["v_th"], dtype=self.dtype)
-        along = {"recorded": ctypes.addressof(recorded), "nu": pointer(nu)}
-        self._call("dense_backward", arguments.DenseBackward(**fields, **self._sizes, **along))
-        walk.deltas[self.population.name] = walk.deltas[self.population.name] / nu
+        self._call("dense_backward", arguments.DenseBackward(**fields, recorded=ctypes.addressof(recorded)))
 
     def own_spsp(self, population: Population, trains: SpikeBatch) -> np.ndarray:
         """The same as ``learning.component.NumpyKernels.own_spsp``."""
@@ -211,8 +235,17 @@ class WindowsKernels(LayerKernels):
         check_state(self.label, *failure)
         return lists
 
-    def _backward(self, fields, pre: SpikeBatch, post: SpikeBatch, walk: Walk) -> None:
+    def _backward(self, fields, walk: Walk) -> None:
         self._call("windows_backward", arguments.WindowsBackward(**fields, windows=self._windows))
+
+
+def variable_order(dynamics) -> np.ndarray:
+    """The order in which the kernels have the state's variables: see `kernel_matrices`."""
+    n_variables = dynamics.readout.shape[1]
+    if not isinstance(dynamics, LinearMap):
+        return np.arange(n_variables)
+    read = (dynamics.readout != 0).any(axis=0)
+    return np.lexsort((~read, np.arange(n_variables) == dynamics.synaptic))
 
 
 def kernel_matrices(dynamics, dtype: np.dtype) -> dict[str, np.ndarray]:
@@ -222,8 +255,7 @@ def kernel_matrices(dynamics, dtype: np.dtype) -> dict[str, np.ndarray]:
     """
     if not isinstance(dynamics, LinearMap):
         return {"readout": np.ascontiguousarray(dynamics.readout, dtype=dtype)}
-    read = (dynamics.readout != 0).any(axis=0)
-    order = np.lexsort((~read, np.arange(len(read)) == dynamics.synaptic))
+    order = variable_order(dynamics)
     arrays = {name: getattr(dynamics, name)[:, order] for name in ("active", "refractory", "reset", "readout")}
     return {
         name: np.ascontiguousarray(a if name == "readout" else a[:, :, order], dtype=dtype)

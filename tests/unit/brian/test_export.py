@@ -13,6 +13,7 @@ from networks import ADAPTIVE, make_input, make_network
 from hm2bp_brian.brian.export import export_brian
 from hm2bp_brian.engines.registry import simulate
 from hm2bp_brian.errors import ConfigurationError, RunFolderError, ShapeError
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
@@ -30,7 +31,7 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 
 
 def maps():
-    """Convolution, pooling, volts, one value a neuron, a reset of two lines, lateral inhibition."""
+    """Convolution, pooling, volts, one value a neuron, learned thresholds, a reset of two lines, lateral inhibition."""
     in_volts = NeuronModel(
         """
         dv/dt = (j - v)/tau_m : volt (unless refractory)
@@ -59,7 +60,7 @@ def maps():
         [
             Conv2D(2, 3, padding=1, threshold=0.5, initializer=Uniform(1.5)),
             SumPool2D(2, threshold=1.5 * mV),
-            Dense(5, threshold=0.4, lateral_inhibition=0.3, initializer=Uniform(1.5)),
+            Dense(5, threshold=Learned(0.3, 0.5), lateral_inhibition=0.3, initializer=Uniform(1.5)),
         ],
         [LIF(20 * ms, 5 * ms, 3 * ms), in_volts, adaptive],
         dt=0.5 * ms,

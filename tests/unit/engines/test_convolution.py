@@ -119,8 +119,13 @@ def strong_alpha_synapse(n):
     )
 
 
-@pytest.mark.parametrize("neuron", [strong_alpha_synapse, NEURONS["one value a neuron"]], ids=["alpha", "one value"])
-@pytest.mark.parametrize("architecture", ["padded, strided", "pool", "overlapping pool"])
+OTHER_NEURONS = {"alpha": strong_alpha_synapse} | {
+    name: NEURONS[name] for name in ("one value a neuron", "moving threshold", "soft reset")
+}
+
+
+@pytest.mark.parametrize("neuron", OTHER_NEURONS.values(), ids=OTHER_NEURONS)
+@pytest.mark.parametrize("architecture", ["padded, strided", "pool", "overlapping pool", "pool first"])
 @pytest.mark.parametrize("dtype, rtol", [("float64", 1e-9), ("float32", 2e-4)])
 def test_gradients_of_other_neurons_equal_the_reference(architecture, neuron, dtype, rtol):
     network = make_network(architecture, neuron)

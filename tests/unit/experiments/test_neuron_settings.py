@@ -15,6 +15,7 @@ from hm2bp_brian.errors import ConfigurationError, UnitError
 from hm2bp_brian.experiments.neuron_settings import EquationSettings, LIFSettings
 from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.experiments.weights_file import read_weights
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
@@ -180,3 +181,15 @@ def test_weight_files_of_version_0_1_0(path):
     recipe = read_weights(path).recipe
     assert recipe.neuron == LIFSettings(64.0, 8.0, 3.0, "euler")
     assert recipe.name == path.stem
+
+
+def test_presentations_start_where_a_recipe_says_and_thresholds_are_learned():
+    neuron = dataclasses.replace(IN_VOLTS, initial=(("v", "-3*mV"), ("j", "1*nA")))
+    layers = (Dense(4, Learned("5*mV", "15*mV", shared=True), initializer=Uniform("2.5*nA")), Dense(3, "9*mV"))
+    recipe = dataclasses.replace(RECIPE, neuron=neuron, layers=layers)
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+    assert recipe.neuron.make().initial == {"v": -0.003, "j": 1e-9}
+    network = dataclasses.replace(recipe, layers=layers[:1]).make_network((4, 4, 1))
+    assert network.neuron_values[0].shape == (1,) and 0.005 <= network.neuron_values[0] <= 0.015
+    with pytest.raises(ConfigurationError, match="each name in 'initial' should occur once, found v, v"):
+        dataclasses.replace(neuron, initial=(("v", "1*mV"), ("v", "2*mV")))

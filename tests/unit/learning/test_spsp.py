@@ -137,7 +137,7 @@ def test_spikes_may_add_to_another_variable_than_the_map_says():
     post = np.zeros((1, 30, 3), dtype=bool)
     post[0, 12] = True
     for variable in range(3):  # I, g, u
-        q = adjoint(SpikeBatch.from_dense(post), linear_map, 0, synaptic=variable)
+        q = adjoint(SpikeBatch.from_dense(post), linear_map, 0, synaptic=variable).q
         for step in range(30):
             x = np.eye(3)[variable]
             for _ in range(12 - step):

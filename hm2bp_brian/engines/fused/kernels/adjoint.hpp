@@ -111,7 +111,8 @@ static inline void adjoint_of_reading(const TileMatrices<W, K> &tile, int v, con
 }
 
 template <int W, int SPAN, int K, bool UNIFORM>
-static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const Phases<W> &phases, scalar *q) {
+static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const Phases<W> &phases, scalar *q,
+                          scalar *start) {
     constexpr int VECTORS = W / LANES, ROW = SPAN / LANES;
     const auto *all_active = reinterpret_cast<const vector_t *>(tile.active);
     const auto *all_refractory = reinterpret_cast<const vector_t *>(tile.refractory);
@@ -144,13 +145,17 @@ static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const
                 }
             for (int i = 0; i < K; i++) lambda[v][i] = before[i];
         }
+    if (start)
+        for (int v = 0; v < VECTORS; v++)
+            for (int i = 0; i < K; i++) reinterpret_cast<vector_t *>(start)[i * VECTORS + v] = lambda[v][i];
 }
 
-// One tile in one sample: its spike counts, and q (W / SPAN, n_steps, SPAN).
+// One tile in one sample: its spike counts, q (W / SPAN, n_steps, SPAN), and, if wanted, the effect of the state at the start
+// (K, W).
 template <int W, int SPAN, int K>
 static void adjoint(const PostLayer &post, int64_t sample, const PostTiles<W, K> &tiles, int64_t tile, Phases<W> &phases,
-                    scalar *q, scalar *counts) {
+                    scalar *q, scalar *counts, scalar *start = nullptr) {
     phases.set(post, sample, tiles.neuron(tile), counts);
     auto run = tiles.uniform ? adjoint_steps<W, SPAN, K, true> : adjoint_steps<W, SPAN, K, false>;
-    run(post.n_steps, tiles.of(tile), phases, q);
+    run(post.n_steps, tiles.of(tile), phases, q, start);
 }

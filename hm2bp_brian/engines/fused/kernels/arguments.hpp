@@ -59,11 +59,12 @@ struct Rules {
 
 struct Backward : LayerTrains {
     const scalar *weights;  // null for pooling
-    double v_th, v_th_pre;
+    const scalar *distance, *nu_pre;  // (n_post), from rest to the threshold; (n_pre), nu, or null for an input
     const scalar *delta, *factor;  // (n_samples, n_post)
     Rules rules;
     scalar *gradient;   // of the weights' shape, summed over samples
     scalar *delta_pre;  // (n_samples, n_pre) or null
+    scalar *nu;         // (n_samples, n_post), each sample's own; null where it is the distance
 };
 
 // What is needed to run a layer again as it fired.
@@ -75,8 +76,10 @@ struct Recorded : Forward {
 
 struct DenseBackward : Backward {
     int64_t n_pre, n_post;
+    int64_t n_learned;       // variables of the neurons that are learned
+    const int32_t *learned;  // (n_learned), which of the state's they are
+    scalar *start_gradient;  // (n_learned, n_post), of their values at the start, summed over samples
     const Recorded *recorded;  // null where a step always does the same
-    scalar *nu;                // (n_samples, n_post), each sample's own; null where it is v_th
 };
 
 struct WindowsBackward : Backward {

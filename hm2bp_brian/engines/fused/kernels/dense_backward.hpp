@@ -15,11 +15,15 @@ template <int W>
 struct BackwardTile {
     int64_t number;
     Buffer weights;
-    alignas(64) scalar weight_sum[W];
+    alignas(64) scalar weight_sum[W], distance[W];
 
     BackwardTile(const DenseBackward &b, int64_t number) : number(number), weights(b.n_pre * W) {
         pack_tile<W>(b.weights, b.n_pre, b.n_post, number, weights.data);
-        for (int lane = 0; lane < W; lane++) weight_sum[lane] = 0;
+        for (int lane = 0; lane < W; lane++) {
+            const int64_t neuron = number * W + lane;
+            weight_sum[lane] = 0;
+            distance[lane] = neuron < b.n_post ? b.distance[neuron] : 1;
+        }
         for (int64_t pre = 0; pre < b.n_pre; pre++)
             for (int lane = 0; lane < W; lane++) weight_sum[lane] += weights.data[pre * W + lane];
     }
@@ -39,23 +43,23 @@ static auto adjoint_of_tile(const DenseBackward &b, const PostLayer &layer, cons
                             const BackwardTile<W> &tile, BackwardScratch<W> &scratch) {
     if constexpr (ALONG_TRAJECTORY) {
         auto run = std::make_shared<Trajectory<W>>(*b.recorded, layer, tiles, tile.number, tile.weights.data);
-        return [=](int64_t sample, scalar *q, scalar *counts) { run->adjoint(sample, q, counts); };
+        return [=](int64_t sample, scalar *q, scalar *counts, scalar *start) { run->adjoint(sample, q, counts, start); };
     } else {
-        return [&](int64_t sample, scalar *q, scalar *counts) {
-            adjoint<W, W, K>(layer, sample, tiles, tile.number, scratch.phases, q, counts);
+        return [&](int64_t sample, scalar *q, scalar *counts, scalar *start) {
+            adjoint<W, W, K>(layer, sample, tiles, tile.number, scratch.phases, q, counts, start);
         };
     }
 }
 
-// Adds one sample to the tile's gradient (n_pre, W), and writes the tile's part of delta_pre (n_pre), if wanted.
+// Adds one sample to the tile's gradient (n_pre + n_learned, W), and writes the tile's part of delta_pre (n_pre), if wanted.
 template <int W, int K, typename Adjoint>
 static void backward_sample(const DenseBackward &b, int64_t sample, Adjoint &adjoint, const PostTiles<W, K> &tiles,
                             const BackwardTile<W> &tile, BackwardScratch<W> &scratch, scalar *gradient,
                             scalar *delta_pre) {
     const scalar *weights = tile.weights.data;
     scalar *q = scratch.q.data, *spsp = scratch.spsp.data;
-    alignas(64) scalar counts[W], delta[W], factor[W];
-    adjoint(sample, q, counts);
+    alignas(64) scalar counts[W], delta[W], factor[W], start[K * W];
+    adjoint(sample, q, counts, start);
     alignas(64) scalar tpsp[W] = {};
     const int64_t *trains = b.pre_trains + sample * b.n_pre;
     for (int64_t pre = 0; pre < b.n_pre; pre++) {
@@ -68,8 +72,8 @@ static void backward_sample(const DenseBackward &b, int64_t sample, Adjoint &adj
         delta[lane] = neuron < 0 ? 0 : b.delta[index];
         factor[lane] = neuron < 0 ? 0 : b.factor[index];
     }
-    const PostNeurons<W> post(counts, delta, factor, tpsp, tile.weight_sum, b.v_th, b.rules);
-    if (b.nu)
+    const PostNeurons<W> post(counts, delta, factor, tpsp, tile.weight_sum, tile.distance, b.rules);
+    if (OWN_NU)
         for (int lane = 0; lane < W; lane++)
             if (tiles.neuron(tile.number)[lane] >= 0)
                 b.nu[sample * b.n_post + tiles.neuron(tile.number)[lane]] = post.nu[lane];
@@ -77,8 +81,11 @@ static void backward_sample(const DenseBackward &b, int64_t sample, Adjoint &adj
         const scalar *e = spsp + pre * W;
         const int64_t count = trains[pre + 1] - trains[pre];
         if (count) post.add_gradient(e, gradient + pre * W);
-        if (delta_pre) delta_pre[pre] = post.delta_before(weights + pre * W, e, count) / scalar(b.v_th_pre);
+        if (delta_pre) delta_pre[pre] = post.delta_before(weights + pre * W, e, count) / b.nu_pre[pre];
     }
+    for (int64_t k = 0; k < b.n_learned; k++)
+        for (int lane = 0; lane < W; lane++)
+            gradient[(b.n_pre + k) * W + lane] += post.coefficient[lane] * start[b.learned[k] * W + lane];
 }
 
 template <int W, int K>
@@ -88,15 +95,16 @@ static void backward(const DenseBackward &b) {
     const int64_t wanted = (BACKWARD_PARTS + n_tiles - 1) / n_tiles;
     const int64_t n_chunks = b.n_samples < wanted ? b.n_samples : wanted;
     const PostTiles<W, K> tiles(layer);
-    Buffer partial(n_tiles * n_chunks * b.n_pre * W);
+    const int64_t n_rows = b.n_pre + b.n_learned;  // of a gradient
+    Buffer partial(n_tiles * n_chunks * n_rows * W);
     Buffer partial_delta(b.delta_pre ? n_tiles * b.n_samples * b.n_pre : 0);
     parallel_for(n_tiles * n_chunks, b.threads, [&](int64_t unit) {
         const int64_t tile_number = unit / n_chunks, chunk = unit % n_chunks;
         const BackwardTile<W> tile(b, tile_number);
         BackwardScratch<W> scratch(b.n_steps, b.n_pre);
         auto adjoint = adjoint_of_tile<W, K>(b, layer, tiles, tile, scratch);
-        scalar *sum = partial.data + unit * b.n_pre * W;
-        memset(sum, 0, b.n_pre * W * sizeof(scalar));
+        scalar *sum = partial.data + unit * n_rows * W;
+        memset(sum, 0, n_rows * W * sizeof(scalar));
         for (int64_t s = chunk * b.n_samples / n_chunks; s < (chunk + 1) * b.n_samples / n_chunks; s++) {
             scalar *row = b.delta_pre ? partial_delta.data + (tile_number * b.n_samples + s) * b.n_pre : nullptr;
             bool any = false;  // a sample within the loss's margin has no deltas
@@ -107,14 +115,15 @@ static void backward(const DenseBackward &b) {
                 memset(row, 0, b.n_pre * sizeof(scalar));
         }
     });
-    auto add_gradients = [&](int64_t pre) {
+    auto add_gradients = [&](int64_t row) {
+        scalar *out = row < b.n_pre ? b.gradient + row * b.n_post : b.start_gradient + (row - b.n_pre) * b.n_post;
         for (int64_t tile = 0; tile < n_tiles; tile++) {
             alignas(64) scalar sums[W] = {};
             for (int64_t chunk = 0; chunk < n_chunks; chunk++)
                 for (int lane = 0; lane < W; lane++)
-                    sums[lane] += partial.data[((tile * n_chunks + chunk) * b.n_pre + pre) * W + lane];
+                    sums[lane] += partial.data[((tile * n_chunks + chunk) * n_rows + row) * W + lane];
             const int64_t n_lanes = b.n_post - tile * W < W ? b.n_post - tile * W : W;
-            memcpy(b.gradient + pre * b.n_post + tile * W, sums, n_lanes * sizeof(scalar));
+            memcpy(out + tile * W, sums, n_lanes * sizeof(scalar));
         }
     };
     auto add_deltas = [&](int64_t sample) {
@@ -125,10 +134,10 @@ static void backward(const DenseBackward &b) {
             b.delta_pre[sample * b.n_pre + pre] = sum;
         }
     };
-    const int64_t block = 64, n_blocks = (b.n_pre + block - 1) / block;
+    const int64_t block = 64, n_blocks = (n_rows + block - 1) / block;
     parallel_for(n_blocks + (b.delta_pre ? b.n_samples : 0), b.threads, [&](int64_t unit) {
         if (unit >= n_blocks) return add_deltas(unit - n_blocks);
-        for (int64_t pre = unit * block; pre < b.n_pre && pre < (unit + 1) * block; pre++) add_gradients(pre);
+        for (int64_t row = unit * block; row < n_rows && row < (unit + 1) * block; row++) add_gradients(row);
     });
 }
 

@@ -32,7 +32,8 @@ struct GraphPopulation {
     int64_t *counts;      // (n_samples, n_steps), of spikes
     SpikeLists **spikes;  // for take_spikes and free_spikes
     const LayerTrains *trains;  // one a receptor, to which its matrices are ordered
-    double nu;
+    scalar *nu;      // (n_samples, n_neurons); if own_nu, in the distance from rest to the threshold, out the sample's own
+    int64_t own_nu;
     scalar *delta;         // (n_samples, n_neurons): in what came from outside, out the sum of the series
     const scalar *factor;  // (n_samples, n_neurons)
 };
@@ -55,7 +56,7 @@ struct GraphProjection {
     const int32_t *delays;  // of single connections, in steps; null if all have `delay`
     int64_t delay, longest_delay;
     int64_t lateral;  // inhibition of the readout: not in the backward pass
-    double nu_pre;    // 0: the source is an input, and wants no delta
+    const scalar *nu_pre;  // (n_samples, n_pre) of the source; null: it is an input, and wants no delta
     scalar *gradient, *delay_gradient, *delta_pre;  // or null
 
     int64_t n_entries() const { return !starts ? n_pre * n_post : starts[by_target ? n_post : n_pre]; }

@@ -131,6 +131,34 @@ struct Loops {
     }
 };
 
+// Of neurons whose nu is the sample's own: finds it in the samples of a part, and divides their deltas by it.
+static void divide_by_own_nu(const GraphWalk &g, int64_t population, int64_t first, int64_t last) {
+    const GraphPopulation &neurons = g.populations[population];
+    for (int64_t tile = 0; tile < g.n_tiles[population]; tile++) {
+        std::vector<std::unique_ptr<TileLinks>> links;
+        for (int64_t k = 0; k < g.n_projections; k++)
+            if (g.projections[k].target == population && !g.projections[k].lateral)
+                links.push_back(std::make_unique<TileLinks>(g.projections[k], tile));
+        const auto q = g.make_q(population);
+        TilePost post;
+        for (int64_t s = first; s < last; s++) {
+            bool any = false;
+            for (int64_t k = 0; k < g.n_populations; k++) any |= g.has_deltas(k, s);
+            if (!any) continue;
+            post.set_delta(neurons, s, tile);
+            g.set_q(population, s, tile, q, post);
+            for (auto &link : links) link->read(s, *q[link->p.receptor], post);
+            const int64_t n_lanes = std::min<int64_t>(TILE, neurons.n_neurons - tile * TILE);
+            for (int64_t lane = 0; lane < n_lanes; lane++) {
+                const int64_t place = s * neurons.n_neurons + tile * TILE + lane;
+                scalar &nu = neurons.nu[place];
+                if (post.counts[lane] != 0) nu = std::max(post.tpsp[lane] / post.counts[lane], nu);
+                neurons.delta[place] /= nu;
+            }
+        }
+    }
+}
+
 // Sums of one part of the samples: of each projection, tile after tile.
 struct PartSums {
     std::vector<std::vector<scalar>> gradient, delay_gradient;
@@ -208,6 +236,8 @@ static void backward_graph(const GraphBackward &arguments) {
                 scalar *delta = g.projections[k].delta_pre;
                 std::fill(delta + first * g.projections[k].n_pre, delta + last * g.projections[k].n_pre, scalar(0));
             }
+        for (int64_t k = 0; k < g.n_populations; k++)
+            if (g.populations[k].own_nu) divide_by_own_nu(g, k, first, last);
         if (g.has_loops) {
             Loops loops(g);
             for (int64_t s = first; s < last; s++) {

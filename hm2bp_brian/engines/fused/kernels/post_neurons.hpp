@@ -10,19 +10,19 @@ struct PostNeurons {
     scalar silent_spsp, silent_delta_ratio;
     alignas(64) scalar nu[W], delta[W], coefficient[W], delta_fired[W], delta_silent[W];
 
-    // All of W lanes. tpsp: sum over the inputs of weight * S-PSP; weight_sum: of all weights. v_th: how far rest is from the
-    // threshold.
+    // All of W lanes. tpsp: sum over the inputs of weight * S-PSP; weight_sum: of all weights. distance: from rest to
+    // the threshold.
     PostNeurons(const scalar *counts, const scalar *all_deltas, const scalar *factor, const scalar *tpsp,
-                const scalar *weight_sum, double v_th, const Rules &rules)
+                const scalar *weight_sum, const scalar *distance, const Rules &rules)
         : counts(counts), silent_spsp(rules.silent_spsp), silent_delta_ratio(rules.silent_delta_ratio) {
         for (int lane = 0; lane < W; lane++) {
             const bool silent = counts[lane] == 0;
             const scalar ratio =
                 silent ? scalar(rules.silent_kappa_ratio) * weight_sum[lane] : tpsp[lane] / counts[lane];
-            nu[lane] = scalar(v_th);
+            nu[lane] = distance[lane];
             delta[lane] = all_deltas[lane];
-            if (ALONG_TRAJECTORY) {  // nu is the sample's own: learning/thresholds.py
-                if (!silent) nu[lane] = std::max(ratio, scalar(v_th));
+            if (OWN_NU) {  // the sample's own: learning/thresholds.py
+                if (!silent) nu[lane] = std::max(ratio, distance[lane]);
                 delta[lane] /= nu[lane];
             }
             const scalar kappa = 1 + ratio / nu[lane];

@@ -10,6 +10,8 @@
 #include <immintrin.h>
 #endif
 
+#include "exponential.hpp"
+
 constexpr int LANES = 64 / sizeof(scalar);  // of a vector
 typedef scalar vector_t __attribute__((vector_size(64)));
 typedef flag flags_t __attribute__((vector_size(64)));

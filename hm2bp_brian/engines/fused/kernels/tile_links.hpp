@@ -75,9 +75,10 @@ struct TilePost {
             const bool is_silent = counts[lane] == 0;
             const scalar factor =
                 neuron < population.n_neurons ? population.factor[sample * population.n_neurons + neuron] : 0;
+            const scalar nu = neuron < population.n_neurons ? population.nu[sample * population.n_neurons + neuron] : 1;
             const scalar ratio =
                 is_silent ? scalar(rules.silent_kappa_ratio) * weight_sum[lane] : tpsp[lane] / counts[lane];
-            coefficient[lane] = delta[lane] * (1 + ratio / scalar(population.nu)) * factor;
+            coefficient[lane] = delta[lane] * (1 + ratio / nu) * factor;
             fired[lane] = is_silent ? 0 : delta[lane];
             silent[lane] = is_silent ? delta[lane] * scalar(rules.silent_delta_ratio) : 0;
         }
@@ -179,10 +180,11 @@ struct TileLinks {
     void add_term(int64_t sample, const TilePost &post, const scalar *term, scalar *following) const {
         alignas(64) scalar masked[TILE];
         for (int lane = 0; lane < TILE; lane++) masked[lane] = post.counts[lane] == 0 ? 0 : term[lane];
+        const scalar *nu_pre = p.nu_pre + sample * p.n_pre;
         if (p.starts)
             return single([&](int64_t c, int64_t lane) {
                 const int64_t pre = p.partners[c], o = count(train(sample, pre));
-                if (o) following[pre] += p.weights[c] * spsp.data[c - first] * masked[lane] / (o * scalar(p.nu_pre));
+                if (o) following[pre] += p.weights[c] * spsp.data[c - first] * masked[lane] / (o * nu_pre[pre]);
             });
         for (int64_t pre = 0; pre < p.n_pre; pre++) {
             const int64_t o = count(train(sample, pre));
@@ -190,7 +192,7 @@ struct TileLinks {
             alignas(64) scalar products[TILE];
             for (int lane = 0; lane < TILE; lane++)
                 products[lane] = weights.data[pre * TILE + lane] * spsp.data[pre * TILE + lane] * masked[lane];
-            following[pre] += lane_sum<TILE>(products) / (o * scalar(p.nu_pre));
+            following[pre] += lane_sum<TILE>(products) / (o * nu_pre[pre]);
         }
     }
 
@@ -226,14 +228,14 @@ struct TileLinks {
 
     // What this tile adds to the deltas of sources outside.
     void add_delta(int64_t sample, const TilePost &post, const Rules &rules) const {
-        const scalar silent_ratio = scalar(rules.silent_delta_ratio), nu = scalar(p.nu_pre);
+        const scalar silent_ratio = scalar(rules.silent_delta_ratio), *nu_pre = p.nu_pre + sample * p.n_pre;
         scalar *out = p.delta_pre + sample * p.n_pre;
         if (p.starts)
             return single([&](int64_t c, int64_t lane) {
                 const int64_t pre = p.partners[c], o = count(train(sample, pre));
                 const scalar e = spsp.data[c - first];
                 const scalar flow = o ? post.fired[lane] * e / scalar(o) + post.silent[lane] : post.delta[lane] * silent_ratio;
-                out[pre] += p.weights[c] * flow / nu;
+                out[pre] += p.weights[c] * flow / nu_pre[pre];
             });
         for (int64_t pre = 0; pre < p.n_pre; pre++) {
             const int64_t o = count(train(sample, pre));
@@ -244,7 +246,7 @@ struct TileLinks {
                     products[lane] = w[lane] * (post.fired[lane] * e[lane] / scalar(o) + post.silent[lane]);
             else
                 for (int lane = 0; lane < TILE; lane++) products[lane] = w[lane] * post.delta[lane] * silent_ratio;
-            out[pre] += lane_sum<TILE>(products) / nu;
+            out[pre] += lane_sum<TILE>(products) / nu_pre[pre];
         }
     }
 };

@@ -24,11 +24,11 @@ struct Trajectory {
         neurons.load(recorded.arrays, layer.layout, tile, synaptic.data);
     }
 
-    // One tile in one sample: its spike counts, and q (n_steps, W).
-    void adjoint(int64_t sample, scalar *q, scalar *counts) {
+    // One tile in one sample: its spike counts, q (n_steps, W), and the effect of the state at the start (N_VARIABLES, W).
+    void adjoint(int64_t sample, scalar *q, scalar *counts, scalar *start) {
         read_trains(sample, counts);
         forward(sample);
-        backward(q);
+        backward(q, start);
     }
 
     void read_trains(int64_t sample, scalar *counts) {
@@ -50,9 +50,7 @@ struct Trajectory {
             for (int lane = 0; lane < W; lane++) fires[lane] = flag(fired[step] >> lane & 1);
             neurons.update_along(common, step, fires, derivatives.data + step * Neurons<W>::N_DERIVATIVES * W);
             const int64_t row = sample * layer.n_steps + step;
-            for (int64_t k = recorded.pre_offsets[row]; k < recorded.pre_offsets[row + 1]; k++)
-                for (int lane = 0; lane < W; lane++)
-                    neurons.synaptic[lane] += weights[recorded.pre_neurons[k] * W + lane];
+            add_weights(recorded.pre_neurons + recorded.pre_offsets[row], recorded.pre_neurons + recorded.pre_offsets[row + 1]);
             if (recorded.lateral_inhibition != 0)
                 for (int64_t k = recorded.post_offsets[row]; k < recorded.post_offsets[row + 1]; k++)
                     for (int lane = 0; lane < W; lane++)
@@ -67,8 +65,19 @@ struct Trajectory {
         }
     }
 
-    void backward(scalar *q) const {
-        alignas(64) scalar lambda[N_VARIABLES * W] = {};
+    void add_weights(const int32_t *first, const int32_t *last) {
+        auto *synaptic_vectors = reinterpret_cast<vector_t *>(neurons.synaptic);
+        vector_t sums[W / LANES];
+        for (int v = 0; v < W / LANES; v++) sums[v] = synaptic_vectors[v];
+        for (const int32_t *pre = first; pre != last; pre++) {
+            const auto *row = reinterpret_cast<const vector_t *>(weights + *pre * W);
+            for (int v = 0; v < W / LANES; v++) sums[v] += row[v];
+        }
+        for (int v = 0; v < W / LANES; v++) synaptic_vectors[v] = sums[v];
+    }
+
+    void backward(scalar *q, scalar *lambda) const {
+        std::fill(lambda, lambda + N_VARIABLES * W, scalar(0));
         const scalar *reset = resets.data() + resets.size();
         for (int64_t step = layer.n_steps - 1; step >= 0; step--) {
             for (uint64_t rest = fired[step]; rest;) {  // the last lane first

@@ -18,12 +18,18 @@ struct BackwardMap : WindowsBackward {
           padded(windows.n_rows() * post.layout.stripe), kernel(weights ? padded.data : nullptr) {
         if (kernel) pad_channels(weights, windows.n_rows(), windows.c_out, post.layout.stripe, padded.data);
     }
+
+    // Keeps nu of neighbouring channels of a position, from `channel` on.
+    void keep_nu(int64_t sample, int64_t position, int64_t channel, int64_t n_channels, const scalar *own) const {
+        const int64_t neuron = position * windows.c_out + channel;
+        std::copy(own, own + std::min(n_channels, windows.c_out - channel), nu + sample * post.n_post + neuron);
+    }
 };
 
 // What is known of the post neurons of one tile in one sample.
 template <int W>
 struct PostTile {
-    alignas(64) scalar counts[W], delta[W], factor[W];
+    alignas(64) scalar counts[W], delta[W], factor[W], distance[W];
     scalar *q;  // (W / SPAN, n_steps, SPAN)
 };
 
@@ -60,15 +66,16 @@ static void convolution_position(const BackwardMap &b, int64_t sample, int64_t p
             for (int v = 0; v < SPAN; v++) tpsp[v] += weights[v] * e[v];
         }
     });
-    const PostNeurons<SPAN> post(tile.counts + lane, tile.delta + lane, tile.factor + lane, tpsp, weight_sum, b.v_th,
-                                 b.rules);
+    const PostNeurons<SPAN> post(tile.counts + lane, tile.delta + lane, tile.factor + lane, tpsp, weight_sum,
+                                 tile.distance + lane, b.rules);
+    if (OWN_NU) b.keep_nu(sample, position, channel, SPAN, post.nu);
     each_place(map, position, [&](int64_t kernel_row, int64_t first) {
         for (int64_t i = 0; i < map.c_in; i++) {
             const int64_t row = kernel_row + i, count = trains[first + i + 1] - trains[first + i];
             const int64_t place = row * stripe + channel;
             const scalar *e = spsp + row * SPAN;
             if (count) post.add_gradient(e, gradient + place);
-            if (delta_pre) delta_pre[first + i] += post.delta_before(b.kernel + place, e, count) / scalar(b.v_th_pre);
+            if (delta_pre) delta_pre[first + i] += post.delta_before(b.kernel + place, e, count) / b.nu_pre[first + i];
         }
     });
 }
@@ -79,17 +86,33 @@ static void pooling_position(const BackwardMap &b, int64_t sample, int64_t posit
                              const PostTile<W> &tile, const scalar *q, scalar *delta_pre) {
     const int64_t *trains = b.pre_trains + sample * b.windows.n_pre();
     const int64_t n_channels = std::min(b.windows.c_out - channel, int64_t(SPAN));
+    auto spsp = [&](int64_t pre, int64_t i) {
+        scalar e = 0;
+        for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) e += q[b.pre_steps[k] * SPAN + i];
+        return e;
+    };
+    scalar delta[SPAN];
+    std::copy(tile.delta + lane, tile.delta + lane + SPAN, delta);
+    if (OWN_NU) {
+        scalar nu[SPAN] = {};
+        each_place(b.windows, position, [&](int64_t, int64_t first) {
+            for (int64_t i = 0; i < n_channels; i++) nu[i] += spsp(first + channel + i, i);
+        });
+        for (int64_t i = 0; i < n_channels; i++) {
+            const scalar count = tile.counts[lane + i], distance = tile.distance[lane + i];
+            nu[i] = count == 0 ? distance : std::max(nu[i] / count, distance);
+            delta[i] /= nu[i];
+        }
+        b.keep_nu(sample, position, channel, n_channels, nu);
+    }
+    if (!delta_pre) return;
     each_place(b.windows, position, [&](int64_t, int64_t first) {
         for (int64_t i = 0; i < n_channels; i++) {
             const int64_t pre = first + channel + i;
             const int64_t count = trains[pre + 1] - trains[pre];
             scalar ratio = scalar(b.rules.silent_delta_ratio);
-            if (count && tile.counts[lane + i] != 0) {
-                scalar e = 0;
-                for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) e += q[b.pre_steps[k] * SPAN + i];
-                ratio = e / scalar(count);
-            }
-            delta_pre[pre] += tile.delta[lane + i] * ratio / scalar(b.v_th_pre);
+            if (count && tile.counts[lane + i] != 0) ratio = spsp(pre, i) / scalar(count);
+            delta_pre[pre] += delta[i] * ratio / b.nu_pre[pre];
         }
     });
 }
@@ -117,6 +140,7 @@ static void backward_map(const BackwardMap &b, int64_t sample, const PostTiles<W
             const int64_t neuron = tiles.neuron(number)[lane];
             tile.delta[lane] = neuron < 0 ? 0 : b.delta[sample * b.post.n_post + neuron];
             tile.factor[lane] = neuron < 0 ? 0 : b.factor[sample * b.post.n_post + neuron];
+            tile.distance[lane] = neuron < 0 ? 1 : b.distance[neuron];
             any |= tile.delta[lane] != 0;
         }
         if (!any) continue;
@@ -128,7 +152,7 @@ static void backward_map(const BackwardMap &b, int64_t sample, const PostTiles<W
             if (b.kernel)
                 convolution_position<SPAN>(b, sample, position, lane, channel, tile, q, scratch.spsp.data, gradient,
                                            delta_pre);
-            else if (delta_pre)
+            else
                 pooling_position<SPAN>(b, sample, position, lane, channel, tile, q, delta_pre);
         }
     }
