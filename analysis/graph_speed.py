@@ -2,8 +2,8 @@
 
     python analysis/graph_speed.py [--samples 50] [--repeats 5] [--sparse]
 
-Seconds are those of one processor, without those in which it did other work. The two networks alternate, and the fastest
-of the repeats counts. Spikes are synthetic.
+Seconds are those of one processor, without those in which it did other work. The two networks alternate, and the
+fastest of the repeats counts. Spikes are synthetic.
 """
 
 from __future__ import annotations

@@ -110,6 +110,7 @@ def receptor_graph(seed: int, size: int = 70):
     network.connect("in", "a", hb.Sparse(p=0.5), weights=hb.Between(-0.5, 0), receptor_type="h", name="in_inh")
     network.connect("a", "b", weights=hb.Uniform(limit), delay=hb.Learned(0 * ms, 6 * ms), receptor_type="g_inh")
     network.connect("a", "b", hb.Sparse(p=0.05 if size > 9 else 0.7), weights=limit, receptor_type="v", name="a_v")
+    network.connect("a", "a", hb.Sparse(p=0.05 if size > 9 else 0.7), weights=hb.Uniform(0.3), receptor_type="g_inh")
     network.connect("b", "a", weights=hb.Uniform(0.4), receptor_type="h", delay=hb.Between(0 * ms, 4 * ms))
     network.connect("b", "a", hb.Sparse(p=0.6), weights=hb.Uniform(0.3), name="b_exc")
     network.connect("b", "out", weights=hb.Between(0, 2.0), receptor_type="g_exc")
