@@ -2,6 +2,7 @@
 # make test-pythons: the same in Python 3.11, 3.12 and 3.13, in an environment each (some 10 minutes each).
 # make docs: documentation with the examples' pictures, in docs/_build/html (minutes).
 # make test-devices: Brian2's compiling devices (minutes).   make test-cuda: compile for a GPU (minutes, needs nvcc).
+# make test-gpu: the fused engine on a GPU: its kernels are compiled (no GPU needed), and run where there is one.
 # make test-reliability: damage files and kill runs, thousands of times (an hour).
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 python = $(firstword $(shell for python in python$(1) $(PYTHON) $$HOME/.pyenv/versions/$(1).*/bin/python; do \
 	$$python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(1)")' 2>/dev/null && echo $$python; done))
 
-.PHONY: demo test test-pythons docs test-devices test-reliability test-cuda install clean
+.PHONY: demo test test-pythons docs test-devices test-reliability test-cuda test-gpu install clean
 
 demo: install
 	@$(BIN)/python examples/demo.py
@@ -36,6 +37,17 @@ test-devices: install
 
 test-reliability: install
 	@$(BIN)/python -m pytest -m reliability tests/reliability
+
+GPU_VENV := .venv-gpu
+
+test-gpu: $(GPU_VENV)/installed
+	@$(GPU_VENV)/bin/python -m pytest -m "gpu or gpu_compile" -rs tests/gpu
+
+$(GPU_VENV)/installed: pyproject.toml
+	@echo "installing into $(GPU_VENV) ..."
+	@test -x $(GPU_VENV)/bin/python || $(PYTHON) -m venv $(GPU_VENV)
+	@$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test,gpu]"
+	@touch $@
 
 # brian2cuda needs Python 3.12 or 3.13
 CUDA_VENV := .venv-cuda
@@ -71,4 +83,4 @@ $(VENV)/installed-docs: $(VENV)/installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-3.* $(CUDA_VENV) build *.egg-info docs/_build docs/examples docs/paper docs/api/generated
+	rm -rf $(VENV) .venv-3.* $(CUDA_VENV) $(GPU_VENV) build *.egg-info docs/_build docs/examples docs/paper docs/api/generated

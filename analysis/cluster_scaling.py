@@ -54,9 +54,10 @@ def main(out_dir, data=None, quick: bool = False) -> tuple[list[dict], list[dict
     recipe = recipes.get(RECIPE)
     recipe = dataclasses.replace(recipe, augmentation=None, train_samples=QUICK_SAMPLES if quick else SAMPLES)
     train = recipe.load_data(data)[0]
+    cores = available_cores()  # now, as Dask makes OMP_NUM_THREADS 1 in this process, too
     measured = []
     for batch_size in QUICK_BATCH_SIZES if quick else BATCH_SIZES:
-        for threads in range(1, available_cores() + 1):
+        for threads in range(1, cores + 1):
             alone = speed(recipe, train, batch_size, threads=threads)
             shared = speed(recipe, train, batch_size, workers=threads)
             setting = {"batch_size": batch_size, "workers": 0, "threads": threads}

@@ -106,11 +106,11 @@ class VariantSample(Sample):
             least = LEAST * far if self.reading == "value" else LEAST_ADVANCE
         return np.where(o > 0, np.maximum(a / np.maximum(o, 1), least), known)
 
-    def _adjoint(self, population, trains):
+    def _adjoint(self, population, trains, variable):
         if self.reading == "value":
-            return super()._adjoint(population, trains)
+            return super()._adjoint(population, trains, variable)
         layer, fires = self.network.neural.index(population), dense(trains, self.sample)
-        drive = self.drive(population)
+        drive = self.drive(population, variable)
         trajectory = self.network.trajectories(layer).along(fires, drive)
         far = distance_as_learned(self.network, population, self.network.parameters)
         rises = self._advances if self.reading == "advance" else self._shares

@@ -6,6 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "analysis")]
 
+import elsewhere  # noqa: E402
 import gallery  # noqa: E402
 
 import hm2bp_brian  # noqa: E402
@@ -17,6 +18,7 @@ version = release = hm2bp_brian.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
@@ -42,6 +44,10 @@ suppress_warnings = ["myst.header"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = elsewhere.aliases(HERE / "api")
+intersphinx_mapping = elsewhere.write_inventories(HERE / "_build" / "inventories")
 
 gallery.copy_examples()
 sphinx_gallery_conf = {

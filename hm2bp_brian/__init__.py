@@ -10,7 +10,7 @@ from hm2bp_brian.experiments.sweep import sweep
 from hm2bp_brian.learning.attribution import spike_attribution
 from hm2bp_brian.learning.gradient_sum import Gradients
 from hm2bp_brian.learning.gradients import gradients
-from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.learning.losses import CrossEntropyLoss, Loss, SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.learning.spsp import spsp
@@ -37,9 +37,11 @@ __all__ = [
     "Between",
     "BrianNetwork",
     "Conv2D",
+    "CrossEntropyLoss",
     "Dense",
     "Gradients",
     "Learned",
+    "Loss",
     "NeuronModel",
     "Normal",
     "OfDistance",

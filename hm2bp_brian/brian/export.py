@@ -165,7 +165,7 @@ def _population(population: Population, key: str, variable: str, dt: float, arra
 
 def _projection(network: SpikingNetwork, projection: Projection, arrays: dict, dtype: str) -> dict:
     """What the template names of a projection of a graph."""
-    name, neuron = projection.name, projection.target.neuron
+    name, dimension = projection.name, projection.weight_dimension
     pre, post, index = projection.connection.synapses()
     weights = np.asarray(network.weights_of(projection, network.parameters), dtype=dtype)
     steps = network.delays_of(projection, network.parameters)
@@ -179,10 +179,10 @@ def _projection(network: SpikingNetwork, projection: Projection, arrays: dict, d
         "name": name,
         "source": projection.source.name,
         "target": projection.target.name,
-        "weight": None if weights.ndim else _literal(weights, neuron.weight_dimension),
-        "weight_unit": _unit(neuron.weight_dimension),
-        "times_unit": _times(neuron.weight_dimension),
-        "synaptic_variable": neuron.synaptic_variable,
+        "weight": None if weights.ndim else _literal(weights, dimension),
+        "weight_unit": _unit(dimension),
+        "times_unit": _times(dimension),
+        "synaptic_variable": projection.synaptic_variable,
         "steps": None if np.ndim(steps) else int(steps),
         "order": order,
     }

@@ -130,8 +130,8 @@ class BrianNetwork:
         return f"spikes_{network.neural.index(population) if network.is_chain else population.name}"
 
     def _add_projection(self, projection: Projection, order: int, codeobj_class) -> None:
-        model, fixed = projection.target.neuron, projection.weight is not None and projection.lateral
-        dimension, delays = model.weight_dimension, projection.delays
+        fixed = projection.weight is not None and projection.lateral
+        dimension, delays = projection.weight_dimension, projection.delays
         equations = [] if fixed else [SingleEquation(PARAMETER, "weight", dimensions=dimension, var_type=FLOAT)]
         namespace = {"fixed_weight": Quantity(projection.weight, dim=dimension)} if fixed else {}
         weight, single = "fixed_weight" if fixed else "weight", not delays.single
@@ -148,7 +148,7 @@ class BrianNetwork:
             self.objects[projection.source.name],
             self.objects[projection.target.name],
             Equations(equations),
-            on_pre=f"{model.synaptic_variable}_post += {weight}",
+            on_pre=f"{projection.synaptic_variable}_post += {weight}",
             delay=delays.steps * self._dt if single and delays.steps else None,
             namespace=namespace,
             name=projection.name,

@@ -132,8 +132,22 @@ def _rheobase(model: NeuronModel, v_th: float, dt: float) -> float:
         raise ConfigurationError(f"largest_input is needed, as it is not found by itself: {error}") from error
     step = linear.active[0]
     unit = np.eye(len(step))[linear.synaptic]
-    gain = linear.readout[0] @ np.linalg.pinv(np.eye(len(step)) - step) @ step @ unit
-    return at_rest / gain
+    return at_rest / (linear.readout[0] @ _settled(step, step @ unit))
+
+
+def _settled(step: np.ndarray, added: np.ndarray) -> np.ndarray:
+    """The state x = step x + added, to which it tends; volts and amperes differ by powers of ten, so it is scaled."""
+    system = np.eye(len(step)) - step
+    rows = _largest(system, axis=1)
+    system = system / rows[:, None]
+    columns = _largest(system, axis=0)
+    return np.linalg.pinv(system / columns) @ (added / rows) / columns
+
+
+def _largest(matrix: np.ndarray, axis: int) -> np.ndarray:
+    """The largest magnitude of each row or column, 1 where all are 0."""
+    found = np.abs(matrix).max(axis=axis)
+    return np.where(found > 0, found, 1.0)
 
 
 def _compared(model: NeuronModel) -> str:

@@ -216,13 +216,18 @@ def read_readout(probe: Probe, n_neurons: int) -> np.ndarray:
     return c
 
 
-def check_spikes_can_act(neuron: NeuronModel) -> None:
-    """Raise NoSpspError if spikes are lost, the neuron is random, or its state is not made of real numbers."""
-    if neuron.blocks_synapses_when_refractory:
+def check_receptor(neuron: NeuronModel, variable: str) -> None:
+    """Raise NoSpspError if spikes that add to a variable are lost in the refractory time."""
+    if variable in neuron.held_variables:
         raise NoSpspError(
             f"no S-PSP: spikes add their weight to a variable that stands still in the refractory time "
-            f"('{neuron.synaptic_variable}'); give the synapse a variable of its own"
+            f"('{variable}'); give the synapse a variable of its own"
         )
+
+
+def check_spikes_can_act(neuron: NeuronModel) -> None:
+    """Raise NoSpspError if spikes are lost, the neuron is random, or its state is not made of real numbers."""
+    check_receptor(neuron, neuron.synaptic_variable)
     if neuron.is_random:
         raise NoSpspError(
             "no S-PSP: the neuron has noise (xi) or random numbers; train it without them, or simulate it with "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from brian2 import StateMonitor, get_unit
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
-from brian2.units.fundamentalunits import DIMENSIONLESS
+from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 
 from hm2bp_brian.brian.network import BrianNetwork
 from hm2bp_brian.devices import runtime_device
@@ -30,8 +30,8 @@ class StateTraces:
     values : mapping of str to float64 array (n_neurons, n_steps)
         Every state variable, in SI base units, as the threshold sees it: after the state update of the step, before
         its synapses and reset.
-    units : mapping of str to str
-        SI base unit of each variable, "1" if it has none.
+    dimensions : mapping of str to Dimension
+        Of each variable.
     spikes : tuple of int arrays
         Spike steps of each neuron.
     v_th : float
@@ -46,11 +46,16 @@ class StateTraces:
     neurons: tuple[int, ...]
     dt: float
     values: Mapping[str, np.ndarray]
-    units: Mapping[str, str]
+    dimensions: Mapping[str, Dimension]
     spikes: tuple[np.ndarray, ...]
     v_th: float
     membrane: str | None
     synaptic: str
+
+    @property
+    def units(self) -> dict[str, str]:
+        """SI base unit of each variable, "1" if it has none."""
+        return {name: _unit(dimension) for name, dimension in self.dimensions.items()}
 
 
 @runtime_device()
@@ -106,7 +111,7 @@ def record_state_traces(
         neurons,
         network.dt,
         {name: np.asarray(getattr(monitor, f"{name}_"), dtype=np.float64)[rows] for name in model.state_variables},
-        {name: _unit(model.dimension_of(name)) for name in model.state_variables},
+        {name: model.dimension_of(name) for name in model.state_variables},
         tuple(record.layers[layer].train(0, neuron) for neuron in neurons),
         network.thresholds[layer],
         _membrane(model),

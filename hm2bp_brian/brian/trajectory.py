@@ -15,7 +15,7 @@ from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.model.jacobian import Derivatives
 from hm2bp_brian.model.neurons import NeuronModel
 
-NOTHING: Mapping = MappingProxyType({})
+NOTHING = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,13 @@ class Trajectories:
         self.refractory_steps = neuron.refractory_steps(dt)
         self._starts = neuron.start_values(n_neurons, v_th, dt)
 
-    def along(self, fires: np.ndarray, drive: np.ndarray, learned: Mapping[str, np.ndarray] = NOTHING) -> Trajectory:
+    def along(
+        self,
+        fires: np.ndarray,
+        drive: np.ndarray,
+        others: Mapping[str, np.ndarray] = NOTHING,
+        learned: Mapping[str, np.ndarray] = NOTHING,
+    ) -> Trajectory:
         """Simulate one presentation again.
 
         Whether a neuron fires is not asked: it does so as recorded. Where it reaches its threshold in another step, as
@@ -82,20 +88,24 @@ class Trajectories:
         fires : bool array (n_steps, n_neurons)
         drive : float64 array (n_steps, n_neurons)
             What is added to the synaptic variable at the end of each step.
-        learned : mapping of str to float64 array (n_neurons,), optional
+        others : mapping of str to such arrays
+            What is added to other variables.
+        learned : mapping of str to float64 array (n_neurons,)
             Where learned variables start.
         """
         starts = {**self._starts, **learned}
         state = np.stack([starts[name] for name in self._probe.variables], axis=-1)
+        arriving = [(self.synaptic, drive)] + [(self._probe.variables.index(v), added) for v, added in others.items()]
         states, update, reset = [], [], []
         free_from = np.zeros(len(state), dtype=int)
-        for t, (fired, added) in enumerate(zip(fires, drive, strict=True)):
+        for t, fired in enumerate(fires):
             states.append(state)
             refractory = t < free_from
             after, matrices = self._probe.step(state, refractory)
             waits = self._probe.reaches_threshold(after) & ~refractory & ~fired
             state = np.where(waits[:, None], state, after)
-            state[:, self.synaptic] += added
+            for variable, added in arriving:
+                state[:, variable] += added[t]
             update.append(matrices)
             after, matrices = self._probe.spike(state) if fired.any() else (state, matrices)
             state = np.where(fired[:, None], after, state)

@@ -11,6 +11,8 @@ import numpy as np
 from brian2 import second
 
 from hm2bp_brian.checks import check_count, check_integers, check_shape
+from hm2bp_brian.datasets.checks import as_array, checked_labels, checked_selection, count_classes
+from hm2bp_brian.datasets.spike_times import bin_trials
 from hm2bp_brian.encoding.events import bin_events
 from hm2bp_brian.encoding.images import warn_if_dark
 from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError, SpikeError
@@ -25,8 +27,8 @@ class ImageDataset:
     Parameters
     ----------
     images : uint8 array (n, height, width, channels)
-    labels : int64 array (n,)
-        Classes, in 0..n_classes-1.
+    labels : int array (n,), or array (n, n_classes)
+        Classes, in 0..n_classes-1; or the wanted spike counts of the output neurons, of which there are ``n_classes``.
     n_classes : int
     name : str
 
@@ -37,7 +39,7 @@ class ImageDataset:
     ConfigurationError
         If the images are not uint8, or ``n_classes`` is no positive integer.
     LabelError
-        If a label is no integer in 0..n_classes-1.
+        If a label is no integer in 0..n_classes-1, or a wanted count negative or not finite.
 
     Warns
     -----
@@ -51,17 +53,22 @@ class ImageDataset:
     name: str
 
     def __post_init__(self):
-        images, labels = _as_array(self.name, "images", self.images), _as_array(self.name, "labels", self.labels)
-        if images.ndim != 4 or labels.shape != images.shape[:1] or images.size == 0:
+        images, labels = as_array(self.name, "images", self.images), as_array(self.name, "labels", self.labels)
+        self._check_images(images)
+        if labels.ndim not in (1, 2) or labels.shape[:1] != images.shape[:1] or images.size == 0:
             raise ShapeError(
-                f"{self.name}: expected images (n, height, width, channels) and labels (n,) with n at least 1, "
-                f"found {images.shape} and {labels.shape}"
+                f"{self.name}: expected images and labels of the same n samples, at least 1, found {images.shape} and "
+                f"{labels.shape}"
             )
-        if images.dtype != np.uint8:
-            raise ConfigurationError(f"{self.name}: images must be uint8 (pixels 0..255), found {images.dtype}")
         warn_if_dark(self.name, images)
         object.__setattr__(self, "images", images)
-        object.__setattr__(self, "labels", _checked_labels(self.name, labels, self.n_classes))
+        object.__setattr__(self, "labels", checked_labels(self.name, labels, self.n_classes))
+
+    def _check_images(self, images: np.ndarray) -> None:
+        if images.ndim != 4:
+            raise ShapeError(f"{self.name}: expected images (n, height, width, channels), found {images.shape}")
+        if images.dtype != np.uint8:
+            raise ConfigurationError(f"{self.name}: images must be uint8 (pixels 0..255), found {images.dtype}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -94,8 +101,8 @@ class ImageDataset:
         ConfigurationError
             If the selection is empty or reaches beyond the data.
         """
-        selection = _checked_selection(self.name, selection, len(self))
-        return ImageDataset(self.images[selection], self.labels[selection], self.n_classes, self.name)
+        selection = checked_selection(self.name, selection, len(self))
+        return type(self)(self.images[selection], self.labels[selection], self.n_classes, self.name)
 
     def __repr__(self) -> str:
         return f"ImageDataset({self.name}, {len(self)} images of {self.shape}, {self.n_classes} classes)"
@@ -112,8 +119,8 @@ class SpikeDataset:
         neuron). Kept as int32.
     offsets : int64 array (n + 1,)
         ``steps[offsets[k]:offsets[k + 1]]`` are those of sample k.
-    labels : int array (n,)
-        Classes, in 0..n_classes-1.
+    labels : int array (n,), or array (n, n_classes)
+        Classes, or wanted spike counts; see `ImageDataset`.
     shape : tuple of int
         Of the population, such as ``(34, 34, 2)``.
     n_classes : int
@@ -147,7 +154,7 @@ class SpikeDataset:
         object.__setattr__(self, "shape", check_shape(f"{self.name}: shape", self.shape))
         if self.dt is not None:
             positive_time(f"{self.name}: dt", self.dt)
-        labels = _as_array(self.name, "labels", self.labels)
+        labels = as_array(self.name, "labels", self.labels)
         steps, neurons = (
             check_integers(f"{self.name}: {name}", values, 0, high, dtype=np.int32, hint=hint, error=SpikeError)
             for name, values, high, hint in (
@@ -156,7 +163,7 @@ class SpikeDataset:
             )
         )
         offsets = check_integers(f"{self.name}: offsets", self.offsets, 0, error=ShapeError)
-        if labels.ndim != 1 or labels.size == 0 or steps.ndim != 1 or steps.shape != neurons.shape:
+        if labels.ndim not in (1, 2) or labels.size == 0 or steps.ndim != 1 or steps.shape != neurons.shape:
             raise ShapeError(
                 f"{self.name}: expected steps and neurons (n_spikes,) and labels (n,) with n at least 1, found "
                 f"{steps.shape}, {neurons.shape} and {labels.shape}"
@@ -171,7 +178,7 @@ class SpikeDataset:
         self._check_order(steps, neurons, offsets)
         for name, value in (("steps", steps), ("neurons", neurons), ("offsets", offsets)):
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "labels", _checked_labels(self.name, labels, self.n_classes))
+        object.__setattr__(self, "labels", checked_labels(self.name, labels, self.n_classes))
 
     def _check_order(self, steps, neurons, offsets):
         if steps.size == 0:
@@ -225,6 +232,89 @@ class SpikeDataset:
         steps, neurons = (np.concatenate(arrays) for arrays in zip(*spikes, strict=True))
         return cls(steps, neurons, offsets, np.array(labels), shape, n_classes, name, dt=dt)
 
+    @classmethod
+    def from_spike_times(cls, trials, labels, *, dt, duration, n_classes=None, name="recordings") -> SpikeDataset:
+        """Make a data set of recorded spike times.
+
+        Parameters
+        ----------
+        trials : list of lists of Quantity (n_spikes,)
+            ``trials[k][j]`` are the times at which neuron j fires in trial k, in any order, counted from the trial's
+            begin; ``[]`` if it is silent.
+        labels : int array (n_trials,), or array (n_trials, n_classes)
+            Classes, or wanted spike counts; see `ImageDataset`.
+        dt : Quantity
+            Time step. A spike fires in the step in which Brian2's SpikeGeneratorGroup would let it fire.
+        duration : Quantity
+            Length of a trial; later spikes are left out.
+        n_classes : int, optional
+            By default one more than the largest label.
+        name : str
+
+        Raises
+        ------
+        UnitError, ConfigurationError, ShapeError, SpikeError, LabelError
+            If times have no unit or lie before the trial's begin, trials differ in their number of neurons, all spikes
+            come after ``duration``, or anything else can't be; the message names trial and neuron.
+
+        Warns
+        -----
+        UserWarning
+            Once, with numbers: of trials without spikes, of spikes left out, and of spikes that are merged, as a neuron
+            fires at most once in a step.
+
+        Examples
+        --------
+        >>> from brian2 import ms
+        >>> trials = [[[3, 20]*ms, []], [[], [4.5]*ms]]
+        >>> SpikeDataset.from_spike_times(trials, [0, 1], dt=1*ms, duration=50*ms)
+        SpikeDataset(recordings, 2 samples of 21 steps and shape (2,), 2 classes)
+        """
+        return cls._of_trials(trials, labels, dt, duration, n_classes, name)
+
+    @classmethod
+    def from_neo(cls, data, labels, *, dt, duration, n_classes=None, name="neo") -> SpikeDataset:
+        """Make a data set of Neo's segments (extra ``neo``), each of which is a trial.
+
+        Parameters
+        ----------
+        data : neo.Block, neo.Segment or a list of them
+            The k-th train of each segment is that of neuron k; times count from the earliest ``t_start`` of its trains.
+        labels : array or str
+            As `from_spike_times`, or the name of an annotation of the segments: its values, sorted, are the classes.
+        dt, duration, n_classes, name
+            See `from_spike_times`, which also has what is raised and warned of.
+        """
+        from hm2bp_brian.exchange.neo import trials_of_neo
+
+        return cls._of_trials(*trials_of_neo(data, labels), dt, duration, n_classes, name)
+
+    @classmethod
+    def from_nwb(cls, file, labels, *, dt, duration, onsets=None, n_classes=None, name="nwb") -> SpikeDataset:
+        """Make a data set of an NWB file (extra ``nwb``): its table of units, cut at the onsets of its trials.
+
+        Parameters
+        ----------
+        file : path or pynwb.NWBFile
+        labels : array or str
+            As `from_spike_times`, or the name of a column of the file's trials: its values, sorted, are the classes.
+        dt, duration, n_classes, name
+            See `from_spike_times`, which also has what is raised and warned of.
+        onsets : Quantity (n_trials,), optional
+            When trials begin, on the file's clock; by default the column ``start_time`` of its trials.
+        """
+        from hm2bp_brian.exchange.nwb import trials_of_nwb
+
+        return cls._of_trials(*trials_of_nwb(file, labels, duration, onsets), dt, duration, n_classes, name)
+
+    @classmethod
+    def _of_trials(cls, trials, labels, dt, duration, n_classes, name) -> SpikeDataset:
+        steps, neurons, offsets, n_neurons = bin_trials(trials, dt, duration, name)
+        labels = as_array(name, "labels", labels)
+        if n_classes is None:
+            n_classes = count_classes(labels)
+        return cls(steps, neurons, offsets, labels, (n_neurons,), n_classes, name, dt=dt)
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -235,7 +325,7 @@ class SpikeDataset:
 
     def subset(self, selection) -> SpikeDataset:
         """Some of the samples, in the order given; see ``ImageDataset.subset``."""
-        selection = _checked_selection(self.name, selection, len(self))
+        selection = checked_selection(self.name, selection, len(self))
         spikes, counts = self._spikes_of(selection)
         offsets = np.concatenate([[0], np.cumsum(counts)])
         labels = self.labels[selection]
@@ -280,7 +370,9 @@ class SpikeDataset:
         before = np.concatenate([[0], np.cumsum(late)])[self.offsets]
         cut, counts = np.diff(before), np.diff(self.offsets)
         silenced = int(((cut == counts) & (counts > 0)).sum())
-        nothing = f", of {silenced} all spikes" if silenced else ""
+        nothing = f", of {silenced} all spikes" if silenced else ""  # as those of events with a clock of their own
+        empty = int((counts == 0).sum())
+        nothing += f"; {empty} have no spikes at all" if empty else ""
         return (
             f"{(cut > 0).sum():,} of {len(self):,} samples last longer than the presentation of {n_steps} steps, up to "
             f"{self.n_steps}; what comes later is cut off: {100 * late.mean():.2g} % of all spikes{nothing}"
@@ -319,29 +411,5 @@ def check_dataset(name: str, value) -> None:
     if not all(hasattr(value, needed) for needed in ("labels", "shape", "batch", "check_presentation")):
         raise ConfigurationError(
             f"{name} must be an ImageDataset or a SpikeDataset, found {type(value).__name__}. Arrays become one by "
-            "hm2bp_brian.datasets.ImageDataset(images, labels, n_classes, name), with images uint8 (n, height, width, "
-            "channels)"
+            "hm2bp_brian.datasets.ImageDataset(images, labels, n_classes, name), or are given as a pair (X, y)"
         )
-
-
-def _as_array(name: str, field_name: str, value) -> np.ndarray:
-    try:
-        return np.asarray(value)
-    except ValueError as error:
-        raise ShapeError(f"{name}: {field_name} must be one array, found sequences of different lengths") from error
-
-
-def _checked_labels(name: str, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    n_classes = check_count(f"{name}: n_classes", n_classes)
-    return check_integers(f"{name}: labels", labels, 0, n_classes - 1, error=LabelError)
-
-
-def _checked_selection(name: str, selection, available: int) -> np.ndarray:
-    hint = "A subset is a count or a sequence of indices; for a boolean mask pass numpy.flatnonzero(mask)"
-    if np.ndim(selection) == 0:
-        count = check_integers(f"{name}: the samples of a subset", selection, 1, available, hint=hint)
-        return np.arange(int(count))
-    selection = check_integers(f"{name}: indices", selection, 0, available - 1, hint=hint)
-    if selection.ndim != 1 or selection.size == 0:
-        raise ConfigurationError(f"{name}: expected at least one index (n,), found shape {selection.shape}. {hint}")
-    return selection

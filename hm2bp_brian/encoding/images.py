@@ -44,18 +44,18 @@ class ImageEncoder(Protocol):
         """
 
 
-def checked_images(images) -> np.ndarray:
+def checked_images(images, name: str = "images") -> np.ndarray:
     """The images as an array; ShapeError, ConfigurationError as `ImageEncoder.encode`."""
     images = np.asarray(images)
     if images.ndim < 2:
-        raise ShapeError(f"images must be (batch, ...), at least 2 dimensions, found shape {images.shape}")
+        raise ShapeError(f"{name} must be (batch, ...), at least 2 dimensions, found shape {images.shape}")
     if images.dtype == np.uint8:
         return images
     if images.dtype.kind != "f":
-        raise ConfigurationError(f"images must be uint8 in 0..255 or floats in 0..1, found {images.dtype}")
+        raise ConfigurationError(f"{name} must be uint8 in 0..255 or floats in 0..1, found {images.dtype}")
     if not ((images >= 0) & (images <= 1)).all():
         raise ConfigurationError(
-            f"float images must be finite and in 0..1, found {images.min()}..{images.max()}; "
+            f"{name} must be finite and in 0..1 if they are floats, found {images.min()}..{images.max()}; "
             "divide them by their largest value, or pass uint8"
         )
     return images

@@ -59,6 +59,14 @@ class Engine(Protocol):
     def encoder(self, encoder):
         """The encoder, or one of the engine's own that makes the same spikes."""
 
+    # An engine that works elsewhere, as on a GPU, also has ``put(array)`` and ``get(array)``, which copy an array there
+    # and back, and ``wait()``, until what it was told to do is done.
+
+
+def where_it_works(engine: Engine, arrays) -> list:
+    """The arrays, copied to where an engine works if it works elsewhere."""
+    return [engine.put(array) for array in arrays] if hasattr(engine, "put") else list(arrays)
+
 
 @dataclass(frozen=True, eq=False)
 class HostTape:

@@ -22,6 +22,14 @@ def _fused(network: SpikingNetwork, dtype: str, threads: int | None):
     return FusedEngine(network, dtype, threads or available_cores())
 
 
+def _fused_on_gpu(network: SpikingNetwork, dtype: str, threads: int | None):
+    # imported when asked for: only this one needs CuPy
+    from hm2bp_brian.engines.cuda.card import find_card
+    from hm2bp_brian.engines.cuda.engine import CudaEngine
+
+    return CudaEngine(network, dtype, threads or available_cores(), find_card())
+
+
 def _reference(network: SpikingNetwork, dtype: str, threads: int | None):
     if threads not in (None, 1):
         raise ConfigurationError(
@@ -32,6 +40,7 @@ def _reference(network: SpikingNetwork, dtype: str, threads: int | None):
 
 
 ENGINES = {"brian2": _reference, "fused": _fused}
+DEVICES = ("cpu", "cuda")  # of engine "fused"
 
 
 def available_cores() -> int:
@@ -45,7 +54,13 @@ def available_cores() -> int:
     return min(cores, int(bound)) if bound.isdecimal() and int(bound) else cores
 
 
-def make_engine(network: SpikingNetwork, engine="fused", dtype="float32", threads: int | None = None):
+def make_engine(
+    network: SpikingNetwork,
+    engine="fused",
+    dtype="float32",
+    threads: int | None = None,
+    device: str | None = None,
+):
     """Make the engine of a network.
 
     Parameters
@@ -57,11 +72,20 @@ def make_engine(network: SpikingNetwork, engine="fused", dtype="float32", thread
     dtype : "float32" or "float64"
     threads : int, optional
         All available cores if not given; engine "brian2" runs on one.
+    device : "cpu" or "cuda", optional
+        Of engine "fused": the processor, if not given, or a GPU, by CuPy (extra ``gpu``).
 
     Raises
     ------
-    UnknownNameError, ConfigurationError
+    UnknownNameError, ConfigurationError, MissingPackageError
     """
+    if device not in (None, *DEVICES):
+        raise UnknownNameError("device", device, DEVICES)
+    if device is not None and engine != "fused":
+        raise ConfigurationError(
+            f"device='{device}' goes with engine 'fused', found {engine!r}; engine 'brian2' runs on the device that is "
+            "set in Brian2"
+        )
     if not isinstance(engine, str):
         return engine
     if engine not in ENGINES:
@@ -72,11 +96,16 @@ def make_engine(network: SpikingNetwork, engine="fused", dtype="float32", thread
     if threads is not None:
         check_count("threads", threads)
     network.check()
-    return ENGINES[engine](network, dtype, threads)
+    return (_fused_on_gpu if device == "cuda" else ENGINES[engine])(network, dtype, threads)
 
 
 def simulate(
-    network: SpikingNetwork, batch: SpikeBatch, engine="fused", dtype="float32", threads: int | None = None
+    network: SpikingNetwork,
+    batch: SpikeBatch,
+    engine="fused",
+    dtype="float32",
+    threads: int | None = None,
+    device: str | None = None,
 ) -> SpikeRecord:
     """Present a batch of spikes to a network.
 
@@ -85,7 +114,7 @@ def simulate(
     network : SpikingNetwork
     batch : SpikeBatch
         Of the network's ``input_shape`` and number of steps.
-    engine, dtype, threads
+    engine, dtype, threads, device
         See ``make_engine``.
 
     Returns
@@ -99,4 +128,4 @@ def simulate(
         If the batch is none, or does not fit the network.
     """
     check_batch(network, batch)
-    return make_engine(network, engine, dtype, threads).forward(network.parameters, batch).record
+    return make_engine(network, engine, dtype, threads, device).forward(network.parameters, batch).record

@@ -82,7 +82,7 @@ def _step(w, m, v, step_size: float, epsilon: float) -> None:
 def chunks(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
     """Views of equal parts of all arrays, and a scratch array of the last one's dtype."""
     flat = [array.reshape(-1) for array in arrays]
-    scratch = np.empty(min(CHUNK, flat[-1].size), flat[-1].dtype)
+    scratch = np.empty_like(flat[-1][:CHUNK])  # on the device of the array
     for start in range(0, flat[-1].size, CHUNK):
         parts = [array[start : start + CHUNK] for array in flat]
         yield *parts, scratch[: parts[-1].size]

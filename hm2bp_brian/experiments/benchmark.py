@@ -16,7 +16,7 @@ REPEATS = 5
 STAGES = ("augment", "encode", "forward", "backward", "optimizer")
 
 
-def benchmark(recipe: Recipe, threads: int | None = None, data=None) -> dict:
+def benchmark(recipe: Recipe, threads: int | None = None, data=None, device: str | None = None) -> dict:
     """Train a few thousand real samples, warm, and report medians of several repeats of the same epoch.
 
     Training is at its beginning, where nearly every sample needs its backward pass; later epochs are faster. With one
@@ -30,6 +30,7 @@ def benchmark(recipe: Recipe, threads: int | None = None, data=None) -> dict:
         All cores if not given.
     data : path, optional
         Folder of the data files.
+    device : "cpu" or "cuda", optional
 
     Returns
     -------
@@ -41,7 +42,7 @@ def benchmark(recipe: Recipe, threads: int | None = None, data=None) -> dict:
     train, _, _ = recipe.load_data(data)
     n_samples = min(int(np.clip(40 * recipe.batch_size, 400, 4000)), len(train))
     train = train.subset(n_samples)
-    trainer = recipe.make_trainer(recipe.make_network(train.shape), threads=threads)
+    trainer = recipe.make_trainer(recipe.make_network(train.shape), threads=threads, device=device)
 
     def epoch_seconds() -> float:
         started = time.perf_counter()
@@ -53,11 +54,13 @@ def benchmark(recipe: Recipe, threads: int | None = None, data=None) -> dict:
     for _ in range(REPEATS):
         epochs.append(epoch_seconds())
         trainer.state.restore(warm)
-        stages.append(_stages(trainer, train, recipe.batch_size))
+        with trainer.state.held_by(trainer.engine):
+            stages.append(_stages(trainer, train, recipe.batch_size))
         trainer.state.restore(warm)
     return {
         "recipe": recipe.name,
         "engine": trainer.engine.name,
+        "device": device or "cpu",
         "dtype": recipe.dtype,
         "threads": trainer.engine.threads,
         "batch_size": recipe.batch_size,
@@ -76,8 +79,9 @@ def _stages(trainer, train, batch_size: int) -> dict:
     seconds = dict.fromkeys(STAGES, 0.0)
     spikes = np.zeros(1 + len(trainer.network.layers))
     inputs, epoch = trainer.inputs, trainer.epoch + 1
+    wait = getattr(trainer.engine, "wait", None)
     for indices in batches(np.arange(len(train)), batch_size):
-        clock = _StopWatch(seconds)
+        clock = _StopWatch(seconds, wait)
         samples = inputs.samples(train, indices, trainer.seed, epoch)
         if inputs.augmentation is not None:
             clock.stop("augment")
@@ -97,11 +101,14 @@ def _stages(trainer, train, batch_size: int) -> dict:
 class _StopWatch:
     """Adds the time since its last stop to a stage."""
 
-    def __init__(self, seconds: dict):
+    def __init__(self, seconds: dict, wait):
         self.seconds = seconds
+        self.wait = wait
         self.last = time.perf_counter()
 
     def stop(self, stage: str) -> None:
+        if self.wait:
+            self.wait()
         now = time.perf_counter()
         self.seconds[stage] += now - self.last
         self.last = now

@@ -14,6 +14,7 @@ from importlib.metadata import version
 
 from hm2bp_brian.brian.export import export_brian
 from hm2bp_brian.devices import named_device, using_device
+from hm2bp_brian.engines import registry
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError
 from hm2bp_brian.experiments import recipes
 from hm2bp_brian.experiments.benchmark import benchmark
@@ -114,7 +115,7 @@ def add_evaluate(subcommands) -> None:
 
 def run_evaluate(args) -> None:
     """Print the accuracy on the test samples as JSON."""
-    run = load_trained(args.path, args.data, args.test_samples, args.engine, args.threads)
+    run = load_trained(args.path, args.data, args.test_samples, args.engine, args.threads, _own_device(args))
     result = {
         "accuracy": run.evaluator.accuracy(run.test),
         "samples": len(run.test),
@@ -138,7 +139,7 @@ def add_inspect(subcommands) -> None:
 
 def run_inspect(args) -> None:
     """Write ``report.html`` into the run folder, or that of the weight file, and print its path."""
-    run = load_trained(args.path, args.data, args.test_samples, args.engine, args.threads)
+    run = load_trained(args.path, args.data, args.test_samples, args.engine, args.threads, _own_device(args))
     print(write_report(run, args.sample))
 
 
@@ -148,6 +149,7 @@ def add_bench(subcommands) -> None:
     parser.add_argument("--recipe", default="mnist-mlp", metavar="R")
     parser.add_argument("--batch-size", type=int, default=100, metavar="B")
     parser.add_argument("--threads", type=int, default=None, metavar="N", help="default: all cores")
+    parser.add_argument("--device", choices=registry.DEVICES, default=None)
     parser.add_argument("--duration", type=float, default=None, metavar="MS", help="length of a presentation")
     parser.add_argument("--width", type=int, default=None, metavar="N", help="neurons in the first layer")
     parser.add_argument("--data", default=None, metavar="DIR", help="folder of the data files")
@@ -163,7 +165,7 @@ def run_bench(args) -> None:
     if args.width is not None:
         first = dataclasses.replace(recipe.layers[0], units=args.width)
         recipe = dataclasses.replace(recipe, layers=(first, *recipe.layers[1:]))
-    result = benchmark(recipe, args.threads, args.data)
+    result = benchmark(recipe, args.threads, args.data, args.device)
     print(json.dumps(result) if args.json else "\n".join(f"{key:>26}  {value}" for key, value in result.items()))
 
 
@@ -196,18 +198,28 @@ ADVICE = {
 
 def _chosen_device(args):
     """A context with the Brian2 device that ``--device`` names."""
-    name = getattr(args, "device", None)
-    if name is None:
+    name, engine = getattr(args, "device", None), getattr(args, "engine", "fused")
+    if name is None or (engine != "brian2" and name in registry.DEVICES):
         return nullcontext()
-    if args.engine != "brian2":
-        raise ConfigurationError(f"--device {name} goes with --engine brian2, found engine '{args.engine}'")
+    if engine != "brian2":
+        raise ConfigurationError(f"--device {name} goes with --engine brian2, found engine '{engine}'")
     return using_device(named_device(name))
+
+
+def _own_device(args) -> str | None:
+    """What an engine is told of its device; engine "brian2" finds its own in Brian2."""
+    return None if args.engine == "brian2" else args.device
 
 
 def _add_data_and_engine(parser) -> None:
     parser.add_argument("--data", default=None, metavar="DIR", help="folder of the data files")
     parser.add_argument("--engine", default="fused", metavar="E", help="fused (default) or brian2")
-    parser.add_argument("--device", default=None, metavar="D", help="of brian2: runtime (default), cpp_standalone, ...")
+    parser.add_argument(
+        "--device",
+        default=None,
+        metavar="D",
+        help="of fused: cpu (default), cuda; of brian2: runtime (default), cpp_standalone, ...",
+    )
     parser.add_argument("--threads", type=int, default=None, metavar="N", help="default: all cores")
 
 

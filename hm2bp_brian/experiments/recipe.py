@@ -201,7 +201,13 @@ class Recipe:
             seed=self.seed,
         )
 
-    def make_trainer(self, network: SpikingNetwork, engine: str = "fused", threads: int | None = None) -> Trainer:
+    def make_trainer(
+        self,
+        network: SpikingNetwork,
+        engine: str = "fused",
+        threads: int | None = None,
+        device: str | None = None,
+    ) -> Trainer:
         """A new trainer for a network."""
         return Trainer(
             network,
@@ -217,12 +223,15 @@ class Recipe:
             boosting=self.boosting,
             dtype=self.dtype,
             threads=threads,
+            device=device,
             seed=self.seed,
         )
 
-    def make_evaluator(self, network: SpikingNetwork, engine="fused", threads: int | None = None) -> Evaluator:
+    def make_evaluator(
+        self, network: SpikingNetwork, engine="fused", threads: int | None = None, device: str | None = None
+    ) -> Evaluator:
         """What presents data sets to a network, as training evaluates it."""
-        engine = make_engine(network, engine, self.dtype, threads)
+        engine = make_engine(network, engine, self.dtype, threads, device)
         encoder = engine.encoder(self.encoder)
         inputs = Inputs(network.input_shape, network.n_steps, network.dt, encoder, delays=self.delays)
         return Evaluator(network, network.parameters, inputs, engine)

@@ -63,7 +63,14 @@ class TrainedRun:
             raise ConfigurationError(f"there are {len(self.test)} test samples, found a request for {samples}")
 
 
-def load_trained(path, data=None, test_samples: int | None = None, engine: str = "fused", threads: int | None = None):
+def load_trained(
+    path,
+    data=None,
+    test_samples: int | None = None,
+    engine: str = "fused",
+    threads: int | None = None,
+    device: str | None = None,
+) -> TrainedRun:
     """Read a trained network and its test samples.
 
     Parameters
@@ -74,7 +81,7 @@ def load_trained(path, data=None, test_samples: int | None = None, engine: str =
         Folder of the data files.
     test_samples : int, optional
         Only the first so many; by default as many as the recipe says.
-    engine, threads
+    engine, threads, device
         See `hm2bp_brian.engines.registry.make_engine`.
 
     Returns
@@ -102,4 +109,4 @@ def load_trained(path, data=None, test_samples: int | None = None, engine: str =
         network.parameters = [w.astype(recipe.dtype) for w in network.parameters]
         state = load_evaluated(folder.checkpoint, network, recipe.seed, average)
         epoch, history = state.epoch, state.history
-    return TrainedRun(folder, recipe, recipe.make_evaluator(network, engine, threads), test, epoch, history)
+    return TrainedRun(folder, recipe, recipe.make_evaluator(network, engine, threads, device), test, epoch, history)

@@ -41,7 +41,7 @@ def train_run(
     engine, threads
         See `hm2bp_brian.engines.registry.make_engine`.
     device : str, optional
-        Of engine "brian2", to be written down; it must be the active one.
+        "cpu" or "cuda" for engine "fused". Of engine "brian2", to be written down; it must be the active one.
     resume : bool
         Go on with the run that is in the folder.
     callbacks : sequence of Callback
@@ -61,7 +61,8 @@ def train_run(
     """
     folder.check(recipe, resume)
     train, holdout, test = recipe.load_data(data)
-    trainer = recipe.make_trainer(recipe.make_network(train.shape), engine, threads)
+    own_device = None if engine == "brian2" else device
+    trainer = recipe.make_trainer(recipe.make_network(train.shape), engine, threads, own_device)
     facts = {
         "engine": engine,
         **({"device": device} if device else {}),

@@ -159,10 +159,12 @@ def with_stand_ins(output: SpikeBatch, stand_ins: StandIns) -> SpikeBatch:
     """
     if len(stand_ins.samples) == 0:
         return output
-    train = regular_train(stand_ins.n_spikes, output.n_steps)
-    rows = stand_ins.samples[:, np.newaxis] * output.n_steps + train
-    added = rows * output.n_neurons + stand_ins.neurons[:, np.newaxis]
-    numbers = np.sort(np.concatenate([output.numbers, added.ravel()]))
+    n_spikes, numbers = np.broadcast_to(stand_ins.n_spikes, len(stand_ins.samples)), [output.numbers]
+    for count in np.unique(n_spikes):
+        samples, neurons = (index[n_spikes == count, np.newaxis] for index in (stand_ins.samples, stand_ins.neurons))
+        rows = samples * output.n_steps + regular_train(int(count), output.n_steps)
+        numbers.append((rows * output.n_neurons + neurons).ravel())
+    numbers = np.sort(np.concatenate(numbers))
     return SpikeBatch.from_numbers(numbers, output.n_samples, output.n_steps, output.shape)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hm2bp_brian.brian.probing import check_receptor
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.links import Link, matrix
 from hm2bp_brian.learning.rules import Rules
@@ -88,26 +89,37 @@ class Sample:
         self.trains = {link.source.name: matrix(walk.trains[link.source.name], sample) for link in (*links, *lateral)}
         self.starts = {p.name: network.learned_values(p, walk.parameters) for p in component.populations}
         self.distances = {p.name: distance_as_learned(network, p, walk.parameters) for p in component.populations}
-        self.adjoints = {p.name: self._adjoint(p, walk.trains[p.name]) for p in component.populations}
+        self.adjoints = {
+            p.name: {variable: self._adjoint(p, walk.trains[p.name], variable) for variable in self._receptors(p)}
+            for p in component.populations
+        }
         self.spsp = [link.sum_over_trains(self.trains[link.source.name], self._late(link, 0)) for link in links]
         self.kappa = {p.name: self._kappa(p, self.rules) for p in component.populations}
 
-    def _adjoint(self, population: Population, trains: SpikeBatch) -> Adjoint:
-        layer = self.network.neural.index(population)
+    def _adjoint(self, population: Population, trains: SpikeBatch, variable: str) -> Adjoint:
+        layer, number = self.network.neural.index(population), population.neuron.evolving_variables.index(variable)
+        check_receptor(population.neuron, variable)
         if population.neuron.is_affine:
-            return adjoint(trains, self.network.linear_map(layer), self.sample)
-        fires = dense(trains, self.sample)
-        starts = self.starts[population.name]
-        return adjoint_along(fires, self.network.trajectories(layer).along(fires, self.drive(population), starts))
+            return adjoint(trains, self.network.linear_map(layer), self.sample, number)
+        fires, own = dense(trains, self.sample), population.neuron.synaptic_variable
+        others = {v: self.drive(population, v) for v in self._receptors(population) if v != own}
+        drives, starts = (self.drive(population, own), others), self.starts[population.name]
+        return adjoint_along(fires, self.network.trajectories(layer).along(fires, *drives, starts), number)
 
-    def drive(self, population: Population) -> np.ndarray:
-        """What is added to the population's synaptic variables in each step, float64 (n_steps, n_neurons)."""
+    def _receptors(self, population: Population) -> list[str]:
+        """The variables that spikes add to."""
+        into = {link.variable for link in (*self.links, *self.lateral) if link.target is population}
+        return sorted(into) or [population.neuron.synaptic_variable]
+
+    def drive(self, population: Population, variable: str) -> np.ndarray:
+        """What is added to one of the population's variables in each step, float64 (n_steps, n_neurons)."""
         into = [link for link in (*self.links, *self.lateral) if link.target is population]
-        return sum(link.drive(self.trains[link.source.name]) for link in into)
+        added = np.zeros((self.network.n_steps, population.size))
+        return sum((link.drive(self.trains[link.source.name]) for link in into if link.variable == variable), added)
 
     def _late(self, link: Link, shift: int) -> np.ndarray:
         """q from step ``shift`` on, as far as delays reach: 0 after the end, before step 0 its first value."""
-        q = self.adjoints[link.target.name].q
+        q = self.adjoints[link.target.name][link.variable].q
         before, after = np.repeat(q[:1], 1, axis=0), np.zeros((link.delays.max() + 1, q.shape[1]))
         return np.concatenate([before, q, after])[1 + shift :]
 
@@ -165,7 +177,8 @@ class Sample:
     def effect_of_start(self, variable: LearnedVariable) -> np.ndarray:
         """What a unit of a learned variable's value at the start adds to the readings at each neuron's spikes."""
         names = variable.population.neuron.evolving_variables
-        return self.adjoints[variable.population.name].start[:, names.index(variable.name)]
+        of_any_receptor = next(iter(self.adjoints[variable.population.name].values()))
+        return of_any_receptor.start[:, names.index(variable.name)]
 
     def delay_slope(self, link: Link) -> np.ndarray:
         """Derivative of e_{i|j} with respect to the delay in steps: the central difference."""

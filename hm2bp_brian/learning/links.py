@@ -42,6 +42,11 @@ class Link:
         """Where they lead to."""
         return self.projection.target
 
+    @property
+    def variable(self) -> str:
+        """The target's variable that they add to."""
+        return self.projection.synaptic_variable
+
     def sum_over_trains(self, trains: csr_array, q: np.ndarray) -> np.ndarray:
         """Of each connection the sum of ``q_i(t + d_ij)`` over the spikes t of j; ``q`` (n_rows, n_post)."""
         n_steps, sums = trains.shape[1], np.empty(len(self.pre))
@@ -52,7 +57,7 @@ class Link:
         return sums
 
     def drive(self, trains: csr_array) -> np.ndarray:
-        """What the connections add to the target's synaptic variables in each step, float64 (n_steps, n_post)."""
+        """What the connections add to the target's variable in each step, float64 (n_steps, n_post)."""
         n_steps = trains.shape[1]
         added = np.zeros((n_steps, self.target.size))
         for delay in np.unique(self.delays[self.delays < n_steps]):

@@ -54,7 +54,7 @@ class WeightLimit:
 
     def gradient(self, weights) -> np.ndarray:
         """The gradient, float64, of the shape of ``weights``, whose last axis is the neuron (or channel) i."""
-        weights = np.asarray(weights, dtype=np.float64)
+        weights = weights.astype(np.float64, copy=False)
         return (
             self.strength * self.beta * weights / self._limit * np.exp(self.beta * (self._mean_square(weights) - 1.0))
         )
@@ -67,7 +67,7 @@ class WeightLimit:
         .. math::
             \\frac{\\lambda n W}{2} \\sum_i \\left( e^{\\beta (m_i - 1)} - e^{-\\beta} \\right)
         """
-        weights = np.asarray(weights, dtype=np.float64)
+        weights = weights.astype(np.float64, copy=False)
         excess = np.exp(-self.beta) * np.expm1(self.beta * self._mean_square(weights))
         return float(self.strength * (weights.size // weights.shape[-1]) * self._limit / 2 * excess.sum())
 
@@ -89,4 +89,4 @@ def check_limit(regularizer, network) -> None:
             )
         if network.weights[number].size:
             what = f"WeightLimit.limit, for the {network.parameter_name(number)},"
-            to_float(what, regularizer.limit, projection.target.neuron.weight_dimension)
+            to_float(what, regularizer.limit, projection.weight_dimension)

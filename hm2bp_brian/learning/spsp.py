@@ -128,7 +128,7 @@ def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = No
     return _backwards(fires, update, lambda t: linear_map.reset[fires[t]], linear_map.readout, synaptic)
 
 
-def adjoint_along(fires: np.ndarray, trajectory) -> Adjoint:
+def adjoint_along(fires: np.ndarray, trajectory, synaptic: int | None = None) -> Adjoint:
     """The same for neurons that are not affine, to first order: A_t and R are derivatives where the state has been.
 
     Parameters
@@ -136,9 +136,12 @@ def adjoint_along(fires: np.ndarray, trajectory) -> Adjoint:
     fires : bool array (n_steps, n_post)
     trajectory : Trajectory
         Of these spikes, in one presentation.
+    synaptic : int, optional
+        By default ``trajectory.synaptic``.
     """
     update, reset = trajectory.update.__getitem__, trajectory.reset.__getitem__
-    return _backwards(fires, update, reset, trajectory.readout, trajectory.synaptic)
+    synaptic = trajectory.synaptic if synaptic is None else synaptic
+    return _backwards(fires, update, reset, trajectory.readout, synaptic)
 
 
 def dense(trains: SpikeBatch, sample: int) -> np.ndarray:
@@ -169,7 +172,7 @@ def _along_trajectories(network, record: SpikeRecord, layer: int) -> np.ndarray:
         drive = sum(link.drive(matrix(trains[link.source.name], sample)) for link in links)
         fires = dense(post, sample)
         learned = network.learned_values(population, network.parameters)
-        trajectory = network.trajectories(layer).along(fires, drive, learned)
+        trajectory = network.trajectories(layer).along(fires, drive, learned=learned)
         e[sample] = sum_over_trains(pre, adjoint_along(fires, trajectory).q, sample)
     return e
 

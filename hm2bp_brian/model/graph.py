@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.model.projections import Projection
@@ -44,19 +42,27 @@ def components(populations: Sequence[Population], projections: Sequence[Projecti
     """Strongly connected populations of neurons, each component behind those that it receives from."""
     number = {population.name: n for n, population in enumerate(populations)}
     edges = [(number[p.source.name], number[p.target.name]) for p in projections]
-    rows, columns = np.array(edges, dtype=int).reshape(-1, 2).T
-    graph = csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(populations),) * 2)
-    _, label = connected_components(graph, directed=True, connection="strong")
-    before = {int(label[n]): set() for n in range(len(populations))}
-    for source, target in zip(label[rows], label[columns], strict=True):
-        if source != target:
-            before[int(target)].add(int(source))
+    label = _strongly_connected(len(populations), edges)
+    before = {component: set() for component in label}
+    for source, target in edges:
+        if label[source] != label[target]:
+            before[label[target]].add(label[source])
     found = []
     for component in TopologicalSorter(before).static_order():
         members = [p for n, p in enumerate(populations) if label[n] == component and p.neuron is not None]
         if members:
             found.append(_component(members, projections))
     return found
+
+
+def _strongly_connected(n_nodes: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+    """For each node the first of those that it reaches and that reach it."""
+    reaches = np.eye(n_nodes, dtype=bool)
+    for source, target in edges:
+        reaches[source, target] = True
+    for _ in range(n_nodes.bit_length()):
+        reaches = reaches @ reaches  # paths of twice the length
+    return (reaches & reaches.T).argmax(axis=1).tolist()
 
 
 def _component(members: list[Population], projections: Sequence[Projection]) -> Component:

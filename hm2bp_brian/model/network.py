@@ -105,7 +105,7 @@ class SpikingNetwork(LearnedNeurons, PopulationGraph):
 
     @property
     def weights(self) -> Weights:
-        """Weights, one array a projection, in the base unit of its target's synaptic variable.
+        """Weights, one array a projection, in the base unit of the variable that they are added to.
 
         All to all: ``(n_pre, n_post)``; sparse: ``(n_connections,)``; convolution: ``(k, k, c_in, c_out)``; pooling,
         whose weights are fixed: ``(0,)``. In a chain there is one a layer. ``network.weights["name"]`` is that of a

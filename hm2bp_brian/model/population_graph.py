@@ -158,6 +158,7 @@ class PopulationGraph:
         delay=None,
         plastic: bool = True,
         sign=None,
+        receptor_type: str | None = None,
         name: str | None = None,
     ) -> Projection:
         """Connect two populations, or one with itself.
@@ -171,15 +172,18 @@ class PopulationGraph:
         connection : AllToAll, OneToOne or Sparse
             All to all by default, within one population without connections of a neuron with itself.
         weights : initializer, number, Quantity or array
-            ``Uniform(1.0)`` by default; see `hm2bp_brian.model.initial_weights`. In the unit of the target's synaptic
-            variable. Arrays have the shape (n_pre, n_post) for AllToAll, else one value a connection, sorted by source,
-            then target.
+            ``Uniform(1.0)`` by default; see `hm2bp_brian.model.initial_weights`. In the unit of the variable that they
+            are added to. Arrays have the shape (n_pre, n_post) for AllToAll, else one value a connection, sorted by
+            source, then target.
         delay : Quantity, Quantity array, Between or Learned, optional
             One for all connections or one a connection; drawn at random; or learned.
         plastic : bool
             Whether training changes the weights.
         sign : "excitatory" or "inhibitory", optional
             Of all weights; that of the source population if not given.
+        receptor_type : str, optional
+            The target's differential variable that spikes add their weight to, such as "g_inh" where a neuron has
+            "g_exc" and "g_inh"; by default the ``synaptic_variable`` of its neuron.
         name : str, optional
             By default "source_to_target".
 
@@ -196,23 +200,29 @@ class PopulationGraph:
         source, target = self._population(source), self._population(target)
         if target.neuron is None:
             raise ConfigurationError(f"'{target.name}' is an input: nothing can be connected to it")
+        variables = target.neuron.state_variables
+        if receptor_type is not None and receptor_type not in variables:
+            raise UnknownNameError(f"variable of '{target.name}', as receptor_type,", receptor_type, variables)
         name = self._new_name("projection", f"{source.name}_to_{target.name}" if name is None else name)
         connection = AllToAll() if connection is None else connection
         check_connector(connection)
         made = connection.connect(source, target, self.generator)
         sign = source.sign if sign is None else make_signs(name, sign, source.size)
+        receptor = target.neuron.synaptic_variable if receptor_type is None else receptor_type
         array = initial_weights(
             name,
             Uniform() if weights is None else weights,
             made,
             source,
             target,
-            target.neuron.weight_dimension,
+            target.neuron.dimension_of(receptor),
             sign,
             self.generator,
         )
         delays = make_delays(name, delay, made, self.dt, self.n_steps, self.generator)
-        projection = Projection(name, source, target, made, plastic=bool(plastic), delays=delays, sign=sign)
+        projection = Projection(
+            name, source, target, made, plastic=bool(plastic), delays=delays, sign=sign, receptor_type=receptor_type
+        )
         self.add_projection(projection, array)
         return projection
 

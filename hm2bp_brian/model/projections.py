@@ -27,7 +27,7 @@ class Projection:
     connection : AllPairs, Pairs or Windows
         Which neurons are connected.
     weight : float or None
-        The weight of all connections, fixed, in the base unit of the target's synaptic variable; None where weights lie
+        The weight of all connections, fixed, in the base unit of ``synaptic_variable``; None where weights lie
         in the network.
     plastic : bool
         Whether its weights are learned.
@@ -36,6 +36,8 @@ class Projection:
         1 or -1 where all weights of a source neuron are >= 0 or <= 0.
     lateral : bool
         The paper's lateral inhibition of the output: HM2-BP accounts for it by a factor of the gradient, not as a loop.
+    receptor_type : str or None
+        The target's variable that spikes add their weight to; None for the synaptic variable of its neuron.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Projection:
     delays: Delays = field(default_factory=Delays)
     sign: np.ndarray | None = None
     lateral: bool = False
+    receptor_type: str | None = None
 
     @property
     def recurrent(self) -> bool:
@@ -55,8 +58,19 @@ class Projection:
 
     @property
     def plain(self) -> bool:
-        """Whether it is nothing but connections from one population to another, without delays."""
-        return not self.recurrent and not self.delays.single and self.delays.steps == 0
+        """Whether it is nothing but connections to another population's own synaptic variable, without delays."""
+        other_receptor = self.synaptic_variable != self.target.neuron.synaptic_variable
+        return not (self.recurrent or other_receptor or self.delays.single or self.delays.steps)
+
+    @property
+    def synaptic_variable(self) -> str:
+        """The target's variable that spikes add their weight to."""
+        return self.target.neuron.synaptic_variable if self.receptor_type is None else self.receptor_type
+
+    @property
+    def weight_dimension(self):
+        """Dimension of the weights: that of this variable."""
+        return self.target.neuron.dimension_of(self.synaptic_variable)
 
     @cached_property
     def sign_of_weights(self) -> np.ndarray | None:

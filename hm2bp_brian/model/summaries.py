@@ -33,7 +33,8 @@ def graph_summary(network) -> str:
     tables = [_table(rows)]
     rows = [("projection", "connections", "delay in steps", "trained")]
     for projection in network.projections:
-        name = f"{projection.name}: {projection.source.name} -> {projection.target.name}"
+        receptor = f" ({projection.receptor_type})" if projection.receptor_type else ""
+        name = f"{projection.name}: {projection.source.name} -> {projection.target.name}{receptor}"
         rows.append((name, f"{len(projection.connection.synapses()[0]):,}", _delays(projection), _trained(projection)))
     rows.append(("parameters", f"{sum(p.size for p in network.parameters):,}", "", ""))
     tables.append(_table(rows))

@@ -97,11 +97,11 @@ class Weights(Sequence):
 
     @staticmethod
     def _dimension(projection: Projection) -> Dimension:
-        return projection.target.neuron.weight_dimension
+        return projection.weight_dimension
 
     @staticmethod
     def _check_range(what: str, array: np.ndarray, projection: Projection) -> None:
-        check_signs(what, array, projection.sign_of_weights, projection.target.neuron.weight_dimension)
+        check_signs(what, array, projection.sign_of_weights, projection.weight_dimension)
 
 
 class LearnedDelays(Weights):

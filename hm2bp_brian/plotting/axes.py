@@ -6,7 +6,10 @@ import io
 from collections.abc import Callable
 
 import numpy as np
+from brian2 import Quantity
+from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from hm2bp_brian.checks import check_index
 from hm2bp_brian.spike_record import SpikeRecord
@@ -27,6 +30,8 @@ CLASS_COLOURS = (
     "#AA4499",
     "#000000",
 )
+# of what has a sign: orange is above zero, purple below; the colours of bars are those of the map
+SIGNED_MAP, POSITIVE, NEGATIVE = "PuOr_r", "#E08214", "#542788"
 
 
 def make_axes(ax, figsize=(6.4, 4.0)):
@@ -39,15 +44,37 @@ def make_axes(ax, figsize=(6.4, 4.0)):
     return plt.subplots(figsize=figsize, layout="constrained")[1]
 
 
+def set_title(ax, text: str) -> None:
+    """A title in several lines if the figure is too narrow for one."""
+    ax.set_title(text, fontsize=10, wrap=True)
+
+
+def label_axes(ax, x: str, y: str) -> None:
+    """Labels in several lines where the figure is too small for one."""
+    ax.set_xlabel(x, wrap=True)
+    ax.set_ylabel(y, wrap=True)
+
+
+def best_unit(values, dimension: Dimension) -> tuple[float, str]:
+    """The unit in which the largest of some values is written best: its size in SI base units, and its name or "1"."""
+    if dimension is DIMENSIONLESS:
+        return 1.0, "1"
+    largest = np.max(np.abs(values), initial=0.0) or 1.0
+    unit = Quantity(largest, dim=dimension).get_best_unit()
+    return float(unit), str(unit)
+
+
 def label_image(image, label: str, row: str = "row", column: str = "column", **bar) -> None:
     """Label an image's axes, with ticks at whole numbers only, and give it a colour bar of its own height.
 
     Further arguments are those of ``Figure.colorbar``.
     """
     ax = image.axes
-    ax.set(xlabel=column, ylabel=row)
+    label_axes(ax, column, row)
     for axis in (ax.xaxis, ax.yaxis):
         whole_numbers(axis)
+    # ticks that do not depend on the bar's length: the layout, which does on them, comes out right at once
+    bar = {"ticks": MaxNLocator(5, steps=[1, 2, 5, 10])} | bar
     ax.figure.colorbar(image, cax=ax.inset_axes([1.03, 0.0, 0.05, 1.0]), label=label, **bar)
 
 

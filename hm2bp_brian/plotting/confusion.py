@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator
 
 from hm2bp_brian.checks import check_count
 from hm2bp_brian.learning.losses import check_labels
-from hm2bp_brian.plotting.axes import label_image, make_axes
+from hm2bp_brian.plotting.axes import label_image, make_axes, set_title
 
 
 def confusion_matrix(labels, predictions, n_classes: int, ax=None):
@@ -37,12 +37,14 @@ def confusion_matrix(labels, predictions, n_classes: int, ax=None):
     ax = make_axes(ax, (5.6, 4.8))
     norm = LogNorm(1, max(counts.max(), 2))
     image = ax.imshow(np.ma.masked_equal(counts, 0), cmap="Blues", norm=norm)
+    cell = 72 * min(ax.bbox.size) / ax.figure.dpi / n_classes  # points
+    fontsize = min(7.0, 1.4 * cell / len(str(counts.max())))
     for row, column in np.argwhere(counts):
         value = counts[row, column]
         colour = "white" if norm(value) > 0.6 else "black"
-        ax.text(column, row, str(value), ha="center", va="center", fontsize=min(7, 140 / n_classes), color=colour)
+        ax.text(column, row, str(value), ha="center", va="center", fontsize=fontsize, color=colour)
     percent = 100 * np.trace(counts) / len(labels)
-    ax.set_title(f"{percent:.2f} % of {len(labels):,} samples correct", fontsize=10)
+    set_title(ax, f"{percent:.2f} % of {len(labels):,} samples correct")
     ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": "{x:g}"}
     label_image(image, "number of samples", "class", "predicted class", **ticks)
     image.colorbar.minorticks_off()

@@ -6,7 +6,15 @@ import numpy as np
 
 from hm2bp_brian.firing_statistics import mean_counts, saturated, silent
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.plotting.axes import COLOURS, legend_beside, make_axes, population, whole_numbers
+from hm2bp_brian.plotting.axes import (
+    COLOURS,
+    label_axes,
+    legend_beside,
+    make_axes,
+    population,
+    set_title,
+    whole_numbers,
+)
 from hm2bp_brian.spike_record import SpikeRecord
 
 BINS = 30
@@ -53,8 +61,9 @@ def firing_rates(network: SpikingNetwork, record: SpikeRecord, layer: int, ax=No
     for name, bins, values, colour in groups:
         heights, label = np.histogram(values, bins)[0], f"{len(values)} {name}"
         artists.append(ax.bar(bins[:-1], heights, width, align="edge", color=COLOURS[colour], label=label))
-    ax.set_title(f"layer {layer}: {spikes.n_neurons} neurons, {spikes.n_samples} samples", fontsize=10)
-    ax.set(xlabel="mean rate (Hz)", ylabel="number of neurons", xlim=(-width, edges[-1]))
+    set_title(ax, f"layer {layer}: {spikes.n_neurons} neurons, {spikes.n_samples} samples")
+    label_axes(ax, "mean rate (Hz)", "number of neurons")
+    ax.set_xlim(-width, edges[-1])
     if max(bar.get_height() for bars in artists for bar in bars) > FEW:
         ax.set_yscale("symlog")
         ax.yaxis.set_major_formatter("{x:g}")

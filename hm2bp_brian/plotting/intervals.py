@@ -6,7 +6,7 @@ import numpy as np
 
 from hm2bp_brian.firing_statistics import coefficients_of_variation, interspike_intervals
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.plotting.axes import COLOURS, make_axes, population, population_name
+from hm2bp_brian.plotting.axes import COLOURS, label_axes, make_axes, population, population_name, set_title
 from hm2bp_brian.spike_record import SpikeRecord
 
 MOST_BINS = 60
@@ -42,8 +42,9 @@ def isi_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
     edges = np.arange(0.5, longest + width + 0.5, width)
     patch = ax.stairs(np.histogram(intervals, edges)[0], edges * dt, fill=True, color=COLOURS[0])
     mean = f"mean {intervals.mean() * dt:.1f} ms" if intervals.size else "none"
-    ax.set_title(f"{population_name(layer)}: {intervals.size:,} intervals, {mean}", fontsize=10)
-    ax.set(xlabel="interspike interval (ms)", ylabel="number of intervals", yscale="symlog", xlim=(0, edges[-1] * dt))
+    set_title(ax, f"{population_name(layer)}: {intervals.size:,} intervals, {mean}")
+    label_axes(ax, "interspike interval (ms)", "number of intervals")
+    ax.set(yscale="symlog", xlim=(0, edges[-1] * dt))
     ax.yaxis.set_major_formatter("{x:g}")
     return patch
 
@@ -74,7 +75,8 @@ def cv_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
     patch = ax.stairs(np.histogram(np.minimum(values, CV_BINS[-1]), CV_BINS)[0], CV_BINS, fill=True, color=COLOURS[2])
     ax.axvline(1.0, color="0.4", linestyle="--", linewidth=0.8, label="Poisson process")
     mean = f"mean {values.mean():.2f}" if values.size else "none"
-    ax.set_title(f"{population_name(layer)}: {values.size:,} trains, {mean}", fontsize=10)
-    ax.set(xlabel="coefficient of variation of the intervals (1)", ylabel="number of trains", xlim=CV_BINS[[0, -1]])
-    ax.legend(frameon=False)
+    set_title(ax, f"{population_name(layer)}: {values.size:,} trains, {mean}")
+    label_axes(ax, "coefficient of variation of the intervals (1)", "number of trains")
+    ax.set_xlim(CV_BINS[[0, -1]])
+    ax.legend(frameon=False, loc="upper right", fontsize=9)
     return patch

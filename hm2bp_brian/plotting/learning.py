@@ -8,7 +8,7 @@ import numpy as np
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.gradient_sum import Gradients
-from hm2bp_brian.plotting.axes import COLOURS, make_axes, whole_numbers
+from hm2bp_brian.plotting.axes import COLOURS, label_axes, make_axes, whole_numbers
 
 # column of the histories: name and number of its colour
 ACCURACIES = {
@@ -139,5 +139,5 @@ def layer_norms(by_epoch: Mapping[int, Gradients], quantity: str = "gradient", a
 
 
 def _label_epochs(ax, ylabel: str) -> None:
-    ax.set(xlabel="epoch", ylabel=ylabel)
+    label_axes(ax, "epoch", ylabel)
     whole_numbers(ax.xaxis)

@@ -13,11 +13,11 @@ from matplotlib.textpath import TextPath
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.model.projections import Projection
-from hm2bp_brian.plotting.axes import COLOURS, make_axes
+from hm2bp_brian.plotting.axes import NEGATIVE, POSITIVE, make_axes
 
 # Lengths are in units of the font size, as boxes must hold their text.
 LINE, PADDING, GAP, GAP_BELOW, MARGIN, LARGEST_FONT = 1.3, 0.6, 3.5, 2.4, 3.0, 9.0
-POSITIVE, NEGATIVE, MIXED = COLOURS[0], COLOURS[1], "0.5"
+MIXED = "0.5"
 MEANINGS = {POSITIVE: "weights > 0", NEGATIVE: "weights < 0", MIXED: "both"}
 
 
@@ -26,9 +26,9 @@ def network(network: SpikingNetwork, ax=None):
 
     Populations stand in columns, each right of those that it receives from; among populations that feed back on one
     another, in the order in which they were made. Boxes grow with the number of neurons, arrows with that of
-    connections, both logarithmically. Arrows are blue where weights are positive, by Dale's law or mostly, red with a
-    bar for a head where they are negative, and grey where they are both (their mean is less than half of their mean
-    magnitude). Inputs have dashed borders, readouts thick ones. Bias currents are left out.
+    connections, both logarithmically. Arrows are orange where weights are positive, by Dale's law or mostly, purple
+    with a bar for a head where they are negative, and grey where they are both (their mean is less than half of their
+    mean magnitude). Inputs have dashed borders, readouts thick ones. Bias currents are left out.
 
     Parameters
     ----------

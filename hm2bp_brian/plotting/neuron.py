@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from brian2 import Quantity, ms
-from brian2.units.fundamentalunits import DIMENSIONLESS
+from brian2 import ms
 
 from hm2bp_brian.brian.neuron_response import RAMP, STEP, NeuronResponse, neuron_response
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.neurons import NeuronModel
-from hm2bp_brian.plotting.axes import COLOURS
+from hm2bp_brian.plotting.axes import COLOURS, best_unit, label_axes
 
 
 def neuron(model: NeuronModel, threshold, largest_input=None, *, dt=0.5 * ms, duration=300 * ms, axes=None):
@@ -57,35 +56,27 @@ def neuron(model: NeuronModel, threshold, largest_input=None, *, dt=0.5 * ms, du
     lines = [_potential(response, which, ax) for which, ax in zip((STEP, RAMP), axes, strict=False)]
     for ax, name in zip(axes, ("step", "ramp"), strict=False):
         ax.set_title(name, fontsize=10)
-    lines += axes[2].plot(_times(response), response.kernel, color=COLOURS[0], linewidth=1.0)
+    size, unit = best_unit(response.kernel, response.potential_dimension / response.input_dimension)
+    lines += axes[2].plot(_times(response), response.kernel / size, color=COLOURS[0], linewidth=1.0)
     axes[2].axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    ratio = response.potential_dimension / response.input_dimension
-    axes[2].set(xlabel="time after an input spike (ms)", ylabel=f"kernel{_unit_label(1.0, ratio)[1]}")
-    size, label = _unit_label(response.drives[-1], response.input_dimension)
+    label_axes(axes[2], "time after an input spike (ms)", f"kernel ({unit})")
+    size, unit = best_unit(response.drives, response.input_dimension)
     lines += axes[3].plot(response.drives / size, response.rates, ".-", color=COLOURS[0], linewidth=1.0)
-    axes[3].set(xlabel=f"input in each step{label}", ylabel="firing rate (Hz)")
+    label_axes(axes[3], f"input in each step ({unit})", "firing rate (Hz)")
     return lines
 
 
 def _potential(response: NeuronResponse, which: int, ax):
     """Draw a potential, its spikes and the threshold."""
-    size, label = _unit_label(np.abs(response.potentials[:, 0]).max() or 1.0, response.potential_dimension)
+    size, unit = best_unit(response.potentials[:, 0], response.potential_dimension)
     times, potential, spikes = _times(response), response.potentials[which] / size, response.spikes[which]
     line = ax.plot(times, potential, color=COLOURS[0], linewidth=1.0)[0]
     ax.plot(times[spikes], potential[spikes], "v", color=COLOURS[0], markersize=4)
     if response.threshold is not None:
         ax.axhline(response.threshold / size, color="0.3", linestyle="--", linewidth=0.8)
-    ax.set(xlabel="time (ms)", ylabel=f"{response.variable}{label}")
+    label_axes(ax, "time (ms)", f"{response.variable} ({unit})")
     return line
 
 
 def _times(response: NeuronResponse) -> np.ndarray:
     return 1e3 * response.dt * np.arange(response.potentials.shape[1])
-
-
-def _unit_label(value: float, dimension) -> tuple[float, str]:
-    """The unit in which a value is written best, in SI base units, and what it adds to a label."""
-    if dimension is DIMENSIONLESS:
-        return 1.0, ""
-    unit = Quantity(value, dim=dimension).get_best_unit()
-    return float(unit), f" ({unit!s})"

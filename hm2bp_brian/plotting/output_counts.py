@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
-from hm2bp_brian.plotting.axes import COLOURS, make_axes
+from hm2bp_brian.plotting.axes import COLOURS, label_axes, make_axes, set_title
 from hm2bp_brian.spike_record import SpikeRecord
 
 
@@ -43,7 +43,8 @@ def output_counts(record: SpikeRecord, labels, loss: SpikeCountLoss, ax=None):
         artists.append(ax.stairs(fractions, edges, color=colour, fill=True, alpha=0.6, label=name))
         ax.axvline(wanted, color=colour, linestyle="--", linewidth=1.0)
         ax.axvspan(wanted - loss.margin, wanted + loss.margin, color=colour, alpha=0.1, linewidth=0)
-    ax.set(xlabel="spikes of an output neuron", ylabel="fraction of neurons and samples", xlim=(-0.5, None))
-    ax.set_title(f"{len(counts):,} samples; dashed: wanted counts, shaded: no error", fontsize=10)
+    label_axes(ax, "spikes of an output neuron", "fraction of neurons and samples")
+    ax.set_xlim(-0.5, None)
+    set_title(ax, f"{len(counts):,} samples; dashed: wanted counts, shaded: no error")
     ax.legend(frameon=False, loc="upper center")
     return artists

@@ -8,7 +8,7 @@ from brian2 import ms, second
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.units import to_float
-from hm2bp_brian.plotting.axes import COLOURS, legend_beside, make_axes, population, population_name
+from hm2bp_brian.plotting.axes import COLOURS, label_axes, legend_beside, make_axes, population, population_name
 from hm2bp_brian.spike_record import SpikeRecord
 
 
@@ -45,7 +45,8 @@ def population_rate(network: SpikingNetwork, record: SpikeRecord, layer, bin_wid
     rates = counts / (np.diff(edges) * network.dt * spikes.n_samples * spikes.n_neurons)
     colour = COLOURS[0 if layer == "input" else (layer + 1) % len(COLOURS)]
     patch = ax.stairs(rates, edges * network.dt * 1e3, color=colour, linewidth=1.5, label=population_name(layer))
-    ax.set(xlabel="time (ms)", ylabel="mean rate (Hz)", xlim=(0, record.n_steps * network.dt * 1e3))
+    label_axes(ax, "time (ms)", "mean rate (Hz)")
+    ax.set_xlim((0, record.n_steps * network.dt * 1e3))
     ax.set_ylim(bottom=0, auto=True)  # another layer, drawn into the same axes, may be higher
     legend_beside(ax)
     return patch

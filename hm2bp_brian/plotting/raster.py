@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from hm2bp_brian.checks import check_integers
 from hm2bp_brian.errors import SpikeError
@@ -17,6 +18,7 @@ from hm2bp_brian.spikes import SpikeBatch
 
 READABLE = 6.0  # neurons this far apart (points) have their numbers written beside them
 LONGEST, SHORTEST = 5.5, 1.0  # marks (points)
+MOST_TIMES = 9  # labels of the time axis
 
 
 def raster(
@@ -28,7 +30,7 @@ def raster(
     layers: Sequence | None = None,
     labels=None,
 ):
-    """Draw spikes: populations one above the other, each in a band of equal height, samples one after the other.
+    """Draw spikes: populations one above the other, each in a band of equal height, each sample in a panel of its own.
 
     Neurons are in order, number 0 below; where there is room, their numbers stand at the right.
 
@@ -37,7 +39,8 @@ def raster(
     network : SpikingNetwork
     record : SpikeRecord
     sample : int or sequence of int
-        Several are drawn side by side, as if presented one after the other.
+        Several are drawn side by side: their numbers stand above, and time begins anew with each. On the axis, the k-th
+        of them begins at k times the duration of a presentation.
     ax : matplotlib Axes, optional
     layers : sequence, optional
         Layers by number, and "input"; by default input and all layers.
@@ -70,8 +73,6 @@ def raster(
             colour = [_class_colour(k) for k, one in zip(labels, presentations, strict=True) for _ in one.neurons]
         artists.append(_draw_band(ax, band, presentations, network.dt * 1e3, duration, colour, len(layers)))
         ax.axhline(band + 1, color="0.85", linewidth=0.6, zorder=0)
-    for number in range(1, len(samples)):
-        ax.axvline(number * duration, color="0.6", linewidth=0.8, zorder=0)
     if labels is not None:
         _class_legend(ax, np.unique(labels))
     names = [f"{population_name(k)}\n({one[0].n_neurons})" for k, one in zip(layers, trains, strict=True)]
@@ -79,7 +80,25 @@ def raster(
     ax.tick_params(axis="y", length=0)
     _number_neurons(ax, [one[0].n_neurons for one in trains])
     ax.set(xlabel="time (ms)", xlim=(0, len(samples) * duration), ylim=(0, len(names)))
+    if len(samples) > 1:
+        _panels(ax, samples, duration)
     return artists
+
+
+def _panels(ax, samples: np.ndarray, duration: float) -> None:
+    """Part the samples by lines, write their numbers above, and count time from the start of each."""
+    onsets = duration * np.arange(len(samples))
+    for onset in onsets[1:]:
+        ax.axvline(onset, color="0.4", linewidth=1.0)
+    above = ax.secondary_xaxis("top")
+    above.set_xticks(onsets + duration / 2, samples)
+    above.tick_params(length=0)
+    above.set_xlabel("sample")
+    times = MaxNLocator(max(1, MOST_TIMES // len(samples)), steps=[1, 2, 5, 10]).tick_values(0, duration)
+    # where a presentation ends, the next one begins at 0
+    times = times[(times >= 0) & (times < 0.9 * duration)]
+    ticks = np.add.outer(onsets, times).ravel()
+    ax.set_xticks(ticks, [f"{time:g}" for time in np.tile(times, len(samples))])
 
 
 def _heights(band: int, neurons, n_neurons: int):

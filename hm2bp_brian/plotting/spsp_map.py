@@ -8,12 +8,15 @@ from hm2bp_brian.learning.spsp import spsp
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.plotting.axes import (
     COLOURS,
+    best_unit,
     check_neuron,
+    label_axes,
     label_image,
     make_axes,
     one_sample,
     over_channels,
     place,
+    set_title,
     whole_numbers,
 )
 from hm2bp_brian.spike_record import SpikeRecord
@@ -46,18 +49,21 @@ def spsp_map(network: SpikingNetwork, record: SpikeRecord, layer: int, neuron: i
     alone = one_sample(record, sample)
     by_neuron = spsp(network, alone, layer)[0]
     check_neuron(layer, len(by_neuron), neuron)
-    values = by_neuron[neuron]
+    model = network.neurons[layer]
+    size, unit = best_unit(by_neuron[neuron], model.distance_dimension / model.weight_dimension)
+    values = by_neuron[neuron] / size
     shape = network.shape_before(layer)
-    label = "$e_{i|j}$ (membrane potential per unit weight)"
+    label = f"S-PSP $e_{{i|j}}$ ({unit})"
     ax = make_axes(ax, (5.4, 4.2))
     if len(shape) == 3:
         artist = ax.imshow(values.reshape(shape).sum(axis=-1), cmap="viridis", vmin=0, interpolation="nearest")
         label_image(artist, label + over_channels(shape))
     else:
         artist = ax.vlines(np.arange(len(values)), 0, values, color=COLOURS[0], linewidth=1.0)
-        ax.set(xlabel="presynaptic neuron j", ylabel=label, xlim=(-1, len(values)))
+        label_axes(ax, "presynaptic neuron j", label)
+        ax.set_xlim(-1, len(values))
         ax.set_ylim(bottom=0)
         whole_numbers(ax.xaxis)
     n_spikes = alone.counts(layer)[0, neuron]
-    ax.set_title(f"layer {layer}, {place(network, layer, neuron)}\nS-PSP, sum over its {n_spikes} spikes", fontsize=10)
+    set_title(ax, f"layer {layer}, {place(network, layer, neuron)}\nS-PSP, sum over its {n_spikes} spikes")
     return artist

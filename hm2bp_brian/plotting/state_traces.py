@@ -6,7 +6,7 @@ import numpy as np
 
 from hm2bp_brian.brian.state_traces import StateTraces
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
-from hm2bp_brian.plotting.axes import COLOURS, legend_beside, make_axes
+from hm2bp_brian.plotting.axes import COLOURS, best_unit, label_axes, legend_beside, make_axes, set_title
 
 
 def state_traces(traces: StateTraces, variable: str | None = None, ax=None):
@@ -41,7 +41,11 @@ def state_traces(traces: StateTraces, variable: str | None = None, ax=None):
     if variable not in traces.values:
         raise UnknownNameError("state variable", variable, traces.values)
     ax = make_axes(ax, (7.0, 3.2))
-    values = traces.values[variable]
+    shown = traces.values[variable]
+    if variable == traces.membrane:
+        shown = np.append(shown, traces.v_th)
+    size, unit = best_unit(shown, traces.dimensions[variable])
+    values = traces.values[variable] / size
     times = np.arange(values.shape[1]) * traces.dt * 1e3
     colours = [COLOURS[number % len(COLOURS)] for number in range(len(values))]
     lines = []
@@ -50,10 +54,10 @@ def state_traces(traces: StateTraces, variable: str | None = None, ax=None):
     if variable == traces.membrane:
         for row, steps, colour in zip(values, traces.spikes, colours, strict=True):
             lines += ax.plot(times[steps], row[steps], "v", color=colour, markersize=5)
-        lines.append(ax.axhline(traces.v_th, color="0.3", linestyle="--", linewidth=0.8, label="threshold"))
+        lines.append(ax.axhline(traces.v_th / size, color="0.3", linestyle="--", linewidth=0.8, label="threshold"))
     kind = {traces.membrane: "membrane potential ", traces.synaptic: "synaptic variable "}.get(variable, "")
-    ax.set_title(f"layer {traces.layer}", fontsize=10)
-    ax.set(xlabel="time (ms)", ylabel=f"{kind}{variable} ({traces.units[variable]})")
+    set_title(ax, f"layer {traces.layer}")
+    label_axes(ax, "time (ms)", f"{kind}{variable} ({unit})")
     ax.set_xlim(0, len(times) * traces.dt * 1e3)
     legend_beside(ax)
     return lines

@@ -10,7 +10,15 @@ from hm2bp_brian.checks import check_index
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.learning.attribution import incoming_weights
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.plotting.axes import check_neuron, label_image, make_axes, over_channels
+from hm2bp_brian.plotting.axes import (
+    SIGNED_MAP,
+    best_unit,
+    check_neuron,
+    label_image,
+    make_axes,
+    over_channels,
+    set_title,
+)
 
 MOST_FIELDS = 64
 
@@ -47,15 +55,18 @@ def receptive_fields(network: SpikingNetwork, layer: int = 0, neurons: Sequence[
         check_neuron(layer, size, neuron)
     weights = np.array([incoming_weights(network, layer, neuron) for neuron in neurons])
     ax = make_axes(ax, (6.0, 5.4))
+    dimension = network.neurons[layer].weight_dimension
     some = f"neurons {neurons[0]} to {neurons[-1]}"
     if len(shape) == 3:
         tiles = weights.reshape(-1, *shape).sum(axis=-1)
-        image = _draw(ax, _mosaic(tiles, int(np.ceil(np.sqrt(len(tiles))))), f"{some}, row by row", "", shape)
+        image = _draw(
+            ax, _mosaic(tiles, int(np.ceil(np.sqrt(len(tiles))))), dimension, f"{some}, row by row", "", shape
+        )
         ax.set(xticks=[], yticks=[])
     else:
-        image = _draw(ax, weights.T, some, "presynaptic neuron")
+        image = _draw(ax, weights.T, dimension, some, "presynaptic neuron")
         ax.set(aspect="auto", xticks=[])
-    ax.set_title(f"receptive fields of {len(neurons)} of {size} neurons in layer {layer}", fontsize=10)
+    set_title(ax, f"receptive fields of {len(neurons)} of {size} neurons in layer {layer}")
     return image
 
 
@@ -86,10 +97,11 @@ def kernels(network: SpikingNetwork, layer: int, ax=None):
     height, width, c_in, c_out = weights.shape
     tiles = weights.transpose(2, 3, 0, 1).reshape(c_in * c_out, height, width)
     ax = make_axes(ax, (6.0, 5.4))
-    labels = ("output channel", "input channel") if c_in > 1 else ("output channels, row by row", "")
-    image = _draw(ax, _mosaic(tiles, c_out if c_in > 1 else int(np.ceil(np.sqrt(c_out)))), *labels)
+    labels = ("output channel", "input\nchannel") if c_in > 1 else ("output channels, row by row", "")
+    mosaic = _mosaic(tiles, c_out if c_in > 1 else int(np.ceil(np.sqrt(c_out))))
+    image = _draw(ax, mosaic, network.neurons[layer].weight_dimension, *labels)
     ax.set(xticks=[], yticks=[])
-    ax.set_title(f"kernels of layer {layer}: {c_in} to {c_out} channels", fontsize=10)
+    set_title(ax, f"kernels of layer {layer}: {c_in} to {c_out} channels")
     return image
 
 
@@ -108,10 +120,11 @@ def _mosaic(tiles: np.ndarray, columns: int) -> np.ndarray:
     return mosaic
 
 
-def _draw(ax, weights: np.ndarray, column: str, row: str, summed_over: tuple[int, ...] = (1,)):
+def _draw(ax, weights: np.ndarray, dimension, column: str, row: str, summed_over: tuple[int, ...] = (1,)):
     # a few large weights would leave the others white
-    limit = np.nanpercentile(np.abs(weights), 99.5) or 1.0
-    image = ax.imshow(weights, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
-    label = f"weight (unit of the synaptic variable){over_channels(summed_over)}"
-    label_image(image, label, row, column, extend="both")
+    limit = np.nanpercentile(np.abs(weights), 99.5)
+    size, unit = best_unit(limit, dimension)
+    limit = limit / size or 1.0
+    image = ax.imshow(weights / size, cmap=SIGNED_MAP, vmin=-limit, vmax=limit, interpolation="nearest")
+    label_image(image, f"weight ({unit}){over_channels(summed_over)}", row, column, extend="both")
     return image

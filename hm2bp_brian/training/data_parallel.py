@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from hm2bp_brian.training.shards import Shard, cut, tree_sum
 TRIES = 4  # of a batch whose workers are lost; as Dask does it with tasks
 PATIENCE = 60  # seconds without any worker
 LOOK = 5  # seconds, after which it is looked whether a worker that does not answer is still there
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+KEPT_MEMORY = 2**25  # bytes; glibc takes no more for the second
 
 
 class ShardWorker:
@@ -31,6 +34,7 @@ class ShardWorker:
     def __init__(self, make_trainer: Callable, train):
         from distributed import get_worker
 
+        _keep_freed_memory()
         # in a cluster of threads it holds the network of the process that trains, which must stay as it is
         self._trainer = copy.deepcopy(make_trainer)(threads=get_worker().state.nthreads)
         self._train = train
@@ -45,6 +49,17 @@ class ShardWorker:
         total = tree_sum(shards)
         # deltas are for looking at, and as large as the rest
         return total and replace(total, gradient=replace(total.gradient, deltas=()))
+
+
+def _keep_freed_memory() -> None:
+    """Let the allocator keep what a batch frees for the next one, as it does elsewhere.
+
+    Dask's nannies have it give back all at once, and taking it again takes as long as a small batch.
+    """
+    allocator = ctypes.CDLL(None)
+    if hasattr(allocator, "mallopt"):  # glibc
+        allocator.mallopt(M_TRIM_THRESHOLD, KEPT_MEMORY)
+        allocator.mallopt(M_MMAP_THRESHOLD, KEPT_MEMORY)
 
 
 class DataParallel:

@@ -10,7 +10,7 @@ import numpy as np
 from hm2bp_brian.checks import check_count
 from hm2bp_brian.datasets.labelled import check_dataset
 from hm2bp_brian.encoding.inputs import Inputs
-from hm2bp_brian.engines.protocol import Engine
+from hm2bp_brian.engines.protocol import Engine, where_it_works
 from hm2bp_brian.learning.losses import check_labels
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spike_record import SpikeRecord
@@ -45,8 +45,9 @@ class Evaluator:
         check_dataset("dataset", dataset)
         self.inputs.check("dataset", dataset)
         counts = np.empty((len(dataset), self.network.n_outputs), dtype=np.int64)
+        weights = where_it_works(self.engine, self.weights)
         for indices in batches(np.arange(len(dataset)), batch_size):
-            counts[indices] = self.engine.forward(self.weights, self._spikes(dataset, indices)).counts
+            counts[indices] = self.engine.forward(weights, self._spikes(dataset, indices)).counts
         return counts
 
     def predict(self, dataset, batch_size: int = 100) -> np.ndarray:

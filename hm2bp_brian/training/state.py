@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +39,27 @@ class TrainingState:
     sample_weights: np.ndarray | None = None
     epoch: int = 0
     history: History = field(default_factory=History)
+
+    @contextmanager
+    def held_by(self, engine) -> Iterator[None]:
+        """Meanwhile the arrays that updates change are copies where the engine works, such as on a GPU."""
+        if not hasattr(engine, "put"):
+            yield
+            return
+        places = [(self.parameters, layer) for layer in range(len(self.parameters))]
+        for arrays in (self.optimizer, self.average or {}):
+            places += [(arrays, name) for name, array in arrays.items() if array.ndim]  # counters stay
+        own = [arrays[place] for arrays, place in places]
+        copies = [engine.put(array) for array in own]
+        try:
+            for (arrays, place), copy in zip(places, copies, strict=True):
+                arrays[place] = copy
+            yield
+            for array, copy in zip(own, copies, strict=True):
+                array[...] = engine.get(copy)
+        finally:
+            for (arrays, place), array in zip(places, own, strict=True):
+                arrays[place] = array
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Copies of all parts by name: what a file holds."""

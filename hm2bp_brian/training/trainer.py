@@ -71,6 +71,8 @@ class Trainer:
         "float32" or "float64", of weights and simulation.
     threads : int, optional
         Threads of the simulation; all cores if not given.
+    device : "cpu" or "cuda", optional
+        Of engine "fused": the processor, if not given, or a GPU (extra ``gpu``), where weights stay during an epoch.
     seed : int, optional
         Seed of the order of samples, of the augmentation and of the input spikes; that of the network if not given.
     shards : int, optional
@@ -109,6 +111,7 @@ class Trainer:
         boosting: bool = False,
         dtype: str = "float32",
         threads: int | None = None,
+        device: str | None = None,
         seed: int | None = None,
         shards: int | None = None,
         cluster=None,
@@ -124,10 +127,12 @@ class Trainer:
         self.seed = check_seed(network.seed if seed is None else seed)
         self.optimizer = make_optimizer(optimizer)
         self.average = None if averaging is None else WeightAverage(averaging)
-        self.engine = make_engine(network, engine, dtype, threads)
+        self.engine = make_engine(network, engine, dtype, threads, device)
         self.shards = check_shards(shards, cluster is not None)
         self._cluster = None
         if cluster is not None:
+            if device == "cuda":
+                raise ConfigurationError("a cluster's workers train on their processors; leave out device='cuda'")
             if not isinstance(engine, str):
                 raise ConfigurationError(f"with a cluster, engine must be a name, such as 'fused'; found {engine!r}")
             settings = {"engine": engine, "encoder": encoder, "augmentation": augmentation, "delays": delays}
@@ -202,7 +207,8 @@ class Trainer:
             while self.epoch < last_epoch:
                 last_finished = self.state.arrays()
                 try:
-                    row = self._train_epoch(train, batch_size, last_epoch, progress)
+                    with self.state.held_by(self.engine):
+                        row = self._train_epoch(train, batch_size, last_epoch, progress)
                     if validation is not None:
                         row["validation_accuracy"] = self.evaluate(validation)
                 except BaseException:

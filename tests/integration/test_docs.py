@@ -123,15 +123,56 @@ def test_exchange(tmp_path, capsys):
     assert "@article{stimberg2019brian" in capsys.readouterr().out
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_graphs_page(tmp_path):
+@pytest.fixture
+def clock():
+    """Brian2's time step, which the samples set, is put back."""
     from brian2 import defaultclock
 
     before = defaultclock.dt
-    scope = run_samples("graphs.md", tmp_path)
+    yield
     defaultclock.dt = before
-    network, wires = scope["network"], scope["wires"]
+
+
+def test_graphs_page(tmp_path):
+    network = run_samples("graphs.md", tmp_path)["network"]
     assert (tmp_path / "network.png").exists()
-    assert [p.connection.n_post for p in network.projections] == [30, 30] and network.projections[0].plastic
+    assert [p.connection.n_post for p in network.projections] == [100, 100, 4]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_from_brian_page(tmp_path, clock):
+    scope = run_samples("from_brian.md", tmp_path)
+    network, wires, loop = scope["network"], scope["wires"], scope["loop"]
+    assert sorted(p.connection.n_post for p in network.projections) == [2, 30, 30]
+    assert all(projection.plastic for projection in network.projections)
+    # the weights are back in the objects, in mV there
     assert sorted(wires.w) == pytest.approx(sorted(network.weights["wires"] * 1e3))
-    assert [p.name for p in scope["ei"].readouts] == ["digit"]
+    assert sorted(np.round(network.delays["loop"])) == pytest.approx(sorted(loop.delay / ms))
+    assert scope["trainer"].evaluate(scope["halves"]) > 0.9  # 0.5 by chance
+
+
+def test_ei_networks_page(tmp_path, monkeypatch):
+    monkeypatch.setenv("HM2BP_DATA", str(DOCS.parent / "examples" / "data" / "mnist"))
+    scope = run_samples("ei_networks.md", tmp_path)
+    ei = scope["ei"]
+    assert [p.name for p in ei.readouts] == ["digit"]
+    assert {path.name for path in tmp_path.iterdir()} == {"ei.png", "raster.png"}
+    for name, sign in (("image_to_inh", 1), ("exc_to_exc", 1), ("inh_to_inh", -1), ("inh_to_digit", -1)):
+        assert (sign * ei.weights[name] >= 0).all() and np.abs(ei.weights[name]).max() > 0, name
+
+
+def test_neurons_page(tmp_path, capsys):
+    run_samples("neurons.md", tmp_path)
+    # as the page says
+    assert capsys.readouterr().out.startswith("[-0.07] [0.02]\n")
+
+
+@pytest.mark.parametrize("page", ["../README.md", "from_brian.md", "ei_networks.md", "graphs.md", "neurons.md"])
+def test_code_fits_its_box(page):
+    """88 characters are as wide as the text beside them."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(?:python)?\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    blocks += re.findall(r"^    .*", text, flags=re.MULTILINE)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert len(lines) > 10
+    assert [line for line in lines if len(line) > 88] == []

@@ -110,7 +110,8 @@ def test_gpu_example_without_brian2cuda_says_what_to_install(tmp_path):
     assert "install the extra 'cuda' of this package (pip install \"hm2bp_brian[cuda]\")" in done.stderr
 
 
-def test_readme_of_the_examples_lists_every_script():
-    readme = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
-    for script in (ROOT / "examples").rglob("*.py"):
-        assert f"| `{script.relative_to(ROOT / 'examples').as_posix()}` |" in readme
+def test_the_readme_of_each_folder_of_examples_lists_its_scripts():
+    scripts = [*(ROOT / "examples").rglob("*.py")]
+    assert {script.parent.name for script in scripts} == {"examples", "Jin_et_al_2018"}
+    for script in scripts:
+        assert f"| `{script.name}` |" in (script.parent / "README.md").read_text(encoding="utf-8")

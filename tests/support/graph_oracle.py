@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -41,18 +42,18 @@ def _sample(network, record, sample: int, d_counts, rules) -> dict[str, np.ndarr
         inside = [p.name for p in component.populations]
         if any(delta[name].any() for name in inside):
             _series(inside, links, e, trains, nu, delta, rules.recurrent_terms)
-            for (_, source, j, target, i, w, _, _), value in zip(links, e, strict=True):
+            for (_, source, j, target, i, w, *_), value in zip(links, e, strict=True):
                 if target in inside and source not in inside and source in nu:
                     o_j, o_i = len(trains[source][j]), len(trains[target][i])
                     ratio = value / o_j if o_j and o_i else rules.silent_delta_ratio
                     delta[source][j] += w * ratio * delta[target][i] / nu[source][j]
     kappa = {name: np.ones(len(values)) for name, values in nu.items()}
-    for (_, _, _, target, i, w, _, _), value in zip(links, e, strict=True):
+    for (_, _, _, target, i, w, *_), value in zip(links, e, strict=True):
         o = len(trains[target][i])
         kappa[target][i] += w * (value / o if o else rules.silent_kappa_ratio) / nu[target][i]
     found = {}
     for link, value in zip(links, e, strict=True):
-        name, source, j, target, i, w, _, place = link
+        name, source, j, target, i, w, _, place, _ = link
         projection = next(p for p in network.weighted if p.name == name)
         shape = projection.connection.weight_shape
         gradient = found.setdefault(f"w {name}", np.zeros(shape))
@@ -71,7 +72,7 @@ def _series(inside, links, e, trains, nu, delta, n_terms) -> None:
     term = {name: delta[name].copy() for name in inside}
     for _ in range(n_terms):
         following = {name: np.zeros_like(values) for name, values in term.items()}
-        for (_, source, j, target, i, w, _, _), value in zip(links, e, strict=True):
+        for (_, source, j, target, i, w, *_), value in zip(links, e, strict=True):
             if source in inside and target in inside and trains[source][j] and trains[target][i]:
                 following[source][j] += w * value / len(trains[source][j]) * term[target][i] / nu[source][j]
         if _norm(following) > _norm(term):
@@ -86,7 +87,9 @@ def _norm(term) -> float:
 
 
 def _links(network, projection):
-    """(name, source, j, target, i, weight, delay, place among the weights) of each connection."""
+    """(name, source, j, target, i, weight, delay, place among the weights, receptor's number) of each connection."""
+    neuron = projection.target.neuron
+    variable = neuron.synaptic_variable if projection.receptor_type is None else projection.receptor_type
     pre, post, index = projection.connection.synapses()
     shape = projection.connection.weight_shape
     weights = np.broadcast_to(network.weights_of(projection, network.parameters), shape)
@@ -102,16 +105,18 @@ def _links(network, projection):
             float(weights[place]),
             int(delays[place]),
             place,
+            neuron.evolving_variables.index(variable),
         )
 
 
 def _delayed_pair(maps, trains, link, n_steps: int, shift: int) -> float:
-    _, source, j, target, i, _, delay, _ = link
+    _, source, j, target, i, _, delay, _, receptor = link
+    linear_map = dataclasses.replace(maps[target], synaptic=receptor)
     e = 0.0
     for t in trains[source][j]:  # one by one: two may arrive in the same step when the first can't be moved before 0
         arrival = max(t + delay + shift, 0)
         if arrival < n_steps:
-            e += _pair(maps[target], i, {arrival}, trains[target][i], n_steps)
+            e += _pair(linear_map, i, {arrival}, trains[target][i], n_steps)
     return e
 
 

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-HEAVY = ("matplotlib.pyplot", "sklearn", "distributed", "h5py", "neo", "nir", "pandas", "scipy.signal", "soundfile")
+HEAVY = ("matplotlib.pyplot", "sklearn", "distributed", "h5py", "neo", "nir", "pandas", "pynwb")
+HEAVY += ("scipy.signal", "soundfile")
 
 
 def run(code: str) -> str:

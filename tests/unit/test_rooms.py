@@ -25,6 +25,8 @@ DOORS = {
     ("spikes.py", "model.units"),
     ("spike_record.py", "exchange.neo"),
     ("spike_record.py", "exchange.spike_table"),
+    ("datasets/labelled.py", "exchange.neo"),
+    ("datasets/labelled.py", "exchange.nwb"),
     ("model/network.py", "brian.from_brian"),
     ("model/network.py", "brian.probing"),
     ("model/network.py", "brian.trajectory"),

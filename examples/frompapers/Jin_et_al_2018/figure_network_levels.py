@@ -100,7 +100,7 @@ def draw_matrix(ax, e):
     image = ax.imshow(e, origin="lower", aspect="auto", vmin=0)
     ax.set(xlabel="from neuron j", ylabel="to neuron i", title="S-PSP $e_{i|j}$")
     ax.set(xticks=range(e.shape[1]), yticks=range(e.shape[0]))
-    ax.figure.colorbar(image, ax=ax, location="bottom")
+    ax.figure.colorbar(image, ax=ax, location="bottom", label="potential per unit weight")
 
 
 def draw_arrows(ax):

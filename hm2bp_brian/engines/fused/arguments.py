@@ -113,7 +113,7 @@ class WindowsBackward(Backward):
 class PopulationCalls(ctypes.Structure):
     """The functions of ``kernels/population.hpp``, compiled with a population's neurons."""
 
-    _fields_ = _pointers("make free start update reset finite make_adjoint free_adjoint adjoint")
+    _fields_ = _pointers("make receptor free start update reset finite make_adjoint free_adjoint adjoint")
 
 
 class GraphPopulation(ctypes.Structure):
@@ -121,8 +121,8 @@ class GraphPopulation(ctypes.Structure):
 
     _fields_ = [
         ("calls", PopulationCalls),
-        *_integers("n_neurons"),
-        *_pointers("forward counts spikes trains nu"),
+        *_integers("n_neurons n_receptors"),
+        *_pointers("receptors forward counts spikes trains nu"),
         *_integers("own_nu"),
         *_pointers("delta factor"),
     ]
@@ -132,7 +132,7 @@ class GraphProjection(ctypes.Structure):
     """A projection to such a population."""
 
     _fields_ = [
-        *_integers("source target n_pre n_post"),
+        *_integers("source target receptor n_pre n_post"),
         *_pointers("neurons offsets steps trains starts partners"),
         *_integers("by_target"),
         *_pointers("weights delays"),

@@ -79,7 +79,7 @@ class FusedCodeObject(CodeObject):
     """Carries generated lines; ``compiler.py`` compiles them, in one piece with the kernels around them."""
 
     templater = Templater("hm2bp_brian.engines.fused", ".cpp")
-    struct_template = Templater("hm2bp_brian.engines.fused", ".hpp").env.get_template("neurons.hpp")
+    struct_templates = Templater("hm2bp_brian.engines.fused", ".hpp").env
     generator_class = FusedGenerator
     class_name = "fused"
 
@@ -96,8 +96,12 @@ class NeuronCode:
 
     Attributes
     ----------
-    source : str
-        ``struct Neurons``, the state of a tile; the same for any size and parameter values.
+    lane : str
+        ``struct Lane`` and what a neuron does in a step; the same for any size and parameter values.
+    tile : str
+        ``struct Neurons``, the state of a tile, for a processor.
+    single : str
+        ``struct Neuron``, one neuron, for a thread of a GPU.
     arrays : tuple of arrays (n_neurons,)
         Start values of state variables, and parameters.
     names : tuple of str
@@ -108,7 +112,9 @@ class NeuronCode:
         Steps after a spike's own step during which a neuron is refractory.
     """
 
-    source: str
+    lane: str
+    tile: str
+    single: str
     arrays: tuple[np.ndarray, ...]
     names: tuple[str, ...]
     constants: np.ndarray
@@ -166,7 +172,7 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     constants = [v for _, v in sorted(variables.items()) if isinstance(v, Constant)]
     _refuse_shared_variables(arrays)
     return NeuronCode(
-        _source(neuron, blocks, arrays, constants, jacobian),
+        *_sources(neuron, blocks, arrays, constants, jacobian),
         tuple(np.ascontiguousarray(v.get_value()) for v in arrays),
         tuple(v.name for v in arrays),
         np.array([v_th, *(float(v.value) for v in constants)]),
@@ -174,8 +180,9 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
     )
 
 
-def _source(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian | None) -> str:
-    struct = FusedCodeObject.struct_template.render(
+def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian | None) -> tuple[str, str, str]:
+    """What all devices share, what processors take, what GPUs take."""
+    context = dict(
         blocks={name: block.code for name, block in blocks.items()},
         universal_support=CPPCodeGenerator.universal_support_code,
         prefix=PREFIX,
@@ -201,11 +208,16 @@ def _source(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian |
         "OWN_NU": not neuron.nu_is_distance,
     }
     flags = ", ".join(f"{name} = {str(flag).lower()}" for name, flag in flags.items())
-    return (
+    facts = (
         f"constexpr int N_VARIABLES = {len(neuron.evolving_variables)};\n"
         f"constexpr bool {flags};\n"
-        f"constexpr int SYNAPTIC = {neuron.evolving_variables.index(neuron.synaptic_variable)};\n{struct}"
+        f"constexpr int SYNAPTIC = {neuron.evolving_variables.index(neuron.synaptic_variable)};\n"
     )
+    templates = FusedCodeObject.struct_templates
+    lane, tile, single = (
+        templates.get_template(name).render(context) for name in ("lane.hpp", "neurons.hpp", "single_neuron.hpp")
+    )
+    return facts + lane, tile, single
 
 
 def _jacobian(neuron: NeuronModel) -> Jacobian | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import dataclasses
 from functools import cache
@@ -15,11 +16,13 @@ from hm2bp_brian.engines.fused.compiler import load
 from hm2bp_brian.engines.fused.layer_kernels import kernel_matrices
 from hm2bp_brian.engines.fused.sources import neuron_source, plain_source
 from hm2bp_brian.engines.fused.stored_projection import StoredProjection
+from hm2bp_brian.errors import EngineError
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.component import NumpyKernels
 from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -51,19 +54,21 @@ class GraphKernels:
         self.dtype = dtype
         self.threads = threads
         self.library = _library(dtype)
-        self._codes = [generate(p.neuron, p.size, p.threshold, network.dt, dtype) for p in component.populations]
-        self._calls = [
-            self._functions(population, code)
-            for population, code in zip(component.populations, self._codes, strict=True)
+        self._receptors = [receptors(population, component) for population in component.populations]
+        neurons = [_neuron(*pair) for pair in zip(component.populations, self._receptors, strict=True)]
+        self._codes = [
+            generate(neuron, p.size, p.threshold, network.dt, dtype)
+            for neuron, p in zip(neurons, component.populations, strict=True)
         ]
+        self._calls = [self._functions(neuron, code) for neuron, code in zip(neurons, self._codes, strict=True)]
         self._stored = [StoredProjection(p, dtype) for p in (*component.projections, *component.lateral)]
         # as Brian2 orders them
         self._stored.sort(key=lambda stored: (stored.projection.lateral, network.projections.index(stored.projection)))
 
-    def _functions(self, population: Population, code) -> arguments.PopulationCalls:
-        source = neuron_source(code, self.dtype, ("population.hpp",))
-        library = load(source, f"a population in {self.dtype} of {population.neuron!r}")
-        names = "new free start update reset finite adjoint_new adjoint_free adjoint".split()
+    def _functions(self, neuron: NeuronModel, code) -> arguments.PopulationCalls:
+        source = neuron_source(code, self.dtype, ("population.hpp",)) + _variable_of(neuron)
+        library = load(source, f"a population in {self.dtype} of {neuron!r}")
+        names = "new receptor free start update reset finite adjoint_new adjoint_free adjoint".split()
         functions = (getattr(library, f"population_{name}") for name in names)
         return arguments.PopulationCalls(*(ctypes.cast(function, ctypes.c_void_p) for function in functions))
 
@@ -76,16 +81,20 @@ class GraphKernels:
         spikes = [ctypes.c_void_p() for _ in self._codes]
         populations = (arguments.GraphPopulation * len(self._codes))()
         for number, population in enumerate(self.component.populations):
+            variables = self._numbers(number)
             arrays = self._codes[number].pointers(self.network.learned_values(population, parameters))
             kept.append(arrays)
             forward = self._forward_of(self._codes[number], arrays[0], n_samples, n_steps, kept)
             populations[number] = arguments.GraphPopulation(
                 calls=self._calls[number],
                 n_neurons=population.size,
+                n_receptors=len(variables),
+                receptors=pointer(variables),
                 forward=ctypes.addressof(forward),
                 counts=pointer(counts[number][1:]),
                 spikes=ctypes.addressof(spikes[number]),
             )
+            kept.append(variables)
         projections = self._projections(parameters, trains, kept, backwards=False)
         failure = np.empty(2, dtype=np.int64)
         self._call(
@@ -133,12 +142,14 @@ class GraphKernels:
             delays = self.network.delays_of(projection, parameters)
             inside, single = projection.source in populations, np.ndim(delays) > 0
             by_target = not stored.dense and (backwards or (single and not inside))
+            target = populations.index(projection.target)
             starts, partners = stored.lists(by_target)
             weights = stored.spread(self.network.weights_of(projection, parameters), by_target, self.dtype)
             spread_delays = stored.spread(delays, by_target, np.dtype(np.int32)) if single else None
             structure = arguments.GraphProjection(
                 source=populations.index(projection.source) if inside else -1,
-                target=populations.index(projection.target),
+                target=target,
+                receptor=self._receptors[target].index(projection.synaptic_variable),
                 n_pre=projection.source.size,
                 n_post=projection.target.size,
                 starts=pointer(starts),
@@ -170,10 +181,11 @@ class GraphKernels:
             delta = deltas[population.name] = np.array(walk.deltas[population.name], dtype=self.dtype, order="C")
             factor = np.ascontiguousarray(walk.factor(population.name), dtype=self.dtype)
             nus[population.name] = self._nu(distance_as_learned(self.network, population, walk.parameters), n_samples)
-            trains = self._trains_of(population, walk.trains[population.name], kept)
+            trains = self._trains_of(number, walk.trains[population.name], kept)
             populations[number] = arguments.GraphPopulation(
                 calls=self._calls[number],
                 n_neurons=population.size,
+                n_receptors=len(trains),
                 trains=ctypes.addressof(trains),
                 nu=pointer(nus[population.name]),
                 own_nu=not population.neuron.nu_is_distance,
@@ -205,20 +217,31 @@ class GraphKernels:
         walk.deltas |= deltas
         walk.cut.append(int(n_cut[0]))
 
-    def _trains_of(self, population: Population, spikes: SpikeBatch, kept: list) -> arguments.LayerTrains:
+    def _trains_of(self, number: int, spikes: SpikeBatch, kept: list):
+        """The structures of a population's receptors."""
+        population, receptors = self.component.populations[number], self._receptors[number]
         linear_map = self.network.linear_map(self.network.neural.index(population))
-        matrices = kernel_matrices(linear_map, self.dtype)
         steps, offsets = spikes.by_neuron
-        trains = arguments.LayerTrains(
-            post_steps=pointer(steps),
-            post_trains=pointer(offsets),
-            n_samples=spikes.n_samples,
-            n_steps=spikes.n_steps,
-            **{name: pointer(array) for name, array in matrices.items()},
-            refractory_steps=min(linear_map.refractory_steps, spikes.n_steps),
-        )
-        kept += [matrices, steps, offsets, trains]
-        return trains
+        structures = (arguments.LayerTrains * len(receptors))()
+        for place, variable in enumerate(receptors):
+            index = population.neuron.evolving_variables.index(variable)
+            matrices = kernel_matrices(dataclasses.replace(linear_map, synaptic=index), self.dtype)
+            structures[place] = arguments.LayerTrains(
+                post_steps=pointer(steps),
+                post_trains=pointer(offsets),
+                n_samples=spikes.n_samples,
+                n_steps=spikes.n_steps,
+                **{name: pointer(array) for name, array in matrices.items()},
+                refractory_steps=min(linear_map.refractory_steps, spikes.n_steps),
+            )
+            kept.append(matrices)
+        kept += [steps, offsets, structures]
+        return structures
+
+    def _numbers(self, number: int) -> np.ndarray:
+        """Numbers of the variables that spikes of a population's inputs add to."""
+        names = self.component.populations[number].neuron.state_variables
+        return np.array([names.index(variable) for variable in self._receptors[number]], dtype=np.int64)
 
     def _nu(self, nu: np.ndarray, n_samples: int) -> np.ndarray:
         """nu of a population's neurons, in each sample."""
@@ -266,3 +289,45 @@ class GraphKernels:
     def _label(self, number: int) -> str:
         """As what messages name a population of the component."""
         return self.network.labels[self.network.neural.index(self.component.populations[number])]
+
+
+def receptors(population: Population, component: Component) -> list[str]:
+    """The variables of a population that spikes add to, its neuron's synaptic variable first.
+
+    Raises
+    ------
+    EngineError
+        If one of them stands still in the refractory time.
+    """
+    neuron = population.neuron
+    arriving = {p.synaptic_variable for p in (*component.projections, *component.lateral) if p.target is population}
+    found = [neuron.synaptic_variable, *sorted(arriving - {neuron.synaptic_variable})]
+    for variable in found:
+        if variable in neuron.held_variables:
+            raise EngineError(
+                f"engine 'fused' can't add spikes to '{variable}' of '{population.name}', which stands still in the "
+                "refractory time; use engine='brian2', which runs any equations that Brian2 runs"
+            )
+    return found
+
+
+def _neuron(population: Population, receptors: list[str]) -> NeuronModel:
+    """The neuron for which kernels are generated: spikes add to what its reset clears only if it says so itself."""
+    neuron = population.neuron
+    if not neuron.reset_cuts_the_past or neuron.membrane_variable not in receptors:
+        return neuron
+    changed = copy.copy(neuron)
+    changed.synaptic_variable = neuron.membrane_variable
+    changed.forget()
+    return changed
+
+
+def _variable_of(neuron: NeuronModel) -> str:
+    """C++ that finds each of the state variables, in their order, in a tile."""
+    places = ["synaptic" if name == neuron.synaptic_variable else f"_array_{name}" for name in neuron.state_variables]
+    return f"""
+static scalar *variable_of(Neurons<TILE> &tile, int64_t number) {{
+    scalar *variables[] = {{{", ".join(f"tile.{place}" for place in places)}}};
+    return variables[number];
+}}
+"""

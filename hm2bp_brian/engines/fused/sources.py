@@ -18,7 +18,8 @@ def neuron_source(code: NeuronCode, dtype: np.dtype, headers: Sequence[str]) -> 
         '#include "tile.hpp"',
         "using namespace std;",
         "template <typename T> static inline int int_(T value) { return int(value); }",
-        code.source,
+        code.lane,
+        code.tile,
     ]
     return "\n".join([*_common(dtype), *lines, *_includes(headers)])
 

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from hm2bp_brian.model.connections import AllPairs
+from hm2bp_brian.model.connections import AllPairs, Windows
 from hm2bp_brian.model.projections import Projection
 
 # From this part of all pairs on, whole rows of a matrix are faster than single connections (measured: vectors of 16).
 DENSE_FROM = 0.06
+
+
+@dataclass(frozen=True, eq=False)
+class _Order:
+    """Single connections, one neuron's after the other's.
+
+    Attributes
+    ----------
+    starts : int64 array (n_neurons + 1,)
+        Where the connections of each neuron begin.
+    partners : int32 array (n_connections,)
+        The neuron at the other end.
+    places : array (n_connections,), slice or None
+        Where each one's value is among the network's; a slice if they are in the same order, None if there are none.
+    """
+
+    starts: np.ndarray
+    partners: np.ndarray
+    places: np.ndarray | slice | None
+
+    @classmethod
+    def of(cls, neurons: np.ndarray, partners: np.ndarray, index: np.ndarray | None, size: int) -> _Order:
+        order = np.lexsort((partners, neurons))
+        starts = np.concatenate([[0], np.cumsum(np.bincount(neurons, minlength=size))])
+        places = None if index is None else index[order]
+        if places is not None and np.array_equal(places, np.arange(len(places))):
+            places = slice(len(places))
+        return cls(starts, np.ascontiguousarray(partners[order], dtype=np.int32), places)
 
 
 class StoredProjection:
@@ -34,18 +64,16 @@ class StoredProjection:
         self.dense = self._matrix
         if self._matrix:
             return
-        self._pre, self._post, self._index = connection.synapses()
-        n_pairs = connection.n_pre * connection.n_post
-        self.dense = not projection.delays.single and len(self._pre) >= DENSE_FROM * n_pairs
-        if not self.dense:
-            self._orders = {False: self._order(self._pre, self._post, connection.n_pre)}
-            self._orders[True] = self._order(self._post, self._pre, connection.n_post)
-
-    @staticmethod
-    def _order(neurons: np.ndarray, partners: np.ndarray, size: int):
-        order = np.lexsort((partners, neurons))
-        starts = np.concatenate([[0], np.cumsum(np.bincount(neurons, minlength=size))])
-        return order, starts, np.ascontiguousarray(partners[order], dtype=np.int32)
+        pre, post, index = connection.synapses()
+        self._n_single = len(pre)
+        self.dense = not projection.delays.single and len(pre) >= DENSE_FROM * connection.n_pre * connection.n_post
+        if self.dense:
+            self._cells, self._places = pre.astype(np.int64) * connection.n_post + post, index
+        else:
+            self._orders = {
+                False: _Order.of(pre, post, index, connection.n_pre),
+                True: _Order.of(post, pre, index, connection.n_post),
+            }
 
     def lists(self, by_target: bool) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Where each neuron's connections begin, and the partner in each; None if it is a matrix.
@@ -55,38 +83,38 @@ class StoredProjection:
         by_target : bool
             Whether connections are listed target by target, not source by source.
         """
-        return (None, None) if self.dense else self._orders[by_target][1:]
+        return (None, None) if self.dense else (self._orders[by_target].starts, self._orders[by_target].partners)
 
     @property
     def n_entries(self) -> int:
         """Numbers that a gradient has."""
-        return self.connection.n_pre * self.connection.n_post if self.dense else len(self._pre)
+        return self.connection.n_pre * self.connection.n_post if self.dense else self._n_single
 
     def spread(self, values: np.ndarray | float, by_target: bool, dtype: np.dtype) -> np.ndarray:
         """Values of the network's connections, or the one of all, as the kernels take them."""
         connection = self.connection
-        if self._matrix:
-            full = np.broadcast_to(values, connection.weight_shape)
-            return np.ascontiguousarray(connection.unroll(np.asarray(full, dtype=dtype)))
         values = np.asarray(values, dtype=dtype)
-        single = values.ravel()[self._index] if values.ndim else np.full(len(self._pre), values, dtype=dtype)
-        if not self.dense:
-            return single[self._orders[by_target][0]]
-        matrix = np.zeros((connection.n_pre, connection.n_post), dtype=dtype)
-        matrix[self._pre, self._post] = single
-        return matrix
+        if self._matrix:
+            return np.ascontiguousarray(connection.unroll(np.broadcast_to(values, connection.weight_shape)))
+        if self.dense:
+            matrix = np.zeros(self.n_entries, dtype=dtype)
+            matrix[self._cells] = values.ravel()[self._places] if values.ndim else values
+            return matrix
+        if not values.ndim:
+            return np.full(self._n_single, values, dtype=dtype)
+        return values.ravel()[self._orders[by_target].places]
 
     def fold(self, sums: np.ndarray) -> np.ndarray:
         """Sums of all entries, of single connections by target, in the shape of the network's weights."""
         connection = self.connection
         if self._matrix:
             return connection.fold(sums.reshape(connection.weight_shape))
-        if self._index is None:
-            return np.zeros(0, dtype=self.dtype)
-        if self.dense:
-            single = sums.reshape(connection.n_pre, connection.n_post)[self._pre, self._post]
-        else:
-            single = np.empty_like(sums)
-            single[self._orders[True][0]] = sums
-        size = int(np.prod(connection.weight_shape))
-        return np.bincount(self._index, single, size).reshape(connection.weight_shape).astype(self.dtype)
+        places = self._places if self.dense else self._orders[True].places
+        sums = sums[self._cells] if self.dense else sums
+        folded = np.zeros(connection.weight_shape, dtype=self.dtype)
+        if places is None:
+            return folded
+        if isinstance(connection, Windows):  # whose connections share weights
+            return np.bincount(places, sums, folded.size).reshape(folded.shape).astype(self.dtype)
+        folded.reshape(-1)[places] = sums
+        return folded

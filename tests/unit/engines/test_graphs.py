@@ -10,7 +10,7 @@ from graphs import quietly, random_graph, random_input
 
 import hm2bp_brian as hb
 from hm2bp_brian.engines.registry import make_engine
-from hm2bp_brian.errors import ConfigurationError, NumericalError
+from hm2bp_brian.errors import ConfigurationError, EngineError, NoSpspError, NumericalError
 from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.losses import Errors, SpikeCountLoss, StandIns
 from hm2bp_brian.learning.rules import Rules
@@ -78,6 +78,81 @@ def small_graph(seed: int):
     network.connect("b", "out", weights=hb.Uniform(1.5))
     network.connect("in", "out", hb.Sparse(p=0.6), weights=hb.Uniform(1.0))
     return network
+
+
+TWO_RECEPTORS = """
+dv/dt = (g_exc + 0.5*g_inh - v)/(15*ms) : 1 (unless refractory)
+dg_exc/dt = -g_exc/(4*ms) : 1
+dg_inh/dt = (h - g_inh)/(9*ms) : 1
+dh/dt = -h/(9*ms) : 1
+"""
+
+
+def receptor_graph(seed: int, size: int = 70):
+    """Excitation and inhibition by receptors of their own, and spikes that add to the membrane potential itself."""
+    network = hb.SpikingNetwork(dt=1 * ms, duration=30 * ms, seed=seed)
+    network.input("in", 4)
+    neuron = hb.NeuronModel(
+        TWO_RECEPTORS, threshold="v > v_th", reset="v = 0", method="euler", synaptic_variable="g_exc", refractory=2 * ms
+    )
+    plain = hb.NeuronModel(
+        TWO_RECEPTORS.replace(" (unless refractory)", ""),
+        threshold="v > v_th",
+        reset="v = 0",
+        method="euler",
+        synaptic_variable="h",
+    )
+    network.population("a", size, neuron=neuron, threshold=0.5)
+    network.population("b", 3, neuron=plain, threshold=0.5)
+    network.population("out", 2, neuron=neuron, threshold=0.4, readout=True)
+    limit = 1.6 * (3 / size) ** 0.5
+    network.connect("in", "a", weights=hb.Between(0, 1.5))
+    network.connect("in", "a", hb.Sparse(p=0.5), weights=hb.Between(-0.5, 0), receptor_type="h", name="in_inh")
+    network.connect("a", "b", weights=hb.Uniform(limit), delay=hb.Learned(0 * ms, 6 * ms), receptor_type="g_inh")
+    network.connect("a", "b", hb.Sparse(p=0.05 if size > 9 else 0.7), weights=limit, receptor_type="v", name="a_v")
+    network.connect("b", "a", weights=hb.Uniform(0.4), receptor_type="h", delay=hb.Between(0 * ms, 4 * ms))
+    network.connect("b", "a", hb.Sparse(p=0.6), weights=hb.Uniform(0.3), name="b_exc")
+    network.connect("b", "out", weights=hb.Between(0, 2.0), receptor_type="g_exc")
+    network.connect("in", "out", weights=hb.Uniform(1.0), receptor_type="g_inh")
+    return network
+
+
+def test_receptors_are_variables_of_their_own():
+    network = receptor_graph(3)
+    fused, tape, expected = both(network, random_input(network, 3, rate=0.3))
+    for name, found, wanted in zip(tape.record.names, tape.record.layers, expected.record.layers, strict=True):
+        assert found == wanted and found.n_spikes > 0, name
+    errors = LOSS.errors(expected.counts, [0, 1, 0])
+    wanted = quietly(backward, network, network.parameters, expected.record, errors, RULES)
+    found = quietly(fused.backward, expected, errors, RULES)
+    for number, (one, other) in enumerate(zip(found.arrays, wanted.arrays, strict=True)):
+        scale = np.abs(other).max()
+        assert scale > 0
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * scale, err_msg=network.parameter_name(number))
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_gradients_through_receptors_are_the_oracle_s(seed):
+    network = receptor_graph(seed, size=3)
+    record = quietly(hb.simulate, network, random_input(network, seed, 2, 0.3), dtype="float64")
+    d_counts = np.random.default_rng(seed).normal(size=record.output.counts.shape)
+    errors = Errors(np.zeros(2), d_counts, StandIns(np.zeros(0, int), np.zeros(0, int), 1))
+    expected = oracle_graph_gradients(network, record, d_counts, RULES)
+    found = quietly(backward, network, network.parameters, record, errors, RULES)
+    for number, projection in enumerate(network.weighted):
+        wanted = expected[f"w {projection.name}"]
+        np.testing.assert_allclose(found.arrays[number], wanted, rtol=1e-9, atol=1e-9, err_msg=projection.name)
+
+
+def test_spikes_that_a_refractory_time_loses_are_refused():
+    network = receptor_graph(1, size=3)
+    network.connect("in", "a", receptor_type="v", name="lost")
+    with pytest.raises(EngineError, match="can't add spikes to 'v' of 'a', which stands still in the refractory time"):
+        make_engine(network, "fused")
+    reference = make_engine(network, "brian2")
+    tape = reference.forward(network.parameters, random_input(network, 1, 1))
+    with pytest.raises(NoSpspError, match=r"stands still in the refractory time \('v'\)"):
+        reference.backward(tape, LOSS.errors(tape.counts, [0]), RULES)
 
 
 def test_spikes_on_their_way_do_not_reach_the_next_presentation():

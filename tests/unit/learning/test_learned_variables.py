@@ -24,7 +24,7 @@ def readings(network, record, layer: int, values: dict, sample: int) -> np.ndarr
     fires, arriving = (
         batch.dense()[sample].reshape(record.n_steps, -1) for batch in (record.layers[layer], record.presynaptic(layer))
     )
-    states = trajectories.along(fires, arriving @ network.weights[layer].astype(float), values).states
+    states = trajectories.along(fires, arriving @ network.weights[layer].astype(float), learned=values).states
     probe, total, free_from = trajectories._probe, np.zeros(fires.shape[1]), np.zeros(fires.shape[1], dtype=int)
     for t, fired in enumerate(fires):
         after = probe.update(states[t][None], refractory=t < free_from)[0]

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from brian2 import second
 
-from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError
-from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
+from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError, UnitError
+from hm2bp_brian.learning.backward import regular_train, with_stand_ins
+from hm2bp_brian.learning.losses import CrossEntropyLoss, Loss, SpikeCountLoss, StandIns, check_labels
+from hm2bp_brian.spikes import SpikeBatch
 
 
 def test_targets_are_desired_for_the_label_and_undesired_elsewhere():
@@ -66,3 +69,86 @@ def test_labels_of_wrong_shape_or_dtype_are_refused(labels, message):
 def test_counts_must_have_a_row_a_sample():
     with pytest.raises(ShapeError, match=r"found shape \(3,\)"):
         SpikeCountLoss().errors(np.zeros(3), [0])
+
+
+COUNTS = np.array([[3.0, 7.0, 0.0], [5.0, 4.0, 9.0], [0.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("loss", [CrossEntropyLoss(0.3), SpikeCountLoss(9, 2, 0)], ids=lambda loss: type(loss).__name__)
+def test_d_counts_is_the_slope_of_the_values(loss):
+    labels, step = [1, 0, 2], 1e-6 * np.eye(3)
+    slope = [(loss.errors(COUNTS + s, labels).values - loss.errors(COUNTS - s, labels).values) / 2e-6 for s in step]
+    np.testing.assert_allclose(loss.errors(COUNTS, labels).d_counts, np.transpose(slope), rtol=1e-6, atol=1e-9)
+
+
+def test_cross_entropy_by_hand_and_without_overflow():
+    errors = CrossEntropyLoss(scale=0.5).errors(np.array([[4, 2, 0]], np.uint8), [1])
+    e = np.exp([2.0, 1.0, 0.0])
+    np.testing.assert_allclose(errors.values, [-np.log(e[1] / e.sum())])
+    np.testing.assert_allclose(errors.d_counts, [0.5 * (e / e.sum() - [0, 1, 0])])
+    far = CrossEntropyLoss(scale=100).errors([[1000, 0]], [1])
+    assert far.values.tolist() == [1e5] and far.d_counts.tolist() == [[100, -100]]
+
+
+def test_silent_neurons_of_the_class_get_the_desired_train():
+    found = CrossEntropyLoss(desired=7).errors(COUNTS, [2, 0, 1]).stand_ins
+    assert (found.samples.tolist(), found.neurons.tolist(), found.n_spikes) == ([0, 2], [2, 1], 7)
+
+
+def test_wanted_counts_take_the_place_of_classes():
+    wanted = [[3.5, 2.0, 0.0], [0, 4, 9.5], [0.4, 1.6, 30]]
+    errors = SpikeCountLoss(margin=0.5).errors(COUNTS, wanted)
+    np.testing.assert_array_equal(errors.d_counts, [[0, 5, 0], [5, 0, 0], [0, -1.6, -30]])
+    np.testing.assert_allclose(errors.values, [12.5, 12.5, (1.6**2 + 900) / 2])
+    found = errors.stand_ins
+    assert found.samples.tolist() == [2, 2] and found.neurons.tolist() == [1, 2] and found.n_spikes.tolist() == [2, 30]
+    for wrong in ([[1.0, 2]] * 3, [[1, 2, -1]] * 3, [["a", "b", "c"]] * 3, [[1.0, 2, 3]]):
+        with pytest.raises(LabelError, match="wanted spike counts"):
+            SpikeCountLoss().errors(COUNTS, wrong)
+    with pytest.raises(LabelError, match=r"one label a sample, shape \(3,\), found shape \(3, 3\)"):
+        CrossEntropyLoss().errors(COUNTS, wanted)
+
+
+def test_each_stand_in_has_its_own_number_of_spikes():
+    dense = np.zeros((3, 12, 2), dtype=bool)
+    dense[0, [2, 5], 0] = True
+    stand_ins = StandIns(np.array([0, 1, 2]), np.array([1, 0, 0]), np.array([3, 4, 3]))
+    found = with_stand_ins(SpikeBatch.from_dense(dense), stand_ins)
+    for sample, neuron, count in ((0, 1, 3), (1, 0, 4), (2, 0, 3)):
+        np.testing.assert_array_equal(found.train(sample, neuron), regular_train(count, 12))
+    assert found.n_spikes == 12 and found.train(0, 0).tolist() == [2, 5]
+
+
+class Hinge(Loss):
+    """Two methods, as the documentation says."""
+
+    def values(self, counts, labels):
+        return np.maximum(10 - counts[np.arange(len(labels)), labels], 0)
+
+    def d_counts(self, counts, labels):
+        return -np.eye(counts.shape[1])[labels] * (counts < 10)
+
+
+def test_two_methods_make_a_loss():
+    errors = Hinge().errors([[4, 12], [0, 3]], [1, 0])
+    assert errors.values.tolist() == [0, 10] and errors.d_counts.tolist() == [[0, 0], [-1, 0]]
+    assert errors.stand_ins.neurons.tolist() == [0] and errors.stand_ins.n_spikes == 20
+    with pytest.raises(LabelError, match="found 2 at sample 1"):
+        Hinge().errors([[4, 12], [0, 3]], [1, 2])
+    with pytest.raises(TypeError, match="d_counts"):
+        type("Half", (Loss,), {"values": Hinge.values})()
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"scale": 0}, ConfigurationError, "scale must be finite and above 0, found 0"),
+        ({"scale": float("nan")}, ConfigurationError, "scale must be finite"),
+        ({"scale": 1 * second}, UnitError, "scale needs no unit"),
+        ({"desired": 0}, ConfigurationError, "desired must be a positive integer"),
+    ],
+    ids=["zero", "nan", "unit", "no spikes"],
+)
+def test_impossible_settings_of_cross_entropy(settings, error, message):
+    with pytest.raises(error, match=message):
+        CrossEntropyLoss(**settings)

@@ -53,7 +53,7 @@ def save(name, folder):
         FIGURES[name](axes)
         for ax in figure.findobj(Axes):  # those of colour bars too
             ax.set(xlabel="", ylabel="", title="")
-            ax.tick_params(which="both", labelbottom=False, labelleft=False, labelright=False)
+            ax.tick_params(which="both", labelbottom=False, labeltop=False, labelleft=False, labelright=False)
             if ax.get_legend():
                 ax.get_legend().remove()
         figure.savefig(path)

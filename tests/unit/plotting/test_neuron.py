@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from brian2 import ms, mV
+from brian2 import Mohm, ms, mV
 from matplotlib.figure import Figure
 
-from hm2bp_brian import LIF, neurons, plotting, spsp
+from hm2bp_brian import LIF, NeuronModel, neurons, plotting, spsp
 from hm2bp_brian.errors import ConfigurationError, UnitError
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
@@ -42,7 +42,7 @@ def test_lif(axes):
     assert len(drives) == 25 and drives[-1] == 0.03
     np.testing.assert_array_equal(found > 0, drives > 0.0251)
     assert [ax.get_xlabel() for ax in axes.flat] == [
-        *("time (ms)", "time (ms)", "time after an input spike (ms)", "input in each step")
+        *("time (ms)", "time (ms)", "time after an input spike (ms)", "input in each step (1)")
     ]
 
 
@@ -52,6 +52,20 @@ def test_the_largest_input_of_an_affine_neuron_is_thrice_what_it_needs(axes):
     assert 0.3 < drives[np.argmax(found > 0)] / drives[-1] < 0.42
     assert axes[1, 1].get_xlabel() == "input in each step (mV)"
     assert axes[0, 0].get_ylabel() == "v (mV)"
+
+
+def test_the_kernel_is_drawn_in_the_unit_that_its_label_names(axes):
+    model = NeuronModel(
+        "dv/dt = (R*I - v)/(20*ms) : volt\ndI/dt = -I/(5*ms) : amp",
+        threshold="v > v_th",
+        reset="v = 0*mV",
+        method="exact",
+        R=100 * Mohm,
+    )
+    _, _, kernel, _ = plotting.neuron(model, 20 * mV, dt=0.5 * ms, duration=100 * ms, axes=axes)
+    assert axes[1, 0].get_ylabel() == "kernel (Mohm)"
+    # R (exp(-t/tau_m) - exp(-t/tau_s)) / (tau_m/tau_s - 1) is largest at t = ln(4) 20/3 ms
+    assert kernel.get_ydata().max() == pytest.approx(100 / 3 * (4 ** (-1 / 3) - 4 ** (-4 / 3)), rel=1e-3)
 
 
 def test_wrong_arguments(axes):

@@ -78,6 +78,18 @@ def test_raster_of_chosen_layers_and_samples_coloured_by_class(network, record, 
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0", "1"]
 
 
+def test_each_of_several_samples_has_a_panel_in_which_time_begins_at_zero(network, record, ax):
+    plotting.raster(network, record, [1, 0], ax=ax)
+    (above,) = ax.child_axes
+    assert [label.get_text() for label in above.get_xticklabels()] == ["1", "0"]
+    assert above.get_xticks().tolist() == [2, 6] and above.get_xlabel() == "sample"
+    times = dict(zip(ax.get_xticks(), [label.get_text() for label in ax.get_xticklabels()], strict=True))
+    assert times[0] == times[4] == "0" and times[1] == times[5] == "1" and 8 not in times
+    borders = [line.get_xdata()[0] for line in ax.get_lines() if line.get_xdata()[0] == line.get_xdata()[1]]
+    assert borders == [4]
+    assert ax.get_xlabel() == "time (ms)"
+
+
 @pytest.mark.parametrize("layer", [2, -1, "output"])
 def test_raster_of_a_layer_that_is_not_there(network, record, ax, layer):
     with pytest.raises(ConfigurationError, match=r"layers 0\.\.1, found layer"):

@@ -20,7 +20,7 @@ def test_spsp_map_of_an_image_has_the_pixels_places(network, record, ax):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("column", "row")
     count = record.layers[0].dense()[1, :, 3].sum()
     assert ax.get_title() == f"layer 0, neuron 3\nS-PSP, sum over its {count} spikes"
-    assert image.colorbar.ax.get_ylabel() == "$e_{i|j}$ (membrane potential per unit weight)"
+    assert image.colorbar.ax.get_ylabel() == "S-PSP $e_{i|j}$ (1)"
     assert image.get_clim()[0] == 0
     assert all(float(tick).is_integer() for tick in [*ax.get_xticks(), *ax.get_yticks()])
 

@@ -86,8 +86,10 @@ def test_units_and_thresholds_on_several_variables(ax):
     with pytest.raises(ConfigurationError, match="threshold of layer 0 is not on one variable; name one of I, u"):
         plotting.state_traces(recorded, ax=ax)
     (line,) = plotting.state_traces(recorded, "u", ax=ax)
-    assert ax.get_ylabel() == "u (V)"
+    assert ax.get_ylabel() == "u (mV)"
     assert np.abs(line.get_ydata()).max() > 0
+    np.testing.assert_allclose(line.get_ydata(), 1e3 * recorded.values["u"][0])
+    assert recorded.units == {"I": "V", "u": "V"}
 
 
 @pytest.mark.parametrize(("layer", "neurons"), [(2, [0]), (0, [5]), (0, [-1]), (0, [])])

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from brian2 import ms
+from brian2 import ms, mV
 
-from hm2bp_brian import LIF, Conv2D, Dense, SpikingNetwork, SumPool2D, plotting
+from hm2bp_brian import LIF, Conv2D, Dense, SpikingNetwork, SumPool2D, Uniform, neurons, plotting
 from hm2bp_brian.errors import ConfigurationError
 
 
@@ -34,6 +34,15 @@ def test_receptive_fields_are_the_columns_of_the_weights(network, ax):
     assert "weight" in image.colorbar.ax.get_ylabel()
 
 
+def test_weights_are_drawn_in_the_unit_that_the_colour_bar_names(ax):
+    layer = Dense(2, threshold=-50 * mV, initializer=Uniform(0.5 * mV))
+    network = SpikingNetwork((2, 3, 1), [layer], neurons.ALIF(), dt=1 * ms, duration=5 * ms)
+    image = plotting.receptive_fields(network, neurons=[1], ax=ax)
+    np.testing.assert_allclose(image.get_array(), 1e3 * network.weights[0][:, 1].reshape(2, 3), rtol=1e-6)
+    # the largest of six in +-0.5 mV: they are microvolts where all are small
+    assert image.colorbar.ax.get_ylabel() in ("weight (mV)", "weight (uV)")
+
+
 def test_receptive_fields_are_summed_over_channels(ax):
     cnn = make_cnn(1)
     image = plotting.receptive_fields(cnn, 2, [1], ax=ax)
@@ -61,7 +70,7 @@ def test_kernels_of_several_channels_have_a_row_for_each_input_channel(ax):
     assert image.get_array().shape == (2 * 3 - 1, 3 * 3 - 1)
     for number, tile in enumerate(tiles(image, 2, 2)):
         np.testing.assert_allclose(tile, cnn.weights[0][:, :, number // 3, number % 3])
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("output channel", "input channel")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("output channel", "input\nchannel")
 
 
 def test_what_makes_no_picture(network, ax):

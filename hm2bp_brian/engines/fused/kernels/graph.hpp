@@ -2,9 +2,18 @@
 #pragma once
 #include "arguments.hpp"
 
+// Where a variable that spikes add to lies: lanes of a tile one after the other, tiles so many numbers apart.
+struct Receptor {
+    scalar *first;
+    int64_t stride;
+
+    scalar *tile(int64_t number) const { return first + number * stride; }
+};
+
 // The functions of population.hpp, compiled with a population's neurons.
 struct PopulationCalls {
-    void *(*make)(const Forward *, int64_t n_neurons, scalar **synaptic);
+    void *(*make)(const Forward *, int64_t n_neurons);
+    void (*receptor)(void *, int64_t variable, Receptor *);
     void (*free)(void *);
     void (*start)(void *);
     int64_t (*update)(void *, int64_t step, int32_t *fired);
@@ -17,11 +26,12 @@ struct PopulationCalls {
 
 struct GraphPopulation {
     PopulationCalls calls;
-    int64_t n_neurons;
+    int64_t n_neurons, n_receptors;
+    const int64_t *receptors;  // numbers of the variables that spikes add to
     const Forward *forward;
     int64_t *counts;      // (n_samples, n_steps), of spikes
     SpikeLists **spikes;  // for take_spikes and free_spikes
-    const LayerTrains *trains;
+    const LayerTrains *trains;  // one a receptor, to which its matrices are ordered
     scalar *nu;      // (n_samples, n_neurons); if own_nu, in the distance from rest to the threshold, out the sample's own
     int64_t own_nu;
     scalar *delta;         // (n_samples, n_neurons): in what came from outside, out the sum of the series
@@ -33,6 +43,7 @@ struct GraphPopulation {
 struct GraphProjection {
     int64_t source;  // number of the population it comes from, or -1: from outside
     int64_t target;
+    int64_t receptor;  // which of the target's
     int64_t n_pre, n_post;
     const int32_t *neurons;  // spikes of the source, if from outside: in each step, and below of each neuron
     const int64_t *offsets;

@@ -9,28 +9,46 @@
 
 // What all threads share.
 struct GraphWalk : GraphBackward {
-    std::vector<void *> adjoints;
+    std::vector<Walked> projections;
+    std::vector<std::vector<void *>> adjoints;  // of each population's receptors
     std::vector<int64_t> longest_delay, n_tiles;
     bool has_loops = false;
 
     explicit GraphWalk(const GraphBackward &arguments) : GraphBackward(arguments), longest_delay(n_populations) {
         for (int64_t k = 0; k < n_populations; k++) {
-            adjoints.push_back(populations[k].calls.make_adjoint(populations[k].trains, populations[k].n_neurons));
+            adjoints.emplace_back();
+            for (int64_t r = 0; r < populations[k].n_receptors; r++)
+                adjoints[k].push_back(populations[k].calls.make_adjoint(populations[k].trains + r, populations[k].n_neurons));
             n_tiles.push_back((populations[k].n_neurons + TILE - 1) / TILE);
         }
         for (int64_t k = 0; k < n_projections; k++) {
+            projections.emplace_back(arguments.projections[k], n_samples, n_steps);
             int64_t &longest = longest_delay[projections[k].target];
             longest = std::max(longest, projections[k].longest_delay);
             has_loops |= is_loop(k);
         }
     }
     ~GraphWalk() {
-        for (int64_t k = 0; k < n_populations; k++) populations[k].calls.free_adjoint(adjoints[k]);
+        for (int64_t k = 0; k < n_populations; k++)
+            for (void *adjoint : adjoints[k]) populations[k].calls.free_adjoint(adjoint);
     }
     GraphWalk(const GraphWalk &) = delete;
 
     bool is_loop(int64_t projection) const {
         return projections[projection].source >= 0 && !projections[projection].lateral;
+    }
+
+    // q of a tile, of each receptor.
+    std::vector<std::unique_ptr<TileQ>> make_q(int64_t population) const {
+        std::vector<std::unique_ptr<TileQ>> q;
+        for (size_t r = 0; r < adjoints[population].size(); r++)
+            q.push_back(std::make_unique<TileQ>(n_steps, longest_delay[population]));
+        return q;
+    }
+    void set_q(int64_t population, int64_t sample, int64_t tile, const std::vector<std::unique_ptr<TileQ>> &q,
+               TilePost &post) const {
+        for (size_t r = 0; r < q.size(); r++)
+            q[r]->set(populations[population], adjoints[population][r], sample, tile, post.counts);
     }
 
     bool has_deltas(int64_t population, int64_t sample) const {
@@ -57,12 +75,12 @@ struct Loops {
 
     void read(int64_t sample) {
         for (int64_t n = 0; n < g.n_populations; n++) {
-            TileQ q(g.n_steps, g.longest_delay[n]);
+            const auto q = g.make_q(n);
             for (int64_t tile = 0; tile < g.n_tiles[n]; tile++) {
-                q.set(g.populations[n], g.adjoints[n], sample, tile, posts[n][tile].counts);
+                g.set_q(n, sample, tile, q, posts[n][tile]);
                 for (int64_t k = 0; k < g.n_projections; k++)
                     if (g.is_loop(k) && g.projections[k].target == n)
-                        links[k][tile]->read(sample, q, posts[n][tile]);
+                        links[k][tile]->read(sample, *q[g.projections[k].receptor], posts[n][tile]);
             }
         }
     }
@@ -121,15 +139,15 @@ static void divide_by_own_nu(const GraphWalk &g, int64_t population, int64_t fir
         for (int64_t k = 0; k < g.n_projections; k++)
             if (g.projections[k].target == population && !g.projections[k].lateral)
                 links.push_back(std::make_unique<TileLinks>(g.projections[k], tile));
-        TileQ q(g.n_steps, g.longest_delay[population]);
+        const auto q = g.make_q(population);
         TilePost post;
         for (int64_t s = first; s < last; s++) {
             bool any = false;
             for (int64_t k = 0; k < g.n_populations; k++) any |= g.has_deltas(k, s);
             if (!any) continue;
             post.set_delta(neurons, s, tile);
-            q.set(neurons, g.adjoints[population], s, tile, post.counts);
-            for (auto &link : links) link->read(s, q, post);
+            g.set_q(population, s, tile, q, post);
+            for (auto &link : links) link->read(s, *q[link->p.receptor], post);
             const int64_t n_lanes = std::min<int64_t>(TILE, neurons.n_neurons - tile * TILE);
             for (int64_t lane = 0; lane < n_lanes; lane++) {
                 const int64_t place = s * neurons.n_neurons + tile * TILE + lane;
@@ -161,19 +179,19 @@ static void backward_tile(const GraphWalk &g, int64_t population, int64_t tile, 
     std::vector<std::unique_ptr<TileLinks>> links(g.n_projections);
     alignas(64) scalar weight_sum[TILE] = {};
     for (int64_t k = 0; k < g.n_projections; k++) {
-        const GraphProjection &p = g.projections[k];
+        const Walked &p = g.projections[k];
         if (p.target != population || p.lateral) continue;
         links[k] = std::make_unique<TileLinks>(p, tile);
         links[k]->add_weight_sum(weight_sum);
     }
-    TileQ q(g.n_steps, g.longest_delay[population]);
+    const auto q = g.make_q(population);
     TilePost post;
     for (int64_t s = first; s < last; s++) {
         if (!g.has_deltas(population, s)) continue;
         post.set_delta(g.populations[population], s, tile);
-        q.set(g.populations[population], g.adjoints[population], s, tile, post.counts);
+        g.set_q(population, s, tile, q, post);
         for (auto &link : links)
-            if (link) link->read(s, q, post);
+            if (link) link->read(s, *q[link->p.receptor], post);
         post.finish(g.populations[population], s, tile, weight_sum, g.rules);
         for (int64_t k = 0; k < g.n_projections; k++) {
             if (!links[k]) continue;

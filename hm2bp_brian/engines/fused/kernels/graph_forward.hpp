@@ -30,17 +30,19 @@ struct PaddedRows {
 struct Running {
     const GraphPopulation &population;
     void *state;
-    scalar *synaptic;
     int64_t stripe;
-    Buffer drive;  // (n_steps, stripe): what delays of single connections deliver in each step
-    bool has_drive;
+    std::vector<Receptor> receptors;
+    std::vector<std::unique_ptr<Buffer>> drives;  // of each receptor (n_steps, stripe): what delays of single connections
+                                                  // deliver in each step; or null
     std::vector<int32_t> spikes;
     std::vector<int64_t> offsets;  // of each step
 
-    Running(const GraphPopulation &population, int64_t n_steps, bool has_drive)
+    Running(const GraphPopulation &population, int64_t n_steps)
         : population(population), stripe((population.n_neurons + TILE - 1) / TILE * TILE),
-          drive(has_drive ? n_steps * stripe : 0), has_drive(has_drive), offsets(n_steps + 1) {
-        state = population.calls.make(population.forward, population.n_neurons, &synaptic);
+          receptors(population.n_receptors), drives(population.n_receptors), offsets(n_steps + 1) {
+        state = population.calls.make(population.forward, population.n_neurons);
+        for (int64_t r = 0; r < population.n_receptors; r++)
+            population.calls.receptor(state, population.receptors[r], &receptors[r]);
     }
     ~Running() { population.calls.free(state); }
     Running(const Running &) = delete;
@@ -48,7 +50,8 @@ struct Running {
     void start(int64_t n_steps) {
         population.calls.start(state);
         spikes.clear();
-        if (has_drive) memset(drive.data, 0, n_steps * stripe * sizeof(scalar));
+        for (auto &drive : drives)
+            if (drive) memset(drive->data, 0, n_steps * stripe * sizeof(scalar));
     }
     void update(int64_t step) {
         offsets[step] = spikes.size();
@@ -60,15 +63,21 @@ struct Running {
     void reset(int64_t step) {
         population.calls.reset(state, spikes.data() + offsets[step], offsets[step + 1] - offsets[step]);
     }
-    void add_drive(int64_t step) {
-        const scalar *row = drive.data + step * stripe;
-        for (int64_t i = 0; i < stripe; i++) synaptic[i] += row[i];
+    void add_drives(int64_t step) {
+        for (size_t r = 0; r < drives.size(); r++) {
+            if (!drives[r]) continue;
+            const scalar *row = drives[r]->data + step * stripe;
+            for (int64_t first = 0; first < stripe; first += TILE) {
+                scalar *variable = receptors[r].tile(first / TILE);
+                for (int64_t i = 0; i < TILE; i++) variable[i] += row[first + i];
+            }
+        }
     }
 };
 
-static inline void deliver_dense(const PaddedRows &rows, const int32_t *spike, const int32_t *last, scalar *synaptic) {
+static inline void deliver_dense(const PaddedRows &rows, const int32_t *spike, const int32_t *last, const Receptor &to) {
     for (int64_t first = 0; first < rows.stripe; first += TILE) {
-        auto *target = reinterpret_cast<vector_t *>(synaptic + first);
+        auto *target = reinterpret_cast<vector_t *>(to.tile(first / TILE));
         vector_t sums[TILE / LANES];
         for (int v = 0; v < TILE / LANES; v++) sums[v] = target[v];
         for (const int32_t *s = spike; s != last; s++) {
@@ -79,83 +88,113 @@ static inline void deliver_dense(const PaddedRows &rows, const int32_t *spike, c
     }
 }
 
-static inline void deliver_single(const GraphProjection &p, const int32_t *spike, const int32_t *last, scalar *synaptic) {
-    for (; spike != last; spike++)
-        for (int64_t c = p.starts[*spike]; c < p.starts[*spike + 1]; c++) synaptic[p.partners[c]] += p.weights[c];
+// Single connections of all neurons are more than caches hold: those of the next spike are fetched while one is delivered.
+static inline void fetch_ahead(const GraphProjection &p, int64_t pre) {
+    constexpr int64_t LINE = 16;
+    for (int64_t c = p.starts[pre]; c < p.starts[pre + 1]; c += LINE) {
+        __builtin_prefetch(p.partners + c);
+        __builtin_prefetch(p.weights + c);
+    }
+}
+
+static inline void deliver_single(const GraphProjection &p, const int32_t *spike, const int32_t *last, const Receptor &to) {
+    scalar *variable = to.first;
+    const int64_t gap = to.stride - TILE;  // between tiles
+    for (; spike != last; spike++) {
+        if (spike + 1 != last) fetch_ahead(p, spike[1]);
+        if (gap == 0)
+            for (int64_t c = p.starts[*spike]; c < p.starts[*spike + 1]; c++) variable[p.partners[c]] += p.weights[c];
+        else
+            for (int64_t c = p.starts[*spike]; c < p.starts[*spike + 1]; c++)
+                variable[p.partners[c] + p.partners[c] / TILE * gap] += p.weights[c];
+    }
 }
 
 // Single delays: what spikes of step `step` deliver, now or later.
 static inline void deliver_late(const GraphProjection &p, const int32_t *spike, const int32_t *last, int64_t step,
                                 int64_t n_steps, Running &target) {
+    scalar *drive = target.drives[p.receptor]->data;
     for (; spike != last; spike++)
         for (int64_t c = p.starts[*spike]; c < p.starts[*spike + 1]; c++) {
             const int64_t at = step + p.delays[c];
-            if (at < n_steps) target.drive.data[at * target.stripe + p.partners[c]] += p.weights[c];
+            if (at < n_steps) drive[at * target.stripe + p.partners[c]] += p.weights[c];
         }
 }
 
-// The trains of one sample as bits, a bit a step, with as many silent steps before as delays reach back.
-struct TrainBits {
-    static constexpr int64_t WORD = 64;
-    int64_t before, n_words;
-    std::vector<uint64_t> words;
+// The trains of one sample as bits: the presentation is cut into as many segments as a vector has lanes, and what is added
+// in step `r` of all segments at once is a vector. So a delay never shifts lanes. Bit `lane` of entry r says whether a
+// neuron fires in step lane * length + r; entries begin as many steps before as delays reach back.
+struct SegmentBits {
+    typedef std::conditional_t<LANES == 16, uint16_t, uint8_t> bits_t;
+    int64_t length, before, n_entries;
+    std::vector<bits_t> bits;  // (n_pre, n_entries)
 
-    TrainBits(const GraphProjection &p, int64_t sample, int64_t n_steps)
-        : before((p.longest_delay + WORD - 1) / WORD * WORD), n_words((before + n_steps) / WORD + 2 + LANES / 4),
-          words(p.n_pre * n_words) {
+    SegmentBits(const GraphProjection &p, int64_t sample, int64_t n_steps)
+        : length(padded_length(n_steps)), before(p.longest_delay), n_entries(before + length), bits(p.n_pre * n_entries) {
         const int64_t *trains = p.trains + sample * p.n_pre;
         for (int64_t pre = 0; pre < p.n_pre; pre++)
-            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
-                const int64_t bit = before + p.steps[k];
-                words[pre * n_words + bit / WORD] |= uint64_t(1) << bit % WORD;
-            }
+            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++)
+                for (int lane = 0; lane < LANES; lane++) {
+                    const int64_t entry = before + p.steps[k] - lane * length;
+                    if (entry >= 0 && entry < n_entries) bits[pre * n_entries + entry] |= bits_t(1) << lane;
+                }
     }
 
-    // Where the steps of a neuron begin, from a step that may be negative on.
-    const uint64_t *word_of(int64_t pre, int64_t step) const { return &words[pre * n_words + (before + step) / WORD]; }
-    int shift_of(int64_t step) const { return int((before + step) % WORD); }
+    static constexpr int64_t BLOCK = 16;  // steps whose sums stay in registers
+    static int64_t padded_length(int64_t n_steps) { return (n_steps + LANES * BLOCK - 1) / (LANES * BLOCK) * BLOCK; }
+
+    const bits_t *of(int64_t pre, int64_t step) const { return &bits[pre * n_entries + before + step]; }
 };
 
-// Single delays from outside: all spikes are known, so that what one neuron gets in a stretch of steps is summed in
-// registers, connection by connection.
+// What one neuron gets in a block of steps of all segments, connection by connection.
+static inline void sum_block(const GraphProjection &p, const SegmentBits &trains, int64_t post, int64_t step, vector_t *out) {
+    vector_t sums[SegmentBits::BLOCK] = {};
+    for (int64_t c = p.starts[post]; c < p.starts[post + 1]; c++) {
+        const auto *bits = trains.of(p.partners[c], step - p.delays[c]);
+        const vector_t weight = vector_t{} + p.weights[c];
+        for (int64_t s = 0; s < SegmentBits::BLOCK; s++) add_where(sums[s], bits[s], weight);
+    }
+    for (int64_t s = 0; s < SegmentBits::BLOCK; s++) out[s] = sums[s];
+}
+
+// Single delays from outside: all spikes are known, so that sums over many steps stay in registers.
 static inline void drive_from_outside(const GraphProjection &p, int64_t sample, int64_t n_steps, Running &target) {
-    constexpr int64_t WORD = TrainBits::WORD, WORDS = LANES / 4, STRETCH = WORDS * WORD;  // 16 vectors
-    constexpr int64_t BLOCK = 16, PIECES = WORD / LANES;
-    const TrainBits bits(p, sample, n_steps);
-    alignas(64) scalar rows[BLOCK][STRETCH];
-    for (int64_t first = 0; first < p.n_post; first += BLOCK)
-        for (int64_t step = 0; step < n_steps; step += STRETCH) {
-            const int64_t n = std::min(BLOCK, p.n_post - first);
-            for (int64_t i = 0; i < n; i++) {
-                vector_t sums[WORDS * PIECES] = {};
-                for (int64_t c = p.starts[first + i]; c < p.starts[first + i + 1]; c++) {
-                    const uint64_t *word = bits.word_of(p.partners[c], step - p.delays[c]);
-                    const int shift = bits.shift_of(step - p.delays[c]);
-                    const vector_t weight = vector_t{} + p.weights[c];
-                    for (int w = 0; w < WORDS; w++) {
-                        const uint64_t spikes = word[w] >> shift | word[w + 1] << 1 << (WORD - 1 - shift);
-                        for (int k = 0; k < PIECES; k++)
-                            add_where(sums[w * PIECES + k], spikes >> k * LANES, weight);
-                    }
+    constexpr int64_t BLOCK = SegmentBits::BLOCK, NEURONS = 16;
+    const SegmentBits trains(p, sample, n_steps);
+    vector_t sums[NEURONS][BLOCK];
+    for (int64_t first = 0; first < p.n_post; first += NEURONS)
+        for (int64_t step = 0; step < trains.length; step += BLOCK) {
+            const int64_t n = std::min(NEURONS, p.n_post - first);
+            for (int64_t i = 0; i < n; i++) sum_block(p, trains, first + i, step, sums[i]);
+            for (int64_t s = 0; s < BLOCK; s++)
+                for (int lane = 0; lane < LANES; lane++) {
+                    const int64_t at = lane * trains.length + step + s;
+                    if (at >= n_steps) continue;
+                    scalar *drive = target.drives[p.receptor]->data + at * target.stripe + first;
+                    for (int64_t i = 0; i < n; i++) drive[i] += sums[i][s][lane];
                 }
-                memcpy(rows[i], sums, sizeof sums);
-            }
-            for (int64_t s = 0; s < std::min(STRETCH, n_steps - step); s++)
-                for (int64_t i = 0; i < n; i++)
-                    target.drive.data[(step + s) * target.stripe + first + i] += rows[i][s];
         }
 }
 
 // What all threads share.
 struct GraphPresentation : GraphForward {
     std::vector<std::unique_ptr<PaddedRows>> padded;
-    std::vector<bool> has_drive;
 
-    explicit GraphPresentation(const GraphForward &arguments) : GraphForward(arguments), has_drive(n_populations) {
-        for (int64_t k = 0; k < n_projections; k++) {
+    explicit GraphPresentation(const GraphForward &arguments) : GraphForward(arguments) {
+        for (int64_t k = 0; k < n_projections; k++)
             padded.push_back(std::make_unique<PaddedRows>(projections[k], !projections[k].starts));
-            if (projections[k].delays) has_drive[projections[k].target] = true;
-        }
+    }
+
+    // The populations for one thread.
+    std::vector<std::unique_ptr<Running>> running() const {
+        std::vector<std::unique_ptr<Running>> all;
+        for (int64_t k = 0; k < n_populations; k++) all.push_back(std::make_unique<Running>(populations[k], n_steps));
+        for (int64_t k = 0; k < n_projections; k++)
+            if (projections[k].delays) {
+                Running &target = *all[projections[k].target];
+                target.drives[projections[k].receptor] = std::make_unique<Buffer>(n_steps * target.stripe);
+            }
+        return all;
     }
 
     void deliver(int64_t number, int64_t sample, int64_t step, std::vector<std::unique_ptr<Running>> &running) const {
@@ -176,9 +215,9 @@ struct GraphPresentation : GraphForward {
         if (p.delays)
             deliver_late(p, first, last, step, n_steps, target);
         else if (p.starts)
-            deliver_single(p, first, last, target.synaptic);
+            deliver_single(p, first, last, target.receptors[p.receptor]);
         else
-            deliver_dense(*padded[number], first, last, target.synaptic);
+            deliver_dense(*padded[number], first, last, target.receptors[p.receptor]);
     }
 
     // Returns -1, or the first step * n_populations + population with a non-finite state if check_each_step, or 0 if one
@@ -197,7 +236,7 @@ struct GraphPresentation : GraphForward {
             for (auto &one : running) one->update(step);
             for (int64_t k = 0; k < n_projections; k++) deliver(k, sample, step, running);
             for (auto &one : running) {
-                if (one->has_drive) one->add_drive(step);
+                one->add_drives(step);
                 one->reset(step);
             }
             if (check_each_step && first_infinite() >= 0) return step * n_populations + first_infinite();
@@ -213,9 +252,7 @@ static void forward_graph(const GraphForward &arguments) {
     FirstFailure first_failure;
     const int64_t n_chunks = std::min(g.n_samples, GRAPH_FORWARD_PARTS);
     parallel_for(n_chunks, g.threads, [&](int64_t chunk) {
-        std::vector<std::unique_ptr<Running>> running;
-        for (int64_t k = 0; k < g.n_populations; k++)
-            running.push_back(std::make_unique<Running>(g.populations[k], g.n_steps, g.has_drive[k]));
+        std::vector<std::unique_ptr<Running>> running = g.running();
         for (int64_t s = chunk * g.n_samples / n_chunks; s < (chunk + 1) * g.n_samples / n_chunks; s++) {
             if (g.run(s, running, false) >= 0) {
                 first_failure.report(s, g.n_steps * g.n_populations, g.run(s, running, true));

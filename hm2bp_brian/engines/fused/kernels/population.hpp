@@ -3,11 +3,15 @@
 #pragma once
 #include "adjoint.hpp"
 #include "arguments.hpp"
+#include "graph.hpp"
 #include "tile.hpp"
 
 static inline Layout population_layout(int64_t n_neurons) {
     return Layout{1, n_neurons, (n_neurons + TILE - 1) / TILE * TILE};
 }
+
+// One of the neurons' variables, in a tile; Python writes it.
+static scalar *variable_of(Neurons<TILE> &tile, int64_t number);
 
 struct PopulationState {
     NeuronConstants common;
@@ -31,10 +35,11 @@ struct PopulationAdjoint {
 
 extern "C" {
 
-void *population_new(const Forward *forward, int64_t n_neurons, scalar **synaptic) {
-    auto *state = new PopulationState(*forward, n_neurons);
-    *synaptic = state->synaptic.data;
-    return state;
+void *population_new(const Forward *forward, int64_t n_neurons) { return new PopulationState(*forward, n_neurons); }
+
+void population_receptor(PopulationState *state, int64_t variable, Receptor *receptor) {
+    receptor->first = variable_of(state->tiles[0], variable);
+    receptor->stride = state->tiles.size() < 2 ? TILE : variable_of(state->tiles[1], variable) - receptor->first;
 }
 
 void population_free(PopulationState *state) { delete state; }

@@ -1,24 +1,57 @@
 // The connections of one projection to one tile of target neurons, backwards in one sample.
 #pragma once
+#include <memory>
+
 #include "graph.hpp"
+#include "grouped_trains.hpp"
 #include "tile.hpp"
 
 // A tile's q, with one step before the presentation, and some after it that delays reach.
 struct TileQ {
-    static constexpr int64_t STEPS_BEFORE = 1;
+    static constexpr int64_t STEPS_BEFORE = 1, STEPS_AFTER = 3;
     int64_t n_rows;
     Buffer memory;
 
     TileQ(int64_t n_steps, int64_t longest_delay)
-        : n_rows(STEPS_BEFORE + n_steps + longest_delay + 1), memory(n_rows * TILE) {
+        : n_rows(STEPS_BEFORE + n_steps + longest_delay + STEPS_AFTER), memory(n_rows * TILE) {
         memset(memory.data, 0, n_rows * TILE * sizeof(scalar));
     }
+    // A step at which q and its slope are 0, whatever the delay.
+    static int32_t silent_step(int64_t n_steps) { return int32_t(n_steps + 1); }
+
     scalar *first_step() const { return memory.data + STEPS_BEFORE * TILE; }
     int64_t n_after() const { return n_rows - STEPS_BEFORE; }
 
     void set(const GraphPopulation &population, const void *adjoint, int64_t sample, int64_t tile, scalar *counts) {
         population.calls.adjoint(adjoint, sample, tile, first_step(), counts);
         memcpy(memory.data, first_step(), TILE * sizeof(scalar));  // before the first step its value stays
+    }
+};
+
+// q of a few neighbouring neurons, each over time: small enough for first-level cache. Value is scalar, or a pair of q and
+// its central difference.
+typedef scalar pair_t __attribute__((vector_size(2 * sizeof(scalar))));
+
+template <typename Value>
+struct RowsOfQ {
+    static constexpr int NEURONS = 8;
+    int64_t length;
+    std::unique_ptr<Value[]> values;  // (NEURONS, length)
+
+    explicit RowsOfQ(const TileQ &q) : length(q.n_after() - 1), values(new Value[NEURONS * length]) {}
+    const Value *of(int64_t lane) const { return values.get() + lane % NEURONS * length; }
+
+    void set(const TileQ &q, int64_t first_lane) {
+        const scalar *column = q.first_step() + first_lane;
+        for (int64_t step = 0; step < length; step++, column += TILE) {
+            scalar slope[NEURONS];
+            for (int k = 0; k < NEURONS; k++) slope[k] = (column[k + TILE] - column[k - TILE]) / 2;
+            for (int k = 0; k < NEURONS; k++)
+                if constexpr (sizeof(Value) == sizeof(scalar))
+                    values[k * length + step] = column[k];
+                else
+                    values[k * length + step] = Value{column[k], slope[k]};
+        }
     }
 };
 
@@ -52,18 +85,23 @@ struct TilePost {
     }
 };
 
+// A projection in the backward pass.
+struct Walked : GraphProjection {
+    std::shared_ptr<GroupedTrains> grouped;  // of single connections
+
+    Walked(const GraphProjection &p, int64_t n_samples, int64_t n_steps) : GraphProjection(p) {
+        if (starts && !lateral) grouped = std::make_shared<GroupedTrains>(p, n_samples, TileQ::silent_step(n_steps));
+    }
+};
+
 struct TileLinks {
-    struct Pair {
-        scalar q, slope;
-    };
-    const GraphProjection &p;
+    const Walked &p;
     int64_t tile, first_post, n_post;  // target neurons in the tile
     int64_t first, n_entries;          // of single connections
     Buffer weights, spsp;              // dense: (n_pre, TILE)
-    std::vector<scalar> slope, q_row;
-    std::vector<Pair> q_and_slope;
+    std::vector<scalar> slope;
 
-    TileLinks(const GraphProjection &p, int64_t tile)
+    TileLinks(const Walked &p, int64_t tile)
         : p(p), tile(tile), first_post(tile * TILE), n_post(std::min<int64_t>(TILE, p.n_post - tile * TILE)),
           first(p.starts ? p.starts[first_post] : 0),
           n_entries(p.starts ? p.starts[first_post + n_post] - first : p.n_pre * TILE),
@@ -91,7 +129,7 @@ struct TileLinks {
 
     // S-PSPs of all source neurons that fired, and what they add to the T-PSPs.
     void read(int64_t sample, const TileQ &q, TilePost &post) {
-        if (p.starts) return read_single(sample, q, post);
+        if (p.starts) return p.delay_gradient ? read_single<pair_t>(sample, q, post) : read_single<scalar>(sample, q, post);
         const scalar *late = q.first_step() + p.delay * TILE;
         for (int64_t pre = 0; pre < p.n_pre; pre++) {
             const int64_t *t = train(sample, pre);
@@ -102,57 +140,37 @@ struct TileLinks {
         }
     }
 
-    // q of one target neuron over time stays in first-level cache for all its connections.
+    // Of silent targets all is 0.
+    template <typename Value>
     void read_single(int64_t sample, const TileQ &q, TilePost &post) {
+        RowsOfQ<Value> rows(q);
         for (int64_t lane = 0; lane < n_post; lane++) {
+            if (lane % rows.NEURONS == 0) rows.set(q, lane);
             const int64_t begin = p.starts[first_post + lane], end = p.starts[first_post + lane + 1];
-            if (post.counts[lane] == 0) {  // its q is 0
-                std::fill(spsp.data + begin - first, spsp.data + end - first, scalar(0));
-                if (p.delay_gradient) std::fill(slope.begin() + begin - first, slope.begin() + end - first, scalar(0));
-            } else {
-                post.tpsp[lane] += p.delay_gradient ? read_with_slope(sample, q.first_step() + lane, q.n_after(), begin, end)
-                                                    : read_neuron(sample, q.first_step() + lane, q.n_after(), begin, end);
+            if (post.counts[lane] != 0) {
+                post.tpsp[lane] += read_neuron(sample, rows.of(lane), begin, end);
+                continue;
             }
+            std::fill(spsp.data + begin - first, spsp.data + end - first, scalar(0));
+            if (p.delay_gradient) std::fill(slope.begin() + begin - first, slope.begin() + end - first, scalar(0));
         }
     }
 
-    scalar read_neuron(int64_t sample, const scalar *q, int64_t n_after, int64_t begin, int64_t end) {
-        q_row.resize(n_after);
-        for (int64_t step = 0; step < n_after; step++) q_row[step] = q[step * TILE];
+    template <typename Value>
+    scalar read_neuron(int64_t sample, const Value *row, int64_t begin, int64_t end) {
+        const int64_t *trains = p.grouped->starts.data() + sample * p.n_pre;
+        const int32_t *steps = p.grouped->steps.data();
         scalar tpsp = 0;
         for (int64_t c = begin; c < end; c++) {
-            const int64_t *t = train(sample, p.partners[c]), delay = p.delays ? p.delays[c] : p.delay;
-            const scalar *late = q_row.data() + delay;
-            scalar sums[4] = {};  // so that one addition need not wait for the one before
-            const int32_t *step = p.steps + t[0], *last = p.steps + t[1];
-            for (; last - step >= 4; step += 4)
-                for (int k = 0; k < 4; k++) sums[k] += late[step[k]];
-            for (; step != last; step++) sums[0] += late[*step];
-            const scalar e = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+            const int64_t *t = trains + p.partners[c];
+            const Value *late = row + (p.delays ? p.delays[c] : p.delay);
+            const Value sum = sum_over_groups(late, steps + t[0], steps + t[1]);
+            scalar e;
+            if constexpr (sizeof(Value) == sizeof(scalar))
+                e = sum;
+            else
+                e = sum[0], slope[c - first] = sum[1];
             spsp.data[c - first] = e;
-            tpsp += p.weights[c] * e;
-        }
-        return tpsp;
-    }
-
-    // The same with the central difference of q.
-    scalar read_with_slope(int64_t sample, const scalar *q, int64_t n_after, int64_t begin, int64_t end) {
-        q_and_slope.resize(n_after);
-        for (int64_t step = 0; step + 1 < n_after; step++)
-            q_and_slope[step] = {q[step * TILE], (q[(step + 1) * TILE] - q[(step - 1) * TILE]) / 2};
-        scalar tpsp = 0;
-        for (int64_t c = begin; c < end; c++) {
-            const int64_t *t = train(sample, p.partners[c]);
-            const Pair *late = q_and_slope.data() + p.delays[c];
-            Pair sums[4] = {};
-            const int32_t *step = p.steps + t[0], *last = p.steps + t[1];
-            auto add = [&](Pair &sum, const Pair &term) { sum.q += term.q, sum.slope += term.slope; };
-            for (; last - step >= 4; step += 4)
-                for (int k = 0; k < 4; k++) add(sums[k], late[step[k]]);
-            for (; step != last; step++) add(sums[0], late[*step]);
-            const scalar e = (sums[0].q + sums[1].q) + (sums[2].q + sums[3].q);
-            spsp.data[c - first] = e;
-            slope[c - first] = (sums[0].slope + sums[1].slope) + (sums[2].slope + sums[3].slope);
             tpsp += p.weights[c] * e;
         }
         return tpsp;
@@ -181,12 +199,18 @@ struct TileLinks {
     // gradient: (n_entries) of this tile
     void add_gradient(int64_t sample, const TilePost &post, const Rules &rules, scalar *gradient) const {
         const scalar silent_spsp = scalar(rules.silent_spsp);
-        if (p.starts)
-            return single([&](int64_t c, int64_t lane) {
-                const bool is_silent = post.counts[lane] == 0;
-                const scalar e = is_silent ? silent_spsp * (count(train(sample, p.partners[c])) != 0) : spsp.data[c - first];
-                gradient[c - first] += post.coefficient[lane] * e;
-            });
+        if (p.starts) {
+            for (int64_t lane = 0; lane < n_post; lane++) {
+                const int64_t begin = p.starts[first_post + lane] - first, end = p.starts[first_post + lane + 1] - first;
+                const scalar coefficient = post.coefficient[lane];
+                if (post.counts[lane] != 0)
+                    for (int64_t c = begin; c < end; c++) gradient[c] += coefficient * spsp.data[c];
+                else
+                    for (int64_t c = begin; c < end; c++)
+                        gradient[c] += coefficient * silent_spsp * (count(train(sample, p.partners[first + c])) != 0);
+            }
+            return;
+        }
         for (int64_t pre = 0; pre < p.n_pre; pre++) {
             if (!count(train(sample, pre))) continue;
             const scalar *e = spsp.data + pre * TILE;

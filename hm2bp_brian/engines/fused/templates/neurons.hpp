@@ -1,61 +1,5 @@
 {# The state of one tile and what happens to it in a step; lines between markers come from Brian2's C++ generator. #}
-{# The constants as names of the generated lines. #}
-{% macro use_constants() %}
-        const Uniform _array_dt{scalar(common.dt)};
-        (void)_array_dt;
-{% if not learned_threshold %}
-        const Uniform _array_v_th{common.v_th};
-        (void)_array_v_th;
-{% endif %}
-{% for constant in constants %}
-        const {{constant.type}} {{constant.name}} = common.{{constant.name}};
-        (void){{constant.name}};
-{% endfor %}
-{% endmacro %}
-{# One neuron's state as the arrays of the generated lines. #}
-{% macro use_lane() %}
-            constexpr auto exp = exponential<scalar>;  // not std::exp, which would be called lane by lane
-            (void)exp;
-{% for array in arrays %}
-            auto &_array_{{array.name}} = neuron._array_{{array.name}};
-            (void)_array_{{array.name}};
-{% endfor %}
-{% if refractory %}
-            auto &_array_not_refractory = neuron._array_not_refractory;
-            (void)_array_not_refractory;
-{% endif %}
-            constexpr int _idx = 0;
-{% endmacro %}
-{{universal_support}}
-{% for name, block in blocks.items() %}
-namespace {{name}}_support {
-{{block.support_lines}}
-}
-{% endfor %}
-
-// What the generated lines read as an array, and is the same everywhere.
-struct Uniform {
-    scalar value;
-    scalar operator[](int) const { return value; }
-};
-
-// What is the same for all neurons; kept apart so that the compiler computes what depends on it once, not once a tile.
-struct NeuronConstants {
-    double dt;
-    int64_t refractory_steps;
-    scalar v_th;
-{% for constant in constants %}
-    {{constant.type}} {{constant.name}};
-{% endfor %}
-
-    explicit NeuronConstants(const Forward &f)
-        : dt(f.dt), refractory_steps(f.refractory_steps), v_th(scalar(f.constants[0])) {
-{% for constant in constants %}
-        {{constant.name}} = ({{constant.type}})f.constants[{{loop.index}}];
-{% endfor %}
-    }
-};
-
+{% from "macros.hpp" import use_constants, use_lane with context %}
 template <int W>
 struct Neurons {
 {% for array in arrays %}
@@ -92,40 +36,6 @@ struct Neurons {
 {% if refractory %}
         memset(free_from, 0, sizeof free_from);
 {% endif %}
-    }
-
-    // One neuron, as the generated lines see it: arrays of one, which the compiler keeps in registers.
-    struct Lane {
-{% for array in arrays %}
-        {{array.type}} _array_{{array.name}}[1];
-{% endfor %}
-{% if refractory %}
-        flag _array_not_refractory[1];
-{% endif %}
-    };
-
-    // What a neuron does, as functions of it; they hold what is the same for all neurons of a tile.
-    static auto make_update(const NeuronConstants &common) {
-        {{use_constants()}}
-        const int _vectorisation_idx = 1;
-        (void)_vectorisation_idx;
-        using namespace update_support;
-        {{blocks["update"].scalar_lines}}
-        return [=](Lane &neuron) {
-            {{use_lane()}}
-            {{blocks["update"].vector_lines}}
-        };
-    }
-
-    static auto make_threshold(const NeuronConstants &common) {
-        {{use_constants()}}
-        using namespace threshold_support;
-        {{blocks["threshold"].scalar_lines}}
-        return [=](Lane &neuron) {
-            {{use_lane()}}
-            {{blocks["threshold"].vector_lines}}
-            return flag({{prefix}}_cond);
-        };
     }
 
     // One step up to the threshold; returns which lanes fire.

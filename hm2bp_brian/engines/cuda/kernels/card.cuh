@@ -1,0 +1,9 @@
+// What NVRTC lacks: it knows no headers of the host. Functions without a mark are for the card (-default-device).
+typedef int int32_t;
+typedef unsigned int uint32_t;
+typedef long long int64_t;
+typedef unsigned long long uint64_t;
+namespace std {}
+
+// A function that the host launches; it takes one structure, and calls it `a`. So many threads a block, at most.
+#define KERNEL(name, Arguments) extern "C" __global__ void __launch_bounds__(512, 1) name(const Arguments a)

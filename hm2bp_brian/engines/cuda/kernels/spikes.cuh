@@ -1,0 +1,73 @@
+// Spikes on the card are bits. Trains: (n_samples, n_words, n_neurons), bit t % 32 of word t / 32 a spike at step t. Steps:
+// (n_samples, n_steps, n_neuron_words), bit j % 32 of word j / 32 a spike of neuron j. Threads are neurons or steps.
+struct Spikes {
+    int n_samples, n_neurons, n_steps, n_words, n_neuron_words;
+    uint32_t *trains;
+    uint32_t *by_step;
+    int *counts;                 // (n_samples, n_neurons)
+    const uint32_t *thresholds;  // (n_samples, n_neurons), of the encoder
+    const uint32_t *keys;        // (n_samples, 2)
+    const int *neurons;          // lists of each step, as in SpikeBatch
+    const int64_t *offsets;      // (n_samples * n_steps + 1)
+};
+
+static inline uint32_t hash32(uint32_t x) {
+    x ^= x >> 16;
+    x *= 0x21f0aaadu;
+    x ^= x >> 15;
+    x *= 0x735a2d97u;
+    x ^= x >> 15;
+    return x;
+}
+
+// Bernoulli spikes, the same integers as encoding/poisson.py.
+KERNEL(encode, Spikes) {
+    const int neuron = blockIdx.x * blockDim.x + threadIdx.x, sample = blockIdx.y, word = blockIdx.z;
+    if (neuron >= a.n_neurons) return;
+    const uint32_t threshold = a.thresholds[int64_t(sample) * a.n_neurons + neuron];
+    uint32_t fires = 0;
+    if (threshold) {
+        const uint32_t counter = uint32_t(neuron) * uint32_t(a.n_steps) + uint32_t(32 * word) + a.keys[2 * sample];
+        const uint32_t key = a.keys[2 * sample + 1];
+        const int first = word == 0 ? 1 : 0, last = min(32, a.n_steps - 32 * word);  // step 0 is silent
+        for (int bit = first; bit < last; bit++)
+            fires |= uint32_t(hash32(hash32(counter + bit) ^ key) < threshold) << bit;
+    }
+    a.trains[(int64_t(sample) * a.n_words + word) * a.n_neurons + neuron] = fires;
+}
+
+// Lists into trains, which are 0 before. A thread has 32 steps of a sample to itself.
+KERNEL(trains_of_lists, Spikes) {
+    const int word = blockIdx.x * blockDim.x + threadIdx.x, sample = blockIdx.y;
+    if (word >= a.n_words) return;
+    uint32_t *row = a.trains + (int64_t(sample) * a.n_words + word) * a.n_neurons;
+    for (int bit = 0; bit < min(32, a.n_steps - 32 * word); bit++) {
+        const int64_t *list = a.offsets + int64_t(sample) * a.n_steps + 32 * word + bit;
+        for (int64_t k = list[0]; k < list[1]; k++) row[a.neurons[k]] |= uint32_t(1) << bit;
+    }
+}
+
+KERNEL(count_spikes, Spikes) {
+    const int neuron = blockIdx.x * blockDim.x + threadIdx.x, sample = blockIdx.y;
+    if (neuron >= a.n_neurons) return;
+    int count = 0;
+    for (int word = 0; word < a.n_words; word++)
+        count += __popc(a.trains[(int64_t(sample) * a.n_words + word) * a.n_neurons + neuron]);
+    a.counts[int64_t(sample) * a.n_neurons + neuron] = count;
+}
+
+// Trains into steps: a thread turns 32 neurons of 32 steps.
+KERNEL(steps_of_trains, Spikes) {
+    const int group = blockIdx.x * blockDim.x + threadIdx.x, sample = blockIdx.y, word = blockIdx.z;
+    if (group >= a.n_neuron_words) return;
+    const uint32_t *trains = a.trains + (int64_t(sample) * a.n_words + word) * a.n_neurons;
+    uint32_t fires[32];
+#pragma unroll
+    for (int k = 0; k < 32; k++) fires[k] = 32 * group + k < a.n_neurons ? trains[32 * group + k] : 0;
+    for (int bit = 0; bit < min(32, a.n_steps - 32 * word); bit++) {
+        uint32_t at_step = 0;
+#pragma unroll
+        for (int k = 0; k < 32; k++) at_step |= (fires[k] >> bit & 1u) << k;
+        a.by_step[(int64_t(sample) * a.n_steps + 32 * word + bit) * a.n_neuron_words + group] = at_step;
+    }
+}

@@ -1,0 +1,246 @@
+"""The kernels of one layer on a card: a population with one projection to it."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+
+import numpy as np
+
+from hm2bp_brian.engines.cuda import arguments
+from hm2bp_brian.engines.cuda.card import BLOCK, LARGEST_BLOCK, LARGEST_GRID, Card, launch, pointer
+from hm2bp_brian.engines.cuda.sources import layer_source
+from hm2bp_brian.engines.cuda.spikes import CardSpikes, SpikeKernels, words
+from hm2bp_brian.engines.fused.codegen import generate
+from hm2bp_brian.engines.fused.layer_kernels import kernel_matrices
+from hm2bp_brian.errors import EngineError
+from hm2bp_brian.learning.backward import Walk
+from hm2bp_brian.learning.thresholds import distance, uniform
+from hm2bp_brian.model.connections import AllPairs, Windows
+from hm2bp_brian.model.graph import Component
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.spikes import SpikeBatch
+
+# What is computed for as many samples at a time as this holds. Like the threads that add up gradients, it decides the
+# order of sums, and so the last bits of results.
+SCRATCH_BYTES = 256 * 2**20
+GRADIENT_THREADS = 2**17
+
+
+class LayerKernels:
+    """Forward and backward pass of a component that is a single population with one plain projection to it.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    component : Component
+    dtype : numpy dtype
+    card : Card
+    spikes : SpikeKernels
+
+    Raises
+    ------
+    EngineError
+        If the component is none, or its neurons can't be run or trained here.
+    """
+
+    def __init__(
+        self, network: SpikingNetwork, component: Component, dtype: np.dtype, card: Card, spikes: SpikeKernels
+    ):
+        _check(component)
+        (self.population,), (self.projection,) = component.populations, component.inputs
+        self.component, self.network, self.dtype, self.card, self.spikes = component, network, dtype, card, spikes
+        self.layer = network.neural.index(self.population)
+        self.label = network.labels[self.layer]
+        self.weights_number = network.weighted.index(self.projection)
+        self.window = window(self.projection.connection)
+        neuron, size = self.population.neuron, self.population.size
+        self.code = generate(neuron, size, self.population.threshold, network.dt, dtype)
+        self._kernel = card.compile(layer_source(self.code, dtype), f"the kernels in {dtype} for {neuron!r}")
+        self._arrays = [card.put(array) for array in self.code.arrays]
+        self._addresses = card.put(np.array([pointer(array) for array in self._arrays], dtype=np.uint64))
+        self._constants = card.put(self.code.constants)
+        self._inhibition = -component.lateral[0].weight if component.lateral else 0.0
+        self.fan_in = self.window.size**2 * (1 if self.window.pooling else self.window.c_in)
+        self.n_weights = 0 if self.window.pooling else self.fan_in * self.window.c_out
+
+    def forward(self, parameters, trains: dict[str, SpikeBatch]):
+        """Add the population's spikes to ``trains``.
+
+        Returns
+        -------
+        int32 array (n_samples,)
+            On the card: the first step with a state that is NaN or infinite, the number of steps where there is none.
+        """
+        weights = self.card.put(parameters[self.weights_number], self.dtype)
+        pre = self.spikes.on_card(trains[self.projection.source.name])
+        n_samples, n_steps = pre.n_samples, pre.n_steps
+        post = self.card.empty((n_samples, words(n_steps), self.population.size), np.uint32)
+        failure = self.card.full(n_samples, n_steps, np.int32)
+        n_pre_words = words(pre.n_neurons)
+        for part in _slices(n_samples, 4 * n_steps * n_pre_words):
+            before = self.spikes.by_step(pre.trains[part], n_steps)
+            structure = arguments.Presentation(
+                *(self.window, len(before), n_steps, words(n_steps), n_pre_words),
+                *map(pointer, (before, post[part], weights if self.n_weights else None, self._addresses)),
+                *(pointer(self._constants), self.network.dt, min(self.code.refractory_steps, n_steps)),
+                *(self._inhibition, pointer(failure[part])),
+            )
+            block = -(-self.population.size // 32) * 32 if self._inhibition else BLOCK
+            launch(self._kernel("forward"), structure, self.population.size, len(before), block=block)
+        trains[self.population.name] = CardSpikes.of(self.spikes, post, n_steps, self.population.shape)
+        return failure
+
+    def backward(self, walk: Walk) -> None:
+        """The same as ``learning.component.NumpyKernels.backward_component``; what it adds lies on the card."""
+        source, name = self.projection.source, self.population.name
+        pre, post = self.spikes.on_card(walk.trains[source.name]), self.spikes.on_card(walk.trains[name])
+        weights = self.card.put(walk.parameters[self.weights_number], self.dtype)
+        delta, factor = (self.card.put(array, self.dtype) for array in (walk.deltas[name], walk.factor(name)))
+        gradient = self.card.full(weights.shape, 0, self.dtype)
+        has_delta_before = source.neuron is not None
+        delta_pre = self.card.empty((pre.n_samples, pre.n_neurons), self.dtype) if has_delta_before else None
+        nu_pre = walk.nu[source.name]
+        common = {
+            "weights": pointer(weights) if self.n_weights else None,
+            "v_th": uniform(distance(self.population, self.network.dt)),
+            "v_th_pre": 1.0 if nu_pre is None else uniform(nu_pre),
+            "rules": arguments.Rules(*dataclasses.astuple(walk.rules)),
+            "gradient": pointer(gradient),
+        }
+        for part in self._slices(pre):
+            arrays = {"delta": delta[part], "factor": factor[part]}
+            scratch = self._spsp(pre, post, part, self.window, arrays, common)
+            if self.n_weights and self.projection.plastic:
+                self._add_gradient(scratch)
+            if has_delta_before:
+                scratch.structure.delta_pre = pointer(delta_pre[part])
+                self._launch("delta_before", scratch, pre.n_neurons, scratch.structure.n_samples)
+        walk.gradients[self.weights_number] = gradient
+        if has_delta_before:
+            if source.name in walk.deltas:  # of a rate that is out of its band
+                walk.deltas[source.name] = self.card.put(walk.deltas[source.name], self.dtype)
+            walk.add_delta(source.name, delta_pre)
+
+    def own_spsp(self, trains: SpikeBatch) -> np.ndarray:
+        """The same as ``learning.component.NumpyKernels.own_spsp``."""
+        trains = self.spikes.on_card(trains)
+        n = trains.n_neurons
+        among = arguments.Window(1, 1, n, 1, 1, n, 1, 1, 0, 0)
+        spsp = self.card.full((trains.n_samples, n, n), 0, self.dtype)
+        every = self.card.full((trains.n_samples, n), 1, self.dtype)
+        for part in self._slices(trains):
+            self._spsp(trains, trains, part, among, {"delta": every[part], "spsp": spsp[part]}, {})
+        return self.card.get(spsp)
+
+    def _spsp(self, pre, post, part: slice, connections, arrays: dict, fields: dict) -> _Scratch:
+        """Let the kernels find q and the S-PSPs of some samples."""
+        n_samples, n_steps, n_post = len(pre.trains[part]), pre.n_steps, post.n_neurons
+        fan_in = connections.size**2 * (1 if connections.pooling else connections.c_in)
+        arrays = {
+            **{"q": self.card.empty((n_samples, n_steps, n_post), self.dtype)},
+            **{"spsp": None if "spsp" in arrays else self.card.empty((n_samples, fan_in, n_post), self.dtype)},
+            **{"pre": pre.trains[part], "post": post.trains[part]},
+            **{"pre_counts": pre.card_counts[part], "post_counts": post.card_counts[part]},
+            **self._dynamics,
+            **arrays,
+        }
+        structure = arguments.Backward(
+            *(connections, n_samples, n_steps, words(n_steps)),
+            uniform=self._is_uniform,
+            refractory_steps=min(self.network.linear_map(self.layer).refractory_steps, n_steps),
+            **{name: pointer(array) for name, array in arrays.items()},
+            **fields,
+        )
+        scratch = _Scratch(structure, arrays)
+        self._launch("adjoint", scratch, n_post, n_samples)
+        self._launch("spsp", scratch, n_post, n_samples, fan_in)
+        return scratch
+
+    def _add_gradient(self, scratch: _Scratch) -> None:
+        structure, n_positions = scratch.structure, self.window.rows * self.window.columns
+        n_parts = max(1, min(GRADIENT_THREADS // self.n_weights, structure.n_samples * n_positions, LARGEST_GRID))
+        coefficient = self.card.empty((structure.n_samples, self.population.size), self.dtype)
+        partial = self.card.empty((n_parts, self.n_weights), self.dtype)
+        structure.n_parts, structure.coefficient, structure.partial = n_parts, pointer(coefficient), pointer(partial)
+        self._launch("post_neurons", scratch, self.population.size, structure.n_samples)
+        self._launch("partial_gradient", scratch, self.n_weights, n_parts)
+        self._launch("add_gradient", scratch, self.n_weights)
+
+    def _launch(self, name: str, scratch: _Scratch, *threads: int) -> None:
+        launch(self._kernel(name), scratch.structure, *threads)
+
+    def _slices(self, pre: SpikeBatch):
+        bytes_a_sample = (
+            self.dtype.itemsize * self.population.size * (pre.n_steps + max(self.fan_in, self.population.size))
+        )
+        return _slices(pre.n_samples, bytes_a_sample)
+
+    @cached_property
+    def _is_uniform(self) -> bool:
+        """Whether all neurons have the same matrices."""
+        linear_map = self.network.linear_map(self.layer)
+        arrays = (linear_map.active, linear_map.refractory, linear_map.reset, linear_map.readout)
+        return all((array == array[:1]).all() for array in arrays)
+
+    @cached_property
+    def _dynamics(self) -> dict:
+        """What happens to the neurons in a step and at a spike."""
+        matrices = kernel_matrices(self.network.linear_map(self.layer), self.dtype)
+        return {name: self.card.put(matrix) for name, matrix in matrices.items()}
+
+
+@dataclasses.dataclass
+class _Scratch:
+    """What kernels are given, and the arrays in it, kept until they have been launched."""
+
+    structure: arguments.Backward
+    arrays: dict
+
+
+def window(connection: AllPairs | Windows) -> arguments.Window:
+    """A layer's connections as the kernels take them."""
+    if isinstance(connection, AllPairs):
+        return arguments.Window(1, 1, connection.n_pre, 1, 1, connection.n_post, 1, 1, 0, 0)
+    c = connection
+    return arguments.Window(*c.input_shape, *c.output_shape, c.size, c.stride, c.padding, not c.shared_kernel)
+
+
+def _slices(n_samples: int, bytes_a_sample: int):
+    size = max(1, min(SCRATCH_BYTES // bytes_a_sample, LARGEST_GRID))
+    return [slice(first, first + size) for first in range(0, n_samples, size)]
+
+
+def _check(component: Component) -> None:
+    advice = "; take device='cpu'"
+    names = ", ".join(f"'{population.name}'" for population in component.populations)
+    if component.loops or len(component.populations) > 1:
+        raise EngineError(f"device 'cuda' can't run recurrent projections ({names}){advice}")
+    if len(component.inputs) != 1:
+        raise EngineError(f"device 'cuda' can't run {names} with {len(component.inputs)} projections to it{advice}")
+    (population,), (projection,) = component.populations, component.inputs
+    if not projection.plain:
+        raise EngineError(f"device 'cuda' can't run the delays of '{projection.name}'{advice}")
+    if not isinstance(projection.connection, AllPairs | Windows):
+        raise EngineError(f"device 'cuda' can't run the single connections of '{projection.name}'{advice}")
+    if projection.sign is not None:
+        raise EngineError(f"device 'cuda' can't keep the signs of '{projection.name}'{advice}")
+    if not population.neuron.is_affine:
+        raise EngineError(
+            f"device 'cuda' can't run the neurons of {names}, whose equations are not affine{advice}, on which they "
+            "train along their trajectory"
+        )
+    if population.neuron.learned:
+        raise EngineError(
+            f"device 'cuda' can't learn {', '.join(population.neuron.learned)} of the neurons of {names}{advice}"
+        )
+    if not population.neuron.nu_is_distance:
+        raise EngineError(
+            f"device 'cuda' can't run the neurons of {names}, of which each sample has its own nu, as a spike leaves "
+            f"them elsewhere than at rest{advice}"
+        )
+    if component.lateral and population.size > LARGEST_BLOCK:
+        raise EngineError(
+            f"device 'cuda' runs lateral inhibition of up to {LARGEST_BLOCK} neurons, found {population.size} in "
+            f"{names}{advice}"
+        )

@@ -1,0 +1,122 @@
+"""Spikes on a card: as bits, drawn there, fetched when somebody asks for lists."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+
+from hm2bp_brian.engines.cuda import arguments
+from hm2bp_brian.engines.cuda.card import Card, launch, pointer
+from hm2bp_brian.engines.cuda.sources import spike_source
+from hm2bp_brian.spikes import SpikeBatch
+
+
+class CardSpikes(SpikeBatch):
+    """A SpikeBatch on a card; its lists are made when they are asked for.
+
+    Attributes
+    ----------
+    trains : uint32 array (n_samples, n_words, n_neurons)
+        On the card: bit ``t % 32`` of word ``t // 32`` is a spike at step t.
+    card_counts : int32 array (n_samples, n_neurons)
+        On the card.
+    """
+
+    @classmethod
+    def of(cls, kernels: SpikeKernels, trains, n_steps: int, shape: tuple[int, ...]) -> CardSpikes:
+        """Spikes that kernels have written."""
+        batch = object.__new__(cls)
+        batch.__dict__.update(
+            n_samples=len(trains), n_steps=n_steps, shape=tuple(shape), trains=trains, _kernels=kernels
+        )
+        return batch
+
+    @cached_property
+    def card_counts(self):
+        """Spikes of each neuron, on the card."""
+        return self._kernels.counts(self)
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Spikes of each neuron over the presentation, int64 (n_samples, n_neurons)."""
+        return self._kernels.card.get(self.card_counts).astype(np.int64)
+
+    @cached_property
+    def n_spikes(self) -> int:
+        """Number of spikes in the whole batch."""
+        return int(self.card_counts.sum())
+
+    @cached_property
+    def _lists(self) -> SpikeBatch:
+        words = self._kernels.card.get(self.trains)
+        fires = (words[:, :, np.newaxis] >> np.arange(32, dtype=np.uint32)[:, np.newaxis]) & np.uint32(1)
+        dense = fires.reshape(self.n_samples, -1, self.n_neurons)[:, : self.n_steps].astype(bool)
+        return SpikeBatch.from_dense(dense.reshape(self.n_samples, self.n_steps, *self.shape))
+
+    @property
+    def neurons(self) -> np.ndarray:
+        """Flat index of the neuron of each spike."""
+        return self._lists.neurons
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where each step's spikes begin."""
+        return self._lists.offsets
+
+
+class SpikeKernels:
+    """``kernels/spikes.cuh``.
+
+    Parameters
+    ----------
+    card : Card
+    """
+
+    def __init__(self, card: Card):
+        self.card = card
+        self._kernel = card.compile(spike_source(), "the spike kernels")
+
+    def on_card(self, batch: SpikeBatch) -> CardSpikes:
+        """The spikes on the card, copied there unless they are."""
+        if isinstance(batch, CardSpikes):
+            return batch
+        n_words = words(batch.n_steps)
+        trains = self.card.full((batch.n_samples, n_words, batch.n_neurons), 0, np.uint32)
+        neurons, offsets = self.card.put(batch.neurons), self.card.put(batch.offsets)
+        self._run("trains_of_lists", trains, batch.n_steps, n_words, neurons=neurons, offsets=offsets)
+        return CardSpikes.of(self, trains, batch.n_steps, batch.shape)
+
+    def bernoulli(self, thresholds: np.ndarray, keys: np.ndarray, n_steps: int, shape: tuple[int, ...]) -> CardSpikes:
+        """The same spikes as ``encoding.poisson.bernoulli_spikes``."""
+        (n_samples, n_neurons), n_words = thresholds.shape, words(n_steps)
+        trains = self.card.empty((n_samples, n_words, n_neurons), np.uint32)
+        thresholds, keys = self.card.put(thresholds), self.card.put(keys)
+        self._run("encode", trains, n_steps, n_neurons, n_words, thresholds=thresholds, keys=keys)
+        return CardSpikes.of(self, trains, n_steps, shape)
+
+    def counts(self, batch: CardSpikes):
+        """Spikes of each neuron, int32 (n_samples, n_neurons) on the card."""
+        counts = self.card.empty((batch.n_samples, batch.n_neurons), np.int32)
+        self._run("count_spikes", batch.trains, batch.n_steps, batch.n_neurons, counts=counts)
+        return counts
+
+    def by_step(self, trains, n_steps: int):
+        """Trains as steps: uint32 (n_samples, n_steps, n_neuron_words) on the card, a bit a neuron."""
+        n_samples, n_words, n_neurons = trains.shape
+        by_step = self.card.empty((n_samples, n_steps, words(n_neurons)), np.uint32)
+        self._run("steps_of_trains", trains, n_steps, words(n_neurons), n_words, by_step=by_step)
+        return by_step
+
+    def _run(self, name: str, trains, n_steps: int, threads: int, depth: int = 1, **arrays) -> None:
+        n_samples, n_words, n_neurons = trains.shape
+        sizes = (n_samples, n_neurons, n_steps, n_words, words(n_neurons))
+        fields = {field: pointer(array) for field, array in arrays.items()}
+        structure = arguments.Spikes(*sizes, trains=pointer(trains), **fields)
+        launch(self._kernel(name), structure, threads, n_samples, depth)
+
+
+def words(n_bits: int) -> int:
+    """Words of 32 bits that hold so many."""
+    return math.ceil(n_bits / 32)

@@ -1,0 +1,50 @@
+{# A neuron that one thread of a GPU keeps in its registers. #}
+{% from "macros.hpp" import use_constants, use_lane with context %}
+// A neuron that fires in this step.
+static inline auto make_reset(const NeuronConstants &common) {
+        {{use_constants()}}
+        using namespace reset_support;
+        {{blocks["reset"].scalar_lines}}
+        return [=](Lane &neuron) {
+            {{use_lane()}}
+            {{blocks["reset"].vector_lines}}
+        };
+}
+
+struct Neuron : Lane {
+{% if refractory %}
+    int64_t free_from = 0;  // the step from which it is no longer refractory
+
+{% endif %}
+    // arrays: start values and parameters of all neurons
+    Neuron(const void *const *arrays, int64_t number) {
+{% for array in arrays %}
+        _array_{{array.name}}[0] = static_cast<const {{array.numpy_type}} *>(arrays[{{loop.index0}}])[number];
+{% endfor %}
+    }
+
+    // Before the update of a step.
+    void begin(int64_t step) {
+{% if refractory %}
+        _array_not_refractory[0] = step >= free_from;
+{% endif %}
+    }
+
+    // Before the reset of a neuron that fires in this step.
+    void fire(const NeuronConstants &common, int64_t step) {
+{% if refractory %}
+        free_from = step + 1 + common.refractory_steps;
+        _array_not_refractory[0] = 0;  // whoever fires is refractory
+{% endif %}
+    }
+
+    scalar &synaptic() { return {{synaptic}}[0]; }
+
+    bool finite() const {
+        bool all = true;
+{% for array in arrays if array.changes and array.type == 'scalar' %}
+        all &= _array_{{array.name}}[0] - _array_{{array.name}}[0] == 0;
+{% endfor %}
+        return all;
+    }
+};

@@ -1,0 +1,71 @@
+"""NVRTC compiles every kernel of the tests' networks, where CuPy is installed; no GPU is needed."""
+
+import re
+
+import numpy as np
+import pytest
+from affine_neurons import AFFINE, affine_network
+from networks import NEURONS, make_network
+
+from hm2bp_brian.engines.cuda.sources import OPTIONS, layer_source, on_card, spike_source, update_source
+from hm2bp_brian.engines.fused.codegen import generate
+
+pytestmark = pytest.mark.gpu_compile
+CARDS = ("sm_80", "sm_90")
+LARGEST_SPILL = 0  # bytes
+
+
+def nvrtc():
+    return pytest.importorskip("cupy", reason="CuPy, extra gpu, is not installed").cuda.nvrtc
+
+
+def report(source: str, card: str) -> dict[str, tuple[int, int]]:
+    """Registers of each kernel, and bytes that do not fit into them."""
+    compiler = nvrtc()
+    program = compiler.createProgram(on_card(source), "kernels.cu", (), ())
+    try:
+        compiler.compileProgram(program, (*OPTIONS, f"-arch={card}", "--ptxas-options=-v"))
+    except compiler.NVRTCError:
+        pytest.fail(compiler.getProgramLog(program))
+    assert compiler.getCUBIN(program)
+    pattern = r"entry function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers"
+    found = re.findall(pattern, compiler.getProgramLog(program), re.DOTALL)
+    return {name: (int(registers), int(spill)) for name, spill, registers in found}
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_kernels_that_know_no_neurons(card):
+    assert report(spike_source(), card).keys() == {"encode", "trains_of_lists", "count_spikes", "steps_of_trains"}
+    for dtype in ("float32", "float64"):
+        names = {"adam_average", "adam_length", "adam_step", "move_towards"}
+        assert report(update_source(np.dtype(dtype)), card).keys() == names
+
+
+AFFINE_OF_NETWORKS = [name for name in NEURONS if make_network(name).neurons[0].is_affine]
+
+
+def network_of(name: str):
+    return make_network(name) if name in NEURONS else affine_network(name)
+
+
+def check(name: str, dtype: str, card: str) -> None:
+    network, dtype = network_of(name), np.dtype(dtype)
+    code = generate(network.neurons[0], network.size(0), network.thresholds[0], network.dt, dtype)
+    found = report(layer_source(code, dtype), card)
+    names = {"forward", "adjoint", "spsp", "post_neurons", "partial_gradient", "add_gradient", "delta_before"}
+    assert found.keys() == names
+    for kernel, (registers, spill) in found.items():
+        assert registers <= 128 and spill <= LARGEST_SPILL, (kernel, registers, spill)
+
+
+@pytest.mark.parametrize("name", [*AFFINE_OF_NETWORKS, *AFFINE])
+def test_kernels_of_all_neurons(name):
+    check(name, "float32", "sm_90")
+
+
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize(
+    "name", ["euler", "currents in pA, one membrane a neuron", "two compartments, double exponential"]
+)
+def test_kernels_in_float64(name, card):
+    check(name, "float64", card)
