@@ -125,7 +125,8 @@ def _unit(dimension) -> str:
 
 
 def _membrane(model) -> str | None:
+    """What is compared with the one threshold of all neurons, if there is one."""
     try:
-        return model.membrane_variable
+        return None if "v_th" in model.learned else model.membrane_variable
     except NoSpspError:
         return None

@@ -15,7 +15,7 @@ from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.model.jacobian import Derivatives
 from hm2bp_brian.model.neurons import NeuronModel
 
-NOTHING: Mapping = MappingProxyType({})
+NOTHING = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)

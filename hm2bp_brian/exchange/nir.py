@@ -187,6 +187,11 @@ def _connection(nir, layer, weights: np.ndarray, before: tuple[int, ...]):
 
 def _cuba_lif(nir, population: Population, shape: tuple[int, ...], dt: float):
     neuron = population.neuron
+    if neuron.learned:
+        raise ExchangeError(
+            f"NIR's neurons of one layer are alike here, and those of '{population.name}' have learned their "
+            f"{', '.join(neuron.learned)}; make a network with values in the place of Learned(...)"
+        )
     return nir.CubaLIF(
         tau_syn=np.full(shape, neuron.tau_s),
         tau_mem=np.full(shape, neuron.tau_m),

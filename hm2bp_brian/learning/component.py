@@ -103,12 +103,13 @@ class Sample:
             return adjoint(trains, self.network.linear_map(layer), self.sample, number)
         fires, own = dense(trains, self.sample), population.neuron.synaptic_variable
         others = {v: self.drive(population, v) for v in self._receptors(population) if v != own}
-        trajectories, starts = self.network.trajectories(layer), self.starts[population.name]
-        return adjoint_along(fires, trajectories.along(fires, self.drive(population, own), others, starts), number)
+        drives, starts = (self.drive(population, own), others), self.starts[population.name]
+        return adjoint_along(fires, self.network.trajectories(layer).along(fires, *drives, starts), number)
 
     def _receptors(self, population: Population) -> list[str]:
         """The variables that spikes add to."""
-        return sorted({link.variable for link in (*self.links, *self.lateral) if link.target is population})
+        into = {link.variable for link in (*self.links, *self.lateral) if link.target is population}
+        return sorted(into) or [population.neuron.synaptic_variable]
 
     def drive(self, population: Population, variable: str) -> np.ndarray:
         """What is added to one of the population's variables in each step, float64 (n_steps, n_neurons)."""

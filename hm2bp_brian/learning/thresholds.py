@@ -56,8 +56,8 @@ def uniform(nu: np.ndarray) -> float:
     if np.ptp(nu) > 1e-9 * np.abs(nu).max():
         raise ConfigurationError(
             "with lateral inhibition, the distance from rest to the threshold must be the same for all neurons of a "
-            f"readout, found {nu.min():g} to {nu.max():g}; give them the same resting potential, or leave the "
-            "inhibition out"
+            f"readout, found {nu.min():g} to {nu.max():g}; give them the same resting potential (and "
+            "Learned(..., shared=True) for the threshold, if it is learned), or leave the inhibition out"
         )
     return float(nu[0])
 

@@ -228,7 +228,9 @@ def _check(component: Component) -> None:
             "train along their trajectory"
         )
     if population.neuron.learned:
-        raise EngineError(f"device 'cuda' can't run neurons with learned variables ({names}){advice}")
+        raise EngineError(
+            f"device 'cuda' can't learn {', '.join(population.neuron.learned)} of the neurons of {names}{advice}"
+        )
     if not population.neuron.nu_is_distance:
         raise EngineError(
             f"device 'cuda' can't run the neurons of {names}, of which each sample has its own nu, as a spike leaves "

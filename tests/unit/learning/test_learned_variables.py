@@ -7,6 +7,7 @@ from learned_neurons import LEARNED, learned_network
 from networks import make_input
 
 import hm2bp_brian as hb
+from hm2bp_brian.brian.state_traces import record_state_traces
 from hm2bp_brian.engines.protocol import HostTape
 from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import ConfigurationError, ShapeError, UnitError
@@ -156,3 +157,20 @@ def test_what_can_not_be_learned_is_said():
     with pytest.raises(ConfigurationError, match="delays are learned one a connection"):
         layer = hb.Dense(2, 1, delay=hb.Learned(0 * ms, 5 * ms, shared=True))
         hb.SpikingNetwork(3, [layer], hb.LIF(9 * ms, 3 * ms), dt=1 * ms, duration=9 * ms)
+
+
+def test_traces_know_no_single_threshold_where_each_neuron_has_its_own():
+    network = learned_network("threshold of LIF", sizes=(3,))
+    traces = record_state_traces(network, make_input(network, 1, rate=0.4), 0, [0, 2])
+    assert traces.membrane is None
+    assert all(len(train) for train in traces.spikes)
+    for k, neuron in enumerate([0, 2]):  # each fires beyond its own
+        assert traces.values["u"][k][traces.spikes[k]].min() > network.neuron_values[0][neuron]
+
+
+def test_lateral_inhibition_asks_for_one_threshold_for_all():
+    layer = hb.Dense(4, hb.Learned(0.6, 1.2), lateral_inhibition=0.1, initializer=hb.Uniform(2.0))
+    network = hb.SpikingNetwork(5, [layer], hb.LIF(20 * ms, 5 * ms), dt=1 * ms, duration=40 * ms, seed=1)
+    record = hb.simulate(network, make_input(network, 2, rate=0.3), dtype="float64")
+    with pytest.raises(ConfigurationError, match=r"must be the same for all neurons of a readout.*shared=True"):
+        hb.gradients(network, record, [0, 1], LOSS)
