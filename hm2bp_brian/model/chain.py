@@ -10,11 +10,13 @@ from hm2bp_brian.checks import as_tuple
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.connections import AllPairs
 from hm2bp_brian.model.delays import Delays, make_delays
+from hm2bp_brian.model.initializers import Scaled
 from hm2bp_brian.model.layers import Recurrent
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.model.sizes import check_size, single_precision
+from hm2bp_brian.model.weight_scale import uniform
 
 
 def add_layers(network, input_shape: tuple[int, ...], layers, neuron) -> None:
@@ -84,6 +86,11 @@ def _delays(network, name: str, delay, connection) -> Delays:
 
 def _initial_weights(network, number: int, initializer, projection: Projection) -> np.ndarray:
     shape = projection.connection.weight_shape
+    if isinstance(initializer, Scaled):
+        ends = projection.source, projection.target
+        initializer = uniform(
+            initializer, network, f"weights of layer {number}", *ends, projection.connection, projection.sign
+        )
     if not (callable(initializer) and hasattr(initializer, "limit")):
         raise ConfigurationError(
             f"initializer of layer {number} must be one such as Uniform(1.0), found {initializer!r}"

@@ -39,6 +39,38 @@ class Uniform:
 
 
 @dataclass(frozen=True)
+class Scaled:
+    """Weights drawn uniformly, as large as neuron, threshold and number of inputs need: the default.
+
+    With the gain 1, inputs that fire at 20 Hz move a neuron by as much as its threshold is away, in root mean square
+    (see `hm2bp_brian.model.weight_scale`). So it fits any neuron, in whatever units.
+
+    Parameters
+    ----------
+    gain : float
+        Multiplies all weights: below 1 where inputs fire more, above where they fire less.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``gain`` is not one finite number > 0.
+
+    Examples
+    --------
+    >>> from brian2 import ms, mV
+    >>> neuron = hb.neurons.EIF()
+    >>> layers = [hb.Dense(10, threshold=-30*mV, initializer=hb.Scaled(2.0))]
+    >>> network = hb.SpikingNetwork((100,), layers, neuron, dt=1*ms, duration=100*ms)
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self):
+        if to_float("Scaled.gain", self.gain) <= 0:
+            raise ConfigurationError(f"Scaled.gain must be > 0, found {self.gain!r}")
+
+
+@dataclass(frozen=True)
 class Between:
     """Values drawn uniformly between two, for weights or delays.
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from hm2bp_brian.checks import check_count, check_integer
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.model.connections import AllPairs, Windows
-from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.initializers import Scaled, Uniform
 from hm2bp_brian.model.populations import RateBand
 from hm2bp_brian.model.units import check_setting, to_float
 
@@ -19,12 +19,12 @@ class Recurrent:
 
     Parameters
     ----------
-    initializer : Uniform
+    initializer : Scaled or Uniform
     delay : Quantity, Between or Learned, optional
         As of ``SpikingNetwork.connect``.
     """
 
-    initializer: Uniform = field(default_factory=Uniform)
+    initializer: Scaled | Uniform = field(default_factory=Scaled)
     delay: object = None
 
 
@@ -42,7 +42,7 @@ class Dense:
         Strength w0 >= 0, in the unit of the synaptic variable, with which every neuron inhibits each other one of the
         layer: a spike adds ``-w0`` to the others' synaptic variable. It is fixed, not learned. HM2-BP accounts for it
         in the output layer only.
-    initializer : Uniform
+    initializer : Scaled or Uniform
     delay : Quantity, Between or Learned, optional
         Of the connections from the layer before, as of ``SpikingNetwork.connect``.
     recurrent : Recurrent, optional
@@ -59,7 +59,7 @@ class Dense:
     units: int
     threshold: object
     lateral_inhibition: object = 0.0
-    initializer: Uniform = field(default_factory=Uniform)
+    initializer: Scaled | Uniform = field(default_factory=Scaled)
     delay: object = None
     recurrent: Recurrent | None = None
     rate: RateBand | None = None
@@ -95,7 +95,7 @@ class Conv2D:
     padding : int
         Silent neurons added on each side of the input.
     stride : int
-    initializer : Uniform
+    initializer : Scaled or Uniform
 
     Raises
     ------
@@ -110,7 +110,7 @@ class Conv2D:
     threshold: object
     padding: int = 0
     stride: int = 1
-    initializer: Uniform = field(default_factory=Uniform)
+    initializer: Scaled | Uniform = field(default_factory=Scaled)
     lateral_inhibition: ClassVar[float] = 0.0
 
     def __post_init__(self):

@@ -10,11 +10,12 @@ from hm2bp_brian.checks import as_tuple, check_seed
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.chain import add_layers
 from hm2bp_brian.model.delays import DELAY_SCALE, to_steps
+from hm2bp_brian.model.network_file import save
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.population_graph import PopulationGraph, population_shape
 from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.model.sizes import MOST
-from hm2bp_brian.model.summaries import chain_summary, graph_summary
+from hm2bp_brian.model.summaries import chain_summary, graph_summary, view
 from hm2bp_brian.model.units import to_float
 from hm2bp_brian.model.weights import LearnedDelays, Weights
 from hm2bp_brian.spike_record import SpikeRecord, part_of
@@ -282,6 +283,20 @@ class SpikingNetwork(PopulationGraph):
         for projection, array in zip(self._late, parameters[len(self.weighted) :], strict=True):
             np.clip(array, *projection.delays.limits, out=array)
 
+    def save(self, path) -> None:
+        """Write the network with its weights and learned delays into one .npz file, which `hm2bp_brian.load` reads.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        ConfigurationError
+            If there are functions in the neurons' equations, or layers or connections of your own.
+        """
+        save(self, path)
+
     def write_back(self, objects, namespace=None) -> None:
         """Put weights and learned delays into Brian2 objects, the inverse of `hm2bp_brian.from_brian`.
 
@@ -374,6 +389,9 @@ class SpikingNetwork(PopulationGraph):
     def __str__(self) -> str:
         table = chain_summary(self) if self.is_chain else graph_summary(self)
         return f"{table}\n{self.n_steps} steps of {self.dt * second!s} a presentation; {self.neurons[0]!r}"
+
+    def _repr_html_(self) -> str:
+        return view(self)
 
     def summary(self) -> None:
         """Print a table: populations with shape, number of parameters, threshold, and projections."""

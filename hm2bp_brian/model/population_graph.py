@@ -16,12 +16,13 @@ from hm2bp_brian.model.connectors import AllToAll, check_connector
 from hm2bp_brian.model.delays import make_delays
 from hm2bp_brian.model.graph import Component, components, unreached
 from hm2bp_brian.model.initial_weights import initial_weights, make_signs
-from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.initializers import Scaled
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.populations import Population, RateBand
 from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.model.sizes import check_size, single_precision
 from hm2bp_brian.model.units import to_float, with_unit
+from hm2bp_brian.model.weight_scale import uniform
 
 CLOCK = "clock"
 NAME = re.compile(r"[A-Za-z]\w*")
@@ -170,7 +171,7 @@ class PopulationGraph:
         connection : AllToAll, OneToOne or Sparse
             All to all by default, within one population without connections of a neuron with itself.
         weights : initializer, number, Quantity or array
-            ``Uniform(1.0)`` by default; see `hm2bp_brian.model.initial_weights`. In the unit of the target's synaptic
+            ``Scaled()`` by default; see `hm2bp_brian.model.initial_weights`. In the unit of the target's synaptic
             variable. Arrays have the shape (n_pre, n_post) for AllToAll, else one value a connection, sorted by source,
             then target.
         delay : Quantity, Quantity array, Between or Learned, optional
@@ -200,9 +201,12 @@ class PopulationGraph:
         check_connector(connection)
         made = connection.connect(source, target, self.generator)
         sign = source.sign if sign is None else make_signs(name, sign, source.size)
+        weights = Scaled() if weights is None else weights
+        if isinstance(weights, Scaled):
+            weights = uniform(weights, self, f"weights of '{name}'", source, target, made, sign)
         array = initial_weights(
             name,
-            Uniform() if weights is None else weights,
+            weights,
             made,
             source,
             target,

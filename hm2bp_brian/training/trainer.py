@@ -9,10 +9,10 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from hm2bp_brian.checks import check_count, check_seed
 from hm2bp_brian.datasets.labelled import check_dataset
@@ -24,6 +24,7 @@ from hm2bp_brian.learning.gradient_sum import Gradients, GradientSum
 from hm2bp_brian.learning.losses import SpikeCountLoss, check_labels
 from hm2bp_brian.learning.regularizers import check_limit
 from hm2bp_brian.learning.rules import Rules
+from hm2bp_brian.rendering import notebook_view
 from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.averaging import WeightAverage
 from hm2bp_brian.training.boosting import boost_sample_weights
@@ -31,8 +32,9 @@ from hm2bp_brian.training.callbacks import Callback
 from hm2bp_brian.training.checkpoint import load_checkpoint, save_checkpoint
 from hm2bp_brian.training.data_parallel import DataParallel
 from hm2bp_brian.training.evaluator import Evaluator, batches
+from hm2bp_brian.training.firing_checks import FIRST_BATCHES, warn_if_out_of_reach, warn_of_rates
 from hm2bp_brian.training.history import History
-from hm2bp_brian.training.optimizers import make_optimizer
+from hm2bp_brian.training.optimizers import make_optimizer, rate, step_scales
 from hm2bp_brian.training.shards import Shard, check_shards, cut, tree_sum
 from hm2bp_brian.training.state import TrainingState
 from hm2bp_brian.training.tally import Tally
@@ -119,6 +121,7 @@ class Trainer:
         self.loss = SpikeCountLoss() if loss is None else loss
         self.regularizer = regularizer
         check_limit(regularizer, network)
+        warn_if_out_of_reach(network, self.loss)
         self.rules = Rules() if rules is None else rules
         self.dtype = dtype
         self.seed = check_seed(network.seed if seed is None else seed)
@@ -218,7 +221,7 @@ class Trainer:
 
     def _train_epoch(self, train, batch_size: int, last_epoch: int, progress: bool) -> dict:
         state, epoch, started = self.state, self.epoch + 1, time.perf_counter()
-        learning_rate = self.optimizer.schedule(self.optimizer.learning_rate, epoch, last_epoch)
+        learning_rate = self.optimizer.schedule(rate(self.optimizer.learning_rate), epoch, last_epoch)
         if learning_rate == 0:
             warnings.warn(
                 f"the learning rate of epoch {epoch}, the last of {last_epoch}, is 0: it changes no weight. Give the "
@@ -228,12 +231,15 @@ class Trainer:
             )
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
         tally = Tally(len(train), len(self.network.neural))
+        first = min(FIRST_BATCHES, -(-len(train) // batch_size))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
             for number, (indices, batch) in enumerate(self._batches(train, order, batch_size, epoch)):
                 gradient = batch.gradient.mean(self.network.learned_weights(self.state.parameters), self.regularizer)
                 _check_finite(gradient, number, epoch)
                 self.update(gradient, learning_rate)
                 tally.add(indices, batch, train.labels[indices], gradient.loss)
+                if (epoch, number + 1) == (1, first):
+                    warn_of_rates(self.network, tally.rates(self.network), f"after {first} batches")
                 bar.set_postfix(tally.progress(), refresh=False)
                 bar.update(len(indices))
         if state.sample_weights is not None:
@@ -284,11 +290,14 @@ class Trainer:
             shards = [self._shard(train, *next(spikes)) if len(part) else None for part in parts]
             yield np.concatenate(parts), tree_sum(shards)
 
+    @cached_property
+    def _step_scales(self) -> list[float]:
+        return step_scales(self.optimizer, self.network)
+
     def update(self, gradient: Gradients, learning_rate: float) -> None:
         """Change the weights by one step of the optimizer, and their average."""
         state, updater = self.state, self.engine.updater
-        scales = self.network.scales
-        self.optimizer.update(state.optimizer, state.parameters, gradient, learning_rate, updater, scales)
+        self.optimizer.update(state.optimizer, state.parameters, gradient, learning_rate, updater, self._step_scales)
         self.network.constrain(state.parameters)
         if self.average is not None:
             self.average.update(state.average, state.parameters, updater)
@@ -344,6 +353,11 @@ class Trainer:
     def load(self, path) -> None:
         """Go on from a checkpoint (see `hm2bp_brian.training.checkpoint.load_checkpoint`)."""
         load_checkpoint(path, self)
+
+    def _repr_html_(self) -> str:
+        rows = [(name, repr(getattr(self, name))) for name in ("loss", "optimizer", "epoch")]
+        rows += [("engine", self.engine.name), ("layers", ", ".join(map(str, self.network.shapes)))]
+        return notebook_view("Trainer", rows, self.history.picture())
 
     def _take_weights_of_network(self) -> None:
         """Go on from weights that the user has assigned to the network."""
