@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 WIDTH, HEIGHT = 320, 120  # of pictures in notebooks, in pixels
@@ -63,10 +65,11 @@ def raster_picture(steps, neurons, n_steps: int, n_neurons: int) -> str:
 
 
 def curve_picture(label: str, values) -> str:
-    """SVG of values one after the other, from 0 at the bottom to the largest at the top."""
-    top = max([*values, 1e-12])
-    points = (f"{WIDTH * (k + 0.5) / len(values):.1f} {HEIGHT * (1 - v / top):.1f}" for k, v in enumerate(values))
-    return _picture(label, [f"M{'L'.join(points)}", FRAME] if len(values) else [FRAME])
+    """SVG of values one after the other, from 0 at the bottom to the largest at the top; NaN is left out."""
+    known = [(WIDTH * (k + 0.5) / len(values), value) for k, value in enumerate(values) if math.isfinite(value)]
+    top = max((value for _, value in known), default=0) or 1.0
+    points = "L".join(f"{x:.1f} {HEIGHT * (1 - value / top):.1f}" for x, value in known)
+    return _picture(label, [f"M{points}", FRAME] if known else [FRAME])
 
 
 def graph_picture(names, edges) -> str:

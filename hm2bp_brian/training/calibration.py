@@ -116,7 +116,7 @@ def _checked(band) -> tuple[float, float]:
         raise ConfigurationError(f"band must be two rates such as (5*Hz, 20*Hz), found {band!r}")
     low, high = (to_float(f"band, {name},", rate, Hz.dim) for name, rate in zip(("low", "high"), band, strict=True))
     if not 0 < low < high:
-        raise ConfigurationError(f"band must be 0 < low < high, found {band[0]!r} and {band[1]!r}")
+        raise ConfigurationError(f"band must be 0 < low < high, found {band[0]} and {band[1]}")
     return low, high
 
 

@@ -22,7 +22,7 @@ from hm2bp_brian.training.schedules import Constant, check_range, check_schedule
 class Relative:
     """A learning rate relative to the scale of the weights, which fits any neuron, in whatever units.
 
-    Weights are learned as if each projection's were measured in its own scale: the limit of those that ``Scaled()`` draws.
+    Weights are learned as if each projection's were measured in its own scale, the limit of what ``Scaled()`` draws.
     ``Adam(Relative(0.02))`` changes a weight by up to 2 % of it in an update.
 
     Parameters
