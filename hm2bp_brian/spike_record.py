@@ -65,6 +65,16 @@ class SpikeRecord:
         If something else than a SpikeBatch is in it.
     ShapeError
         If a layer has another number of samples or steps.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((4,), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> spikes = hb.SpikeBatch.from_dense(np.random.default_rng(0).random((3, 50, 4)) < 0.3)
+    >>> record = hb.simulate(network, spikes, engine="brian2")
+    >>> record.counts(1).shape, record.names
+    ((3, 2), ('layer_0', 'layer_1'))
     """
 
     input: SpikeBatch

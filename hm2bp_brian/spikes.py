@@ -41,6 +41,11 @@ class SpikeBatch:
         If the batch is empty, or the arrays are no sorted spike trains within ``shape``.
     ShapeError
         If ``shape`` is no tuple of positive integers.
+
+    Examples
+    --------
+    >>> hb.SpikeBatch.from_dense(np.eye(4, dtype=bool)[np.newaxis])
+    SpikeBatch(1 samples, 4 steps, shape (4,), 4 spikes)
     """
 
     neurons: np.ndarray

@@ -120,6 +120,12 @@ class SpikeCountLoss:
     ------
     ConfigurationError
         Unless desired > undesired >= 0, both whole numbers, and margin >= 0.
+
+    Examples
+    --------
+    >>> loss = hb.SpikeCountLoss(desired=20, undesired=3, margin=3)
+    >>> loss.errors(np.array([[15, 4]]), np.array([0])).d_counts.tolist()
+    [[-5.0, 0.0]]
     """
 
     desired: int = 35

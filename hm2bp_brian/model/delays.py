@@ -22,6 +22,11 @@ class Learned(Between):
     Parameters
     ----------
     low, high : Quantity
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layer = hb.Dense(10, threshold=8, delay=hb.Learned(0*ms, 20*ms))
     """
 
 

@@ -24,6 +24,10 @@ class Uniform:
     ------
     ConfigurationError
         If ``limit`` is not one finite number >= 0, with or without a unit.
+
+    Examples
+    --------
+    >>> layer = hb.Dense(10, threshold=8, initializer=hb.Uniform(0.5))
     """
 
     limit: object = 1.0
@@ -82,6 +86,11 @@ class Between:
     ------
     UnitError, ConfigurationError
         If they are no numbers with one unit, or ``low`` is above ``high``.
+
+    Examples
+    --------
+    >>> from brian2 import ms, mV
+    >>> weights, delay = hb.Between(0*mV, 2*mV), hb.Between(1*ms, 5*ms)
     """
 
     low: object
@@ -108,6 +117,11 @@ class Normal:
     ----------
     mean, sd : float or Quantity
         In the unit of the synaptic variable.
+
+    Examples
+    --------
+    >>> from brian2 import pA
+    >>> weights = hb.Normal(mean=20*pA, sd=5*pA)
     """
 
     mean: object
@@ -122,6 +136,11 @@ class OfDistance:
     ----------
     function : callable
         Makes an array of weights, in the base unit of the synaptic variable or with a unit, of an array of distances.
+
+    Examples
+    --------
+    >>> from brian2 import mV
+    >>> weights = hb.OfDistance(lambda d: 2*mV * np.exp(-d))
     """
 
     function: object

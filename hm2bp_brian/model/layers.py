@@ -54,6 +54,11 @@ class Dense:
     ------
     ConfigurationError
         If ``units`` is no positive integer, ``threshold`` not one finite number, or ``lateral_inhibition`` negative.
+
+    Examples
+    --------
+    >>> hb.Dense(10, threshold=8, lateral_inhibition=1.0).connect((28, 28, 1)).weight_shape
+    (784, 10)
     """
 
     units: int
@@ -103,6 +108,11 @@ class Conv2D:
         If a number is not a suitable integer, or ``threshold`` not one finite number.
     ShapeError
         On connection: if the input is no map (height, width, channels), or smaller than the kernel.
+
+    Examples
+    --------
+    >>> hb.Conv2D(15, 5, threshold=5).connect((28, 28, 1)).output_shape
+    (24, 24, 15)
     """
 
     channels: int
@@ -156,6 +166,11 @@ class SumPool2D:
         If a number is no positive integer, ``stride`` larger than ``size``, or ``threshold`` not one finite number.
     ShapeError
         On connection: if the input is no map (height, width, channels), or smaller than the window.
+
+    Examples
+    --------
+    >>> hb.SumPool2D(2, threshold=2).connect((24, 24, 15)).output_shape
+    (12, 12, 15)
     """
 
     size: int

@@ -70,6 +70,11 @@ class Adam:
     ------
     ConfigurationError
         If a parameter is out of range.
+
+    Examples
+    --------
+    >>> from hm2bp_brian.training.schedules import Cosine
+    >>> optimizer = hb.Adam(hb.Relative(0.01), clip=True, schedule=Cosine(final=0.01))
     """
 
     order: ClassVar[int] = 1  # to which power of the weights' unit a step grows with the learning rate
@@ -142,6 +147,10 @@ class SGD:
     ------
     ConfigurationError
         If a parameter is out of range.
+
+    Examples
+    --------
+    >>> optimizer = hb.SGD(0.001, momentum=0.9)
     """
 
     order: ClassVar[int] = 2

@@ -93,6 +93,19 @@ class Trainer:
     ------
     ConfigurationError, UnknownNameError, EngineError
         If a setting can't work.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> labels = np.arange(12) % 2
+    >>> images = np.where(labels[:, None] == np.arange(2), 1.0, 0.2).reshape(12, 2, 1, 1)
+    >>> dataset = hb.datasets.ImageDataset(images, labels, 2, "two pixels")
+    >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((2, 1, 1), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> trainer = hb.Trainer(network, hb.SpikeCountLoss(8, 1, 1), engine="brian2")
+    >>> history = trainer.fit(dataset, epochs=1, batch_size=6, progress=False)
+    >>> history[0]["epoch"], trainer.predict(dataset).shape
+    (1, (12,))
     """
 
     def __init__(
