@@ -76,17 +76,20 @@ def draw(rows):
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
     panels = (("gain", 3), ("gain", 4), ("rate", 4))
     for ax, (varied, column) in zip(axes, panels, strict=True):
-        for name, marker in zip(NEURONS, "osv", strict=True):
+        for name, marker, size in zip(NEURONS, "osv", (9, 5, 6), strict=True):  # two of them coincide
             chosen = [row for row in rows if row[:2] == (name, varied)]
-            ax.plot([row[2] for row in chosen], [row[column] for row in chosen], marker=marker, label=name)
+            style = {"marker": marker, "markersize": size, "markerfacecolor": "none", "label": name}
+            ax.plot([row[2] for row in chosen], [row[column] for row in chosen], **style)
         ax.axvline(DEFAULTS[varied], color="0.6", linewidth=0.8, linestyle="--", zorder=0)
-        ax.set_xscale("log")
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(values := sorted({row[2] for row in rows if row[1] == varied}))
+        ax.set_xticklabels([f"{value:g}" for value in values], fontsize=8, rotation=45)
+        ax.minorticks_off()
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set(xlabel="gain of Scaled", ylabel="hidden rate before training (Hz)")
-    axes[0].set_yscale("symlog", linthresh=1)
+    axes[0].set(xlabel="gain of Scaled", ylabel="hidden rate before training (Hz)", ylim=(0, None))
     axes[1].set(xlabel="gain of Scaled", ylabel="test accuracy (%)", ylim=(0, 100))
     axes[2].set(xlabel="learning rate, Relative(...)", ylabel="test accuracy (%)", ylim=(0, 100))
-    axes[0].legend(frameon=False, fontsize=8, loc="upper left")
+    axes[1].legend(frameon=False, fontsize=8, loc="lower left")
     return figure
 
 
