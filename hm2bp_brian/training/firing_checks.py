@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 
-from hm2bp_brian.firing_statistics import most_spikes
+from hm2bp_brian.firing_statistics import SATURATED_FRACTION, most_spikes
 from hm2bp_brian.learning.losses import SpikeCountLoss
 
 FIRST_BATCHES = 10
 # Mean spike counts of a layer outside of this range hold back learning: nearly silent, or firing in half of the steps
-# in which the refractory time lets it.
+# or whenever the refractory time lets it.
 SILENT_COUNT = 0.01
-HIGHEST_FRACTION = 0.5
+HIGHEST_FRACTION_OF_STEPS = 0.5
 
 
 def warn_of_rates(network, counts, when: str) -> None:
@@ -29,7 +29,7 @@ def warn_of_rates(network, counts, when: str) -> None:
         most = most_spikes(network.n_steps, network.neurons[number].refractory_steps(network.dt))
         if count < SILENT_COUNT:
             advice = "is nearly silent: lower its threshold or start with larger weights; hb.calibrate does so"
-        elif count > HIGHEST_FRACTION * most:
+        elif count > min(SATURATED_FRACTION * most, HIGHEST_FRACTION_OF_STEPS * network.n_steps):
             advice = (
                 "fires too much: raise its threshold or start with smaller weights (hb.calibrate does so); if it did "
                 "not at the start, lower the learning rate, or set clip=True in Adam"
