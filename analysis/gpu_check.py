@@ -50,7 +50,10 @@ def main(out_dir, device: str = "cuda_standalone", batch_sizes=BATCH_SIZES, n_hi
     """
     network = hb.SpikingNetwork(
         input_shape=(28, 28, 1),
-        layers=[hb.Dense(n_hidden, threshold=20), hb.Dense(10, threshold=8, lateral_inhibition=1)],
+        layers=[
+            hb.Dense(n_hidden, threshold=20, initializer=hb.Uniform(1.0)),
+            hb.Dense(10, threshold=8, lateral_inhibition=1, initializer=hb.Uniform(1.0)),
+        ],
         neuron=hb.LIF(tau_m=64 * ms, tau_s=8 * ms, refractory=3 * ms),
         dt=1 * ms,
         duration=n_steps * ms,

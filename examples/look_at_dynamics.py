@@ -12,7 +12,6 @@ No figure of the paper looks like this.
 
 import argparse
 import importlib.util
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,9 +19,6 @@ from brian2 import StateMonitor, prefs
 
 import hm2bp_brian as hb
 from hm2bp_brian.brian.state_traces import record_state_traces
-from hm2bp_brian.experiments.trained import load_trained
-
-WEIGHTS = Path(__file__).parent / "frompapers" / "Jin_et_al_2018" / "weights" / "mnist-mlp.npz"
 
 parser = argparse.ArgumentParser(description="Look at spikes and membrane potentials of a trained network.")
 parser.add_argument("--quick", action="store_true", help="two digits")
@@ -30,14 +26,13 @@ quick = parser.parse_known_args()[0].quick  # a notebook has arguments of its ow
 
 prefs.codegen.target = "numpy"  # a short run; compiling would take longer
 n_digits = 2 if quick else 4
-run = load_trained(WEIGHTS, test_samples=n_digits)
-network, digits = run.network, run.test
+network, digits = hb.load_pretrained("mnist-mlp"), hb.datasets.mnist()[1].subset(n_digits)
 
 # the network as Brian2 objects, with a monitor of our own
 built = hb.build_brian_network(network, "float32")
 monitor = StateMonitor(built["layer_1"], "u", record=True, when="after_thresholds")
 built.network.add(monitor)
-batch = run.evaluator.encode(digits)
+batch = hb.encoding.BernoulliEncoder().encode(digits.images, network.n_steps)
 record = built.run(batch)
 print(f"Brian2 objects: {', '.join(built.objects)}")
 for sample, counts in enumerate(record.output.counts):

@@ -47,13 +47,14 @@ network.summary()
 # Train it
 # --------
 # The output neuron of the digit's class should fire 20 times, each other one 3 times; up to 3 spikes more or less are
-# no error. Training goes through 6,000 digits three times, and tests on 500 others after each epoch.
+# no error. Initial weights and learning rate fit the neurons by themselves. Training goes through 6,000 digits three
+# times, and tests on 500 others after each epoch.
 
 train, test = hb.datasets.mnist()
 train, test = train.subset(300 if quick else 6000), test.subset(500)
 loss = hb.SpikeCountLoss(desired=20, undesired=3, margin=3)
 
-trainer = hb.Trainer(network, loss, hb.Adam(learning_rate=0.01))
+trainer = hb.Trainer(network, loss)
 history = trainer.fit(train, test, epochs=1 if quick else 3, batch_size=20)
 print(f"test accuracy: {100 * history[-1]['validation_accuracy']:.1f} %")
 
@@ -136,7 +137,7 @@ adaptive = hb.NeuronModel(
 # All else stays as it was.
 
 network_2 = make_network(adaptive)
-trainer_2 = hb.Trainer(network_2, loss, hb.Adam(learning_rate=0.01))
+trainer_2 = hb.Trainer(network_2, loss)
 history_2 = trainer_2.fit(train, test, epochs=1 if quick else 3, batch_size=20)
 print(f"test accuracy: {100 * history_2[-1]['validation_accuracy']:.1f} %")
 

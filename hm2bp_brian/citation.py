@@ -33,7 +33,10 @@ def citation() -> str:
 
     Examples
     --------
-    >>> bibtex = hb.citation()                                     # doctest: +SKIP
+    >>> "jin2018hybrid" in hb.citation()  # and it is printed
+    @inproceedings{jin2018hybrid,
+    ...
+    True
     """
     # imported here because the package imports this module before it has its version
     from hm2bp_brian import __version__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from brian2 import ms
+from brian2 import Hz, ms
 
 from hm2bp_brian.checks import check_count, check_seed
 from hm2bp_brian.datasets.labelled import ImageDataset
@@ -14,11 +14,11 @@ from hm2bp_brian.encoding.poisson import BernoulliEncoder
 from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import ConfigurationError, MissingPackageError
 from hm2bp_brian.learning.losses import SpikeCountLoss
-from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch
+from hm2bp_brian.training.calibration import calibrate
 from hm2bp_brian.training.evaluator import Evaluator
 from hm2bp_brian.training.optimizers import Adam
 from hm2bp_brian.training.trainer import Trainer
@@ -35,6 +35,7 @@ except ImportError as error:
 DT = 1 * ms
 DEFAULT_DURATION = 100 * ms
 RATE_DIVISOR = 2.0
+CALIBRATION_SAMPLES, CALIBRATION_BAND = 50, (20 * Hz, 60 * Hz)  # in which weights start
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 
 
@@ -120,11 +121,14 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         self.feature_range_ = np.where(feature_range > 0, feature_range, 1.0)
         pixels = self._pixels(X)
         network = self._make_network(pixels.shape[1:], hidden_layers)
+        encoder = BernoulliEncoder(RATE_DIVISOR)
+        some = pixels[:: -(-len(pixels) // CALIBRATION_SAMPLES)]
+        calibrate(network, encoder.encode(some, network.n_steps, self.seed), CALIBRATION_BAND)
         trainer = Trainer(
             network,
             _loss(network.n_steps),
             Adam(learning_rate=self.learning_rate),
-            encoder=BernoulliEncoder(RATE_DIVISOR),
+            encoder=encoder,
         )
         dataset = ImageDataset(pixels, labels, len(self.classes_), "SpikingClassifier")
         history = trainer.fit(dataset, epochs=self.epochs, batch_size=self.batch_size, progress=False)
@@ -169,12 +173,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _make_network(self, input_shape: tuple[int, ...], hidden_layers: tuple[int, ...]) -> SpikingNetwork:
-        sizes = [int(np.prod(input_shape)), *hidden_layers, len(self.classes_)]
-        # so that the drive of a layer of any size is some thresholds
-        layers = [
-            Dense(size, threshold=1.0, initializer=Uniform(2 / np.sqrt(before)))
-            for before, size in zip(sizes[:-1], sizes[1:], strict=True)
-        ]
+        sizes = [*hidden_layers, len(self.classes_)]
+        layers = [Dense(size, threshold=1.0) for size in sizes]
         neuron = LIF(tau_m=16 * ms, tau_s=4 * ms, refractory=2 * ms)
         duration = DEFAULT_DURATION if self.duration is None else self.duration
         return SpikingNetwork(input_shape, layers, neuron, dt=DT, duration=duration, seed=self.seed)

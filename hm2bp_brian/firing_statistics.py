@@ -21,6 +21,11 @@ def silent(spikes: SpikeBatch) -> np.ndarray:
     return spikes.counts.sum(axis=0) == 0
 
 
+def most_spikes(n_steps: int, refractory_steps: int) -> int:
+    """How often a neuron can fire in a presentation, if it can't for so many steps after that of a spike."""
+    return -(-n_steps // (refractory_steps + 1))
+
+
 def saturated(spikes: SpikeBatch, refractory_steps: int) -> np.ndarray:
     """Which neurons fire at 0.9 of their highest possible rate or more, on average over the batch, bool (n_neurons,).
 
@@ -30,8 +35,7 @@ def saturated(spikes: SpikeBatch, refractory_steps: int) -> np.ndarray:
     refractory_steps : int
         Steps after a spike's own step in which a neuron can't fire.
     """
-    most = -(-spikes.n_steps // (refractory_steps + 1))
-    return mean_counts(spikes) >= SATURATED_FRACTION * most
+    return mean_counts(spikes) >= SATURATED_FRACTION * most_spikes(spikes.n_steps, refractory_steps)
 
 
 def interspike_intervals(spikes: SpikeBatch) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from hm2bp_brian.checks import check_index
 from hm2bp_brian.errors import ShapeError, UnknownNameError
+from hm2bp_brian.rendering import notebook_view, raster_picture
 from hm2bp_brian.spikes import SpikeBatch, check_batch
 
 
@@ -64,6 +65,16 @@ class SpikeRecord:
         If something else than a SpikeBatch is in it.
     ShapeError
         If a layer has another number of samples or steps.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((4,), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> spikes = hb.SpikeBatch.from_dense(np.random.default_rng(0).random((3, 50, 4)) < 0.3)
+    >>> record = hb.simulate(network, spikes, engine="brian2")
+    >>> record.counts(1).shape, record.names
+    ((3, 2), ('layer_0', 'layer_1'))
     """
 
     input: SpikeBatch
@@ -118,6 +129,17 @@ class SpikeRecord:
 
     def _check_layer(self, layer: int) -> int:
         return check_index("layer", layer, len(self.layers), "the record")
+
+    def _repr_html_(self) -> str:
+        batches = [self.input, *self.layers]
+        names = ["input", *(self.names or map(str, range(len(self.layers))))]
+        rows = [("population", "shape", "spikes a neuron and sample")]
+        for name, batch in zip(names, batches, strict=True):
+            rows.append((name, batch.shape, f"{batch.n_spikes / (batch.n_samples * batch.n_neurons):.3g}"))
+        first = joined([batch.sample(0) for batch in batches])
+        picture = raster_picture(first.steps, first.neurons, first.n_steps, first.n_neurons)
+        title = f"SpikeRecord of {self.n_samples} samples, and its first one, the input below"
+        return notebook_view(title, rows, picture)
 
     def to_dataframe(self, dt=None):
         """One row a spike, as a pandas DataFrame (extra ``dataframe``).

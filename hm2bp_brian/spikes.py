@@ -10,6 +10,7 @@ import numpy as np
 
 from hm2bp_brian.checks import check_count, check_index, check_integers, check_shape
 from hm2bp_brian.errors import ShapeError, SpikeError
+from hm2bp_brian.rendering import notebook_view, raster_picture
 
 # Brian2 adds this part of a step to the times of a SpikeGeneratorGroup before it cuts them to whole steps
 BRIAN_SHIFT = 1e-3
@@ -40,6 +41,11 @@ class SpikeBatch:
         If the batch is empty, or the arrays are no sorted spike trains within ``shape``.
     ShapeError
         If ``shape`` is no tuple of positive integers.
+
+    Examples
+    --------
+    >>> hb.SpikeBatch.from_dense(np.eye(4, dtype=bool)[np.newaxis])
+    SpikeBatch(1 samples, 4 steps, shape (4,), 4 spikes)
     """
 
     neurons: np.ndarray
@@ -329,6 +335,18 @@ class SpikeBatch:
 
     def __repr__(self) -> str:
         return f"SpikeBatch({self.n_samples} samples, {self.n_steps} steps, shape {self.shape}, {self.n_spikes} spikes)"
+
+    def _repr_html_(self) -> str:
+        first = self.sample(0)
+        rows = [
+            ("samples", self.n_samples),
+            ("steps", self.n_steps),
+            ("shape", self.shape),
+            ("spikes", f"{self.n_spikes:,}"),
+            ("spikes a neuron and sample", f"{self.n_spikes / (self.n_samples * self.n_neurons):.3g}"),
+        ]
+        picture = raster_picture(first.steps, first.neurons, self.n_steps, self.n_neurons)
+        return notebook_view("SpikeBatch, and its first sample", rows, picture)
 
 
 def check_batch(name: str, value) -> None:

@@ -47,6 +47,15 @@ def export_brian(network: SpikingNetwork, folder, batch: SpikeBatch, dtype="floa
         If a neuron uses a function of its own, which can't be written down.
     RunFolderError
         If there is such a script already.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((4,), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> spikes = hb.SpikeBatch.from_dense(np.random.default_rng(0).random((3, 50, 4)) < 0.3)
+    >>> hb.export_brian(network, "plain", spikes).name
+    'network.py'
     """
     check_batch(network, batch)
     folder = Path(folder)

@@ -54,6 +54,16 @@ class BrianNetwork:
         ``input``, ``layer_l``, ``synapses_l``, ``lateral_l`` and ``spikes_l``. On the runtime device also
         ``state_check`` (NetworkOperation), which looks for infinite states after each presentation.
         ``built["layer_0"]`` is short for ``built.objects["layer_0"]``.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((4,), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> spikes = hb.SpikeBatch.from_dense(np.random.default_rng(0).random((3, 50, 4)) < 0.3)
+    >>> built = hb.build_brian_network(network)
+    >>> built.run(spikes).counts(1).shape
+    (3, 2)
     """
 
     @holding_brian
@@ -325,10 +335,16 @@ def build_brian_network(network: SpikingNetwork, dtype="float64") -> BrianNetwor
 
     Examples
     --------
-    >>> built = build_brian_network(network)                       # doctest: +SKIP
-    >>> trace = StateMonitor(built["layer_0"], "u", record=[0])    # doctest: +SKIP
-    >>> built.network.add(trace)                                   # doctest: +SKIP
-    >>> record = built.run(batch)                                  # doctest: +SKIP
+    >>> from brian2 import StateMonitor, ms
+    >>> layers = [hb.Dense(5, threshold=1)]
+    >>> network = hb.SpikingNetwork((4,), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> spikes = hb.SpikeBatch.from_dense(np.random.default_rng(0).random((3, 50, 4)) < 0.3)
+    >>> built = hb.build_brian_network(network)
+    >>> trace = StateMonitor(built["layer_0"], "u", record=[0])
+    >>> built.network.add(trace)
+    >>> record = built.run(spikes)
+    >>> trace.u.shape
+    (1, 150)
     """
     return BrianNetwork(network, dtype)
 

@@ -72,6 +72,7 @@ class Probe:
         self.variables = neuron.evolving_variables
         self.expressions = expressions
         self._refractory = neuron.refractory > 0
+        self._long_ago = -max(1e4, 2 * neuron.refractory)  # in seconds
         self._group = neuron.brian_group(n_neurons, v_th, name="probe*", dt=dt * second, expressions=expressions)
         for name, values in neuron.initial.items():  # parameters that nothing changes keep theirs
             self._group.variables[name].set_value(values)
@@ -102,7 +103,7 @@ class Probe:
 
     def _set_refractory(self, refractory) -> None:
         if self._refractory:
-            self._group.variables["lastspike"].set_value(np.where(refractory, 0.0, -1e4))
+            self._group.variables["lastspike"].set_value(np.where(refractory, 0.0, self._long_ago))
 
     def _all_fire(self, n_neurons: int) -> None:
         if self._refractory:  # whoever fires is

@@ -126,6 +126,15 @@ def simulate(
     ------
     SpikeError, ShapeError
         If the batch is none, or does not fit the network.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((4,), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> spikes = hb.SpikeBatch.from_dense(np.random.default_rng(0).random((3, 50, 4)) < 0.3)
+    >>> hb.simulate(network, spikes, engine="brian2").counts(0).shape
+    (3, 5)
     """
     check_batch(network, batch)
     return make_engine(network, engine, dtype, threads, device).forward(network.parameters, batch).record

@@ -25,12 +25,12 @@ from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.delays import Learned
-from hm2bp_brian.model.initializers import Between, Uniform
+from hm2bp_brian.model.initializers import Between, Scaled, Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, Recurrent, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import RateBand
 from hm2bp_brian.training.evaluator import Evaluator
-from hm2bp_brian.training.optimizers import SGD, Adam
+from hm2bp_brian.training.optimizers import SGD, Adam, Relative
 from hm2bp_brian.training.schedules import Constant, Cosine, ExponentialDecay, InverseSqrt
 from hm2bp_brian.training.trainer import Trainer
 
@@ -48,12 +48,14 @@ KINDS = {
         SumPool2D,
         Recurrent,
         RateBand,
+        Scaled,
         Uniform,
         Between,
         Learned,
         SpikeCountLoss,
         Adam,
         SGD,
+        Relative,
         Constant,
         ExponentialDecay,
         InverseSqrt,

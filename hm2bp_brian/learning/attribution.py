@@ -47,6 +47,19 @@ def spike_attribution(
         If there is no such layer or neuron, or no such sample or spike.
     NoSpspError
         If the layer's neurons have no S-PSP.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((4,), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> spikes = hb.SpikeBatch.from_dense(np.random.default_rng(0).random((3, 50, 4)) < 0.3)
+    >>> record = hb.simulate(network, spikes, engine="brian2")
+    >>> layer = 0
+    >>> neuron = int(record.counts(layer)[0].argmax())
+    >>> given = hb.spike_attribution(network, record, layer, neuron)
+    >>> given.shape, bool(given.sum() > network.thresholds[layer])
+    ((4,), True)
     """
     check_record(network, record)
     layer = check_index("layer", layer, len(network.layers), "the network")

@@ -65,6 +65,17 @@ class Gradients(Sequence):
         Mean of the samples' weighted losses, plus the regulariser's value.
     deltas : tuple of float arrays (n_samples, n_neurons)
         delta of each layer's neurons, times the sample's weight; empty if the engine left them out.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((4,), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> spikes = hb.SpikeBatch.from_dense(np.random.default_rng(0).random((3, 50, 4)) < 0.3)
+    >>> record = hb.simulate(network, spikes, engine="brian2")
+    >>> grads = hb.gradients(network, record, [0, 1, 0])
+    >>> [g.shape for g in grads]
+    [(4, 5), (5, 2)]
     """
 
     arrays: tuple[np.ndarray, ...]

@@ -53,6 +53,16 @@ def gradients(
         If a layer's neurons have no S-PSP.
     ConfigurationError
         If a threshold is not positive, lateral inhibition too strong for it, or a sample weight negative or not finite.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((4,), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> spikes = hb.SpikeBatch.from_dense(np.random.default_rng(0).random((3, 50, 4)) < 0.3)
+    >>> record = hb.simulate(network, spikes, engine="brian2")
+    >>> hb.gradients(network, record, [0, 1, 0]).loss > 0
+    True
     """
     check_record(network, record)
     check_limit(regularizer, network)

@@ -34,6 +34,13 @@ class WeightLimit:
     ------
     ConfigurationError
         Unless strength and beta are >= 0 and limit > 0, all finite.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layers = [hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((4,), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> trainer = hb.Trainer(network, regularizer=hb.WeightLimit(strength=0.02), engine="brian2")
     """
 
     strength: float = 10.0

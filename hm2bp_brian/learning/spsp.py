@@ -49,6 +49,16 @@ def spsp(network, record: SpikeRecord, layer: int, method: str = "adjoint") -> n
         If the method can't treat the layer's neuron.
     ShapeError, ConfigurationError
         If the record is not of this network, there is no such layer, or the network is no chain, or has delays there.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((4,), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> spikes = hb.SpikeBatch.from_dense(np.random.default_rng(0).random((3, 50, 4)) < 0.3)
+    >>> record = hb.simulate(network, spikes, engine="brian2")
+    >>> hb.spsp(network, record, layer=1).shape
+    (3, 2, 5)
     """
     if method not in METHODS:
         raise UnknownNameError("S-PSP method", method, METHODS)

@@ -10,12 +10,14 @@ from hm2bp_brian.checks import as_tuple
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.connections import AllPairs
 from hm2bp_brian.model.delays import Delays, make_delays
+from hm2bp_brian.model.initializers import Scaled
 from hm2bp_brian.model.layers import Recurrent
 from hm2bp_brian.model.learned import with_threshold
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.model.sizes import check_size, single_precision
+from hm2bp_brian.model.weight_scale import uniform
 
 
 def add_layers(network, input_shape: tuple[int, ...], layers, neuron) -> None:
@@ -85,6 +87,11 @@ def _delays(network, name: str, delay, connection) -> Delays:
 
 def _initial_weights(network, number: int, initializer, projection: Projection) -> np.ndarray:
     shape = projection.connection.weight_shape
+    if isinstance(initializer, Scaled):
+        ends = projection.source, projection.target
+        what = f"weights of layer {number}"
+        receptor = projection.synaptic_variable
+        initializer = uniform(initializer, network, what, *ends, projection.connection, projection.sign, receptor)
     if not (callable(initializer) and hasattr(initializer, "limit")):
         raise ConfigurationError(
             f"initializer of layer {number} must be one such as Uniform(1.0), found {initializer!r}"

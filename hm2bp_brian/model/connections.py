@@ -24,6 +24,11 @@ class Connection:
         """Neurons that they lead to."""
         return math.prod(self.output_shape)
 
+    @property
+    def fan_in(self) -> float:
+        """Connections that a neuron receives, on average."""
+        return len(self.synapses()[0]) / self.n_post
+
     def unroll(self, values: np.ndarray) -> np.ndarray:
         """One value a connection, given in the shape of the weights, as a matrix (n_pre, n_post), elsewhere 0."""
         pre, post, index = self.synapses()
@@ -58,6 +63,11 @@ class AllPairs(Connection):
     def weight_shape(self) -> tuple[int, int]:
         """``(n_pre, n_post)``."""
         return self.n_pre, self.n_post
+
+    @property
+    def fan_in(self) -> int:
+        """Connections that each neuron receives."""
+        return self.n_pre - self.others
 
     def synapses(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One entry a connection, sorted by presynaptic neuron: ``(pre, post, index)``, index into the flat weights."""

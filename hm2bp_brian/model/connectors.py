@@ -21,6 +21,15 @@ class AllToAll:
     ----------
     self_connections : bool
         Within one population: also each neuron to itself.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> network = hb.SpikingNetwork(dt=1*ms, duration=50*ms)
+    >>> population = network.input("in", 3)
+    >>> population = network.population("out", 2, neuron=hb.LIF(20*ms, 5*ms), threshold=1, readout=True)
+    >>> network.connect("in", "out", hb.AllToAll()).connection.weight_shape
+    (3, 2)
     """
 
     self_connections: bool = False
@@ -38,6 +47,15 @@ class OneToOne:
     ------
     ShapeError
         On connection: if the populations differ in size.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> network = hb.SpikingNetwork(dt=1*ms, duration=50*ms)
+    >>> population = network.input("in", 3)
+    >>> population = network.population("out", 3, neuron=hb.LIF(20*ms, 5*ms), threshold=1, readout=True)
+    >>> network.connect("in", "out", hb.OneToOne()).connection.weight_shape
+    (3,)
     """
 
     def connect(self, source: Population, target: Population, generator: np.random.Generator) -> Pairs:

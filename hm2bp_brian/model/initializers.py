@@ -24,6 +24,10 @@ class Uniform:
     ------
     ConfigurationError
         If ``limit`` is not one finite number >= 0, with or without a unit.
+
+    Examples
+    --------
+    >>> layer = hb.Dense(10, threshold=8, initializer=hb.Uniform(0.5))
     """
 
     limit: object = 1.0
@@ -39,6 +43,38 @@ class Uniform:
 
 
 @dataclass(frozen=True)
+class Scaled:
+    """Weights drawn uniformly, as large as neuron, threshold and number of inputs need: the default.
+
+    With the gain 1, inputs that fire at 20 Hz move a neuron by as much as its threshold is away, in root mean square
+    (see `hm2bp_brian.model.weight_scale`). So it fits any neuron, in whatever units.
+
+    Parameters
+    ----------
+    gain : float
+        Multiplies all weights: below 1 where inputs fire more, above where they fire less.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``gain`` is not one finite number > 0.
+
+    Examples
+    --------
+    >>> from brian2 import ms, mV
+    >>> neuron = hb.neurons.EIF()
+    >>> layers = [hb.Dense(10, threshold=-30*mV, initializer=hb.Scaled(2.0))]
+    >>> network = hb.SpikingNetwork((100,), layers, neuron, dt=1*ms, duration=100*ms)
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self):
+        if to_float("Scaled.gain", self.gain) <= 0:
+            raise ConfigurationError(f"Scaled.gain must be > 0, found {self.gain!r}")
+
+
+@dataclass(frozen=True)
 class Between:
     """Values drawn uniformly between two, for weights or delays.
 
@@ -50,6 +86,11 @@ class Between:
     ------
     UnitError, ConfigurationError
         If they are no numbers with one unit, or ``low`` is above ``high``.
+
+    Examples
+    --------
+    >>> from brian2 import ms, mV
+    >>> weights, delay = hb.Between(0*mV, 2*mV), hb.Between(1*ms, 5*ms)
     """
 
     low: object
@@ -76,6 +117,11 @@ class Normal:
     ----------
     mean, sd : float or Quantity
         In the unit of the synaptic variable.
+
+    Examples
+    --------
+    >>> from brian2 import pA
+    >>> weights = hb.Normal(mean=20*pA, sd=5*pA)
     """
 
     mean: object
@@ -90,6 +136,11 @@ class OfDistance:
     ----------
     function : callable
         Makes an array of weights, in the base unit of the synaptic variable or with a unit, of an array of distances.
+
+    Examples
+    --------
+    >>> from brian2 import mV
+    >>> weights = hb.OfDistance(lambda d: 2*mV * np.exp(-d))
     """
 
     function: object

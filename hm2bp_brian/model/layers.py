@@ -9,7 +9,7 @@ from hm2bp_brian.checks import check_count, check_integer
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.model.connections import AllPairs, Windows
 from hm2bp_brian.model.delays import Learned
-from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.initializers import Scaled, Uniform
 from hm2bp_brian.model.populations import RateBand
 from hm2bp_brian.model.units import check_setting, to_float
 
@@ -20,12 +20,12 @@ class Recurrent:
 
     Parameters
     ----------
-    initializer : Uniform
+    initializer : Scaled or Uniform
     delay : Quantity, Between or Learned, optional
         As of ``SpikingNetwork.connect``.
     """
 
-    initializer: Uniform = field(default_factory=Uniform)
+    initializer: Scaled | Uniform = field(default_factory=Scaled)
     delay: object = None
 
 
@@ -43,7 +43,7 @@ class Dense:
         Strength w0 >= 0, in the unit of the synaptic variable, with which every neuron inhibits each other one of the
         layer: a spike adds ``-w0`` to the others' synaptic variable. It is fixed, not learned. HM2-BP accounts for it
         in the output layer only.
-    initializer : Uniform
+    initializer : Scaled or Uniform
     delay : Quantity, Between or Learned, optional
         Of the connections from the layer before, as of ``SpikingNetwork.connect``.
     recurrent : Recurrent, optional
@@ -55,12 +55,17 @@ class Dense:
     ------
     ConfigurationError
         If ``units`` is no positive integer, ``threshold`` not one finite number, or ``lateral_inhibition`` negative.
+
+    Examples
+    --------
+    >>> hb.Dense(10, threshold=8, lateral_inhibition=1.0).connect((28, 28, 1)).weight_shape
+    (784, 10)
     """
 
     units: int
     threshold: object
     lateral_inhibition: object = 0.0
-    initializer: Uniform = field(default_factory=Uniform)
+    initializer: Scaled | Uniform = field(default_factory=Scaled)
     delay: object = None
     recurrent: Recurrent | None = None
     rate: RateBand | None = None
@@ -97,7 +102,7 @@ class Conv2D:
     padding : int
         Silent neurons added on each side of the input.
     stride : int
-    initializer : Uniform
+    initializer : Scaled or Uniform
 
     Raises
     ------
@@ -105,6 +110,11 @@ class Conv2D:
         If a number is not a suitable integer, or ``threshold`` not one finite number.
     ShapeError
         On connection: if the input is no map (height, width, channels), or smaller than the kernel.
+
+    Examples
+    --------
+    >>> hb.Conv2D(15, 5, threshold=5).connect((28, 28, 1)).output_shape
+    (24, 24, 15)
     """
 
     channels: int
@@ -112,7 +122,7 @@ class Conv2D:
     threshold: object
     padding: int = 0
     stride: int = 1
-    initializer: Uniform = field(default_factory=Uniform)
+    initializer: Scaled | Uniform = field(default_factory=Scaled)
     lateral_inhibition: ClassVar[float] = 0.0
 
     def __post_init__(self):
@@ -158,6 +168,11 @@ class SumPool2D:
         If a number is no positive integer, ``stride`` larger than ``size``, or ``threshold`` not one finite number.
     ShapeError
         On connection: if the input is no map (height, width, channels), or smaller than the window.
+
+    Examples
+    --------
+    >>> hb.SumPool2D(2, threshold=2).connect((24, 24, 15)).output_shape
+    (12, 12, 15)
     """
 
     size: int

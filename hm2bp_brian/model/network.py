@@ -12,11 +12,12 @@ from hm2bp_brian.model.chain import add_layers
 from hm2bp_brian.model.delays import DELAY_SCALE, to_steps
 from hm2bp_brian.model.learned import starting_at
 from hm2bp_brian.model.learned_variables import LearnedNeurons
+from hm2bp_brian.model.network_file import save
 from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.population_graph import PopulationGraph, population_shape
 from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.model.sizes import MOST
-from hm2bp_brian.model.summaries import chain_summary, graph_summary
+from hm2bp_brian.model.summaries import chain_summary, graph_summary, view
 from hm2bp_brian.model.units import to_float
 from hm2bp_brian.model.weights import LearnedDelays, Weights
 from hm2bp_brian.spike_record import SpikeRecord, part_of
@@ -291,6 +292,20 @@ class SpikingNetwork(LearnedNeurons, PopulationGraph):
         for limit, array in zip(limits, parameters[len(self.weighted) :], strict=True):
             np.clip(array, *limit, out=array)
 
+    def save(self, path) -> None:
+        """Write the network with its weights and learned delays into one .npz file, which `hm2bp_brian.load` reads.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        ConfigurationError
+            If there are functions in the neurons' equations, or layers or connections of your own.
+        """
+        save(self, path)
+
     def write_back(self, objects, namespace=None) -> None:
         """Put weights and learned delays into Brian2 objects, the inverse of `hm2bp_brian.from_brian`.
 
@@ -385,6 +400,9 @@ class SpikingNetwork(LearnedNeurons, PopulationGraph):
         learned = "; ".join(f"{v.label}, {v.range.low:g}..{v.range.high:g}" for v in self.learned_variables)
         table += f"\nlearned: {learned}" if learned else ""
         return f"{table}\n{self.n_steps} steps of {self.dt * second!s} a presentation; {self.neurons[0]!r}"
+
+    def _repr_html_(self) -> str:
+        return view(self)
 
     def summary(self) -> None:
         """Print a table: populations with shape, number of parameters, threshold, and projections."""

@@ -57,6 +57,21 @@ class NeuronModel(NeuronEquations):
     ConfigurationError
         If an argument is of another type, names are missing, not used, or reserved, or the equations can't be parsed or
         integrated.
+
+    Examples
+    --------
+    >>> from brian2 import ms, mV
+    >>> neuron = hb.NeuronModel(
+    ...     '''dv/dt = (E_L - v)/tau_m + I/tau_s : volt (unless refractory)
+    ...        dI/dt = -I/tau_s : volt''',
+    ...     threshold="v > v_th",
+    ...     reset="v = E_L",
+    ...     refractory=2*ms,
+    ...     method="euler",
+    ...     E_L=-70*mV, tau_m=20*ms, tau_s=5*ms,
+    ... )
+    >>> neuron.state_variables
+    ('I', 'v')
     """
 
     @holding_brian
@@ -268,6 +283,12 @@ class LIF(NeuronModel):
         If a time has no unit or a wrong one.
     ConfigurationError
         If a time constant is not positive.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> hb.LIF(tau_m=64*ms, tau_s=8*ms, refractory=3*ms).is_affine
+    True
     """
 
     def __init__(self, tau_m, tau_s, refractory=0 * second, method: str = "euler"):

@@ -16,7 +16,7 @@ from hm2bp_brian.model.connectors import AllToAll, check_connector
 from hm2bp_brian.model.delays import make_delays
 from hm2bp_brian.model.graph import Component, components, unreached
 from hm2bp_brian.model.initial_weights import initial_weights, make_signs
-from hm2bp_brian.model.initializers import Uniform
+from hm2bp_brian.model.initializers import Scaled
 from hm2bp_brian.model.learned import at_the_ends, with_threshold
 from hm2bp_brian.model.learned_variables import check_start
 from hm2bp_brian.model.neurons import NeuronModel
@@ -24,6 +24,7 @@ from hm2bp_brian.model.populations import Population, RateBand
 from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.model.sizes import check_size, single_precision
 from hm2bp_brian.model.units import to_float, with_unit
+from hm2bp_brian.model.weight_scale import uniform
 
 CLOCK = "clock"
 NAME = re.compile(r"[A-Za-z]\w*")
@@ -172,7 +173,7 @@ class PopulationGraph:
         connection : AllToAll, OneToOne or Sparse
             All to all by default, within one population without connections of a neuron with itself.
         weights : initializer, number, Quantity or array
-            ``Uniform(1.0)`` by default; see `hm2bp_brian.model.initial_weights`. In the unit of the variable that they
+            ``Scaled()`` by default; see `hm2bp_brian.model.initial_weights`. In the unit of the variable that they
             are added to. Arrays have the shape (n_pre, n_post) for AllToAll, else one value a connection, sorted by
             source, then target.
         delay : Quantity, Quantity array, Between or Learned, optional
@@ -209,9 +210,12 @@ class PopulationGraph:
         made = connection.connect(source, target, self.generator)
         sign = source.sign if sign is None else make_signs(name, sign, source.size)
         receptor = target.neuron.synaptic_variable if receptor_type is None else receptor_type
+        weights = Scaled() if weights is None else weights
+        if isinstance(weights, Scaled):
+            weights = uniform(weights, self, f"weights of '{name}'", source, target, made, sign, receptor)
         array = initial_weights(
             name,
-            Uniform() if weights is None else weights,
+            weights,
             made,
             source,
             target,

@@ -31,6 +31,12 @@ class RateBand:
     ------
     ConfigurationError
         Unless 0 <= low <= high and strength >= 0, all finite.
+
+    Examples
+    --------
+    >>> values, derivatives = hb.RateBand(low=1, high=10, strength=0.1).errors(np.array([[0.0, 5.0, 14.0]]))
+    >>> derivatives.round(3).tolist()
+    [[-0.1, 0.0, 0.4]]
     """
 
     low: float = 0.0

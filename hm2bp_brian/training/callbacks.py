@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,10 +9,7 @@ import numpy as np
 from hm2bp_brian.checks import check_count
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.training.checkpoint import save_checkpoint
-
-# Mean spike counts of a layer outside of this range hold back learning: nearly silent, or firing in half of the steps.
-SILENT_COUNT = 0.01
-HIGHEST_FRACTION_OF_STEPS = 0.5
+from hm2bp_brian.training.firing_checks import warn_of_rates
 
 
 class Callback:
@@ -142,21 +138,8 @@ class RateWarning(Callback):
     """Warns (RuntimeWarning) when the neurons of a layer are silent or fire in most steps, on average."""
 
     def on_epoch_end(self, trainer, row):
-        highest = HIGHEST_FRACTION_OF_STEPS * trainer.network.n_steps
-        for layer in range(len(trainer.network.layers)):
-            count = row[f"rate_{layer}"]
-            if count < SILENT_COUNT:
-                advice = "is nearly silent: lower its threshold or start with larger weights"
-            elif count > highest:
-                advice = "fires too much: lower the learning rate, or set clip=True in Adam"
-            else:
-                continue
-            warnings.warn(
-                f"epoch {row['epoch']}: layer {layer} {advice} (on average {count:.3g} spikes a neuron in "
-                f"{trainer.network.n_steps} steps)",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+        counts = [row[f"rate_{number}"] for number in range(len(trainer.network.neurons))]
+        warn_of_rates(trainer.network, counts, f"epoch {row['epoch']}")
 
 
 def check_callbacks(callbacks: Sequence, on_a_cluster: bool) -> None:

@@ -11,9 +11,11 @@ import numpy as np
 
 from hm2bp_brian.errors import DatasetError, UnknownNameError
 from hm2bp_brian.files import write_atomically
+from hm2bp_brian.rendering import curve_picture, notebook_view
 from hm2bp_brian.tables import csv_table
 
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "seconds")
+LAST_EPOCHS = 10  # that a notebook shows
 
 
 class History(Sequence):
@@ -63,6 +65,15 @@ class History(Sequence):
     def table(self) -> np.ndarray:
         """All values, float64 (n_epochs, n_columns), in the order of ``columns``."""
         return np.stack([self.column(name) for name in self.columns], axis=1)
+
+    def _repr_html_(self) -> str:
+        rows = [self.columns, *([f"{value:.4g}" for value in row] for row in self.table()[-LAST_EPOCHS:])]
+        return notebook_view("History", rows, self.picture())
+
+    def picture(self) -> str:
+        """SVG of the accuracy after each epoch: the last one of the columns."""
+        column = [name for name in self.columns if name.endswith("accuracy")][-1]
+        return curve_picture(column, self.column(column))
 
     @classmethod
     def from_table(cls, columns: Sequence[str], table: Sequence[Sequence[float]]) -> History:

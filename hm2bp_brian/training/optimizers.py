@@ -8,12 +8,41 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
 from hm2bp_brian.engines.updates import NumpyUpdater, chunks
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
+from hm2bp_brian.model.weight_scale import weight_scales
 from hm2bp_brian.training.schedules import Constant, check_range, check_schedule
+
+
+@dataclass(frozen=True)
+class Relative:
+    """A learning rate relative to the scale of the weights, which fits any neuron, in whatever units.
+
+    Weights are learned as if each projection's were measured in its own scale, the limit of what ``Scaled()`` draws.
+    ``Adam(Relative(0.02))`` changes a weight by up to 2 % of it in an update.
+
+    Parameters
+    ----------
+    rate : float
+
+    Raises
+    ------
+    ConfigurationError
+        If ``rate`` is not one finite number > 0.
+
+    Examples
+    --------
+    >>> optimizer = hb.Adam(hb.Relative(0.04))
+    """
+
+    rate: float
+
+    def __post_init__(self):
+        check_range("Relative.rate", self.rate, lambda rate: rate > 0, "> 0")
 
 
 @dataclass(frozen=True)
@@ -26,7 +55,8 @@ class Adam:
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or Relative
+        A number is in the base unit of the weights, whatever their size.
     beta_1, beta_2 : float
         Decay of the averages of g and of g².
     epsilon : float
@@ -40,9 +70,16 @@ class Adam:
     ------
     ConfigurationError
         If a parameter is out of range.
+
+    Examples
+    --------
+    >>> from hm2bp_brian.training.schedules import Cosine
+    >>> optimizer = hb.Adam(hb.Relative(0.01), clip=True, schedule=Cosine(final=0.01))
     """
 
-    learning_rate: float = 0.001
+    order: ClassVar[int] = 1  # to which power of the weights' unit a step grows with the learning rate
+
+    learning_rate: float | Relative = Relative(0.02)
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
@@ -50,7 +87,7 @@ class Adam:
     schedule: object = field(default_factory=Constant)
 
     def __post_init__(self):
-        check_range("Adam.learning_rate", self.learning_rate, lambda rate: rate > 0, "> 0")
+        check_range("Adam.learning_rate", rate(self.learning_rate), lambda rate: rate > 0, "> 0")
         check_range("Adam.beta_1", self.beta_1, lambda decay: 0 <= decay < 1, "in 0 <= beta_1 < 1")
         check_range("Adam.beta_2", self.beta_2, lambda decay: 0 <= decay < 1, "in 0 <= beta_2 < 1")
         check_range("Adam.epsilon", self.epsilon, lambda epsilon: epsilon > 0, "> 0")
@@ -99,7 +136,8 @@ class SGD:
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or Relative
+        A number is in the base units of the weights, squared.
     momentum : float
         In 0 <= momentum < 1.
     schedule : callable
@@ -109,14 +147,20 @@ class SGD:
     ------
     ConfigurationError
         If a parameter is out of range.
+
+    Examples
+    --------
+    >>> optimizer = hb.SGD(0.001, momentum=0.9)
     """
 
-    learning_rate: float = 0.001
+    order: ClassVar[int] = 2
+
+    learning_rate: float | Relative = Relative(0.001)
     momentum: float = 0.9
     schedule: object = field(default_factory=Constant)
 
     def __post_init__(self):
-        check_range("SGD.learning_rate", self.learning_rate, lambda rate: rate > 0, "> 0")
+        check_range("SGD.learning_rate", rate(self.learning_rate), lambda rate: rate > 0, "> 0")
         check_range("SGD.momentum", self.momentum, lambda decay: 0 <= decay < 1, "in 0 <= momentum < 1")
         check_schedule("SGD.schedule", self.schedule)
 
@@ -134,6 +178,23 @@ class SGD:
                 np.add(velocity_part, g_part, out=velocity_part, casting="same_kind")
                 np.multiply(velocity_part, step_size, out=scratch)
                 w_part -= scratch
+
+
+def rate(learning_rate: float | Relative) -> float:
+    """The number in a learning rate."""
+    return learning_rate.rate if isinstance(learning_rate, Relative) else learning_rate
+
+
+def step_scales(optimizer, network) -> list[float]:
+    """What multiplies the number in an optimizer's learning rate, for each of a network's parameters.
+
+    ConfigurationError, if the learning rate is relative and weights have no scale.
+    """
+    scales = list(network.scales)
+    if isinstance(optimizer.learning_rate, Relative):
+        for number, scale in enumerate(weight_scales(network)):
+            scales[number] *= scale**optimizer.order
+    return scales
 
 
 SHORTHANDS = {"adam": Adam, "sgd": SGD}

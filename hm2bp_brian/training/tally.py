@@ -35,4 +35,8 @@ class Tally:
     def row(self, network, seconds: float) -> dict:
         """The epoch's row of the history, but for its number."""
         row = {"train_loss": self.loss / self.seen, "train_accuracy": self.n_correct / self.seen, "seconds": seconds}
-        return row | {f"rate_{k}": n / (self.seen * network.size(k)) for k, n in enumerate(self.spikes)}
+        return row | {f"rate_{k}": rate for k, rate in enumerate(self.rates(network))}
+
+    def rates(self, network) -> list[float]:
+        """Mean spike count of a neuron of each population so far."""
+        return [n / (self.seen * network.size(k)) for k, n in enumerate(self.spikes)]

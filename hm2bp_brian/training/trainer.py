@@ -9,10 +9,10 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from hm2bp_brian.checks import check_count, check_seed
 from hm2bp_brian.datasets.arrays import as_dataset
@@ -24,6 +24,7 @@ from hm2bp_brian.learning.gradient_sum import Gradients, GradientSum
 from hm2bp_brian.learning.losses import SpikeCountLoss, check_targets
 from hm2bp_brian.learning.regularizers import check_limit
 from hm2bp_brian.learning.rules import Rules
+from hm2bp_brian.rendering import notebook_view
 from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.averaging import WeightAverage
 from hm2bp_brian.training.boosting import boost_sample_weights, first_sample_weights
@@ -31,8 +32,9 @@ from hm2bp_brian.training.callbacks import Callback, check_callbacks
 from hm2bp_brian.training.checkpoint import load_checkpoint, save_checkpoint
 from hm2bp_brian.training.data_parallel import DataParallel
 from hm2bp_brian.training.evaluator import Evaluator, batches
+from hm2bp_brian.training.firing_checks import FIRST_BATCHES, warn_if_out_of_reach, warn_of_rates
 from hm2bp_brian.training.history import History
-from hm2bp_brian.training.optimizers import make_optimizer
+from hm2bp_brian.training.optimizers import make_optimizer, rate, step_scales
 from hm2bp_brian.training.sample_weights import make_sample_weights, product
 from hm2bp_brian.training.shards import Shard, check_shards, cut, tree_sum
 from hm2bp_brian.training.state import TrainingState
@@ -95,6 +97,19 @@ class Trainer:
     ------
     ConfigurationError, UnknownNameError, EngineError
         If a setting can't work.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> labels = np.arange(12) % 2
+    >>> images = np.where(labels[:, None] == np.arange(2), 1.0, 0.2).reshape(12, 2, 1, 1)
+    >>> dataset = hb.datasets.ImageDataset(images, labels, 2, "two pixels")
+    >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
+    >>> network = hb.SpikingNetwork((2, 1, 1), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> trainer = hb.Trainer(network, hb.SpikeCountLoss(8, 1, 1), engine="brian2")
+    >>> history = trainer.fit(dataset, epochs=1, batch_size=6, progress=False)
+    >>> history[0]["epoch"], trainer.predict(dataset).shape
+    (1, (12,))
     """
 
     def __init__(
@@ -124,6 +139,7 @@ class Trainer:
         self.loss = SpikeCountLoss() if loss is None else loss
         self.regularizer = regularizer
         check_limit(regularizer, network)
+        warn_if_out_of_reach(network, self.loss)
         self.rules = Rules() if rules is None else rules
         self.dtype = dtype
         self.seed = check_seed(network.seed if seed is None else seed)
@@ -240,7 +256,7 @@ class Trainer:
 
     def _train_epoch(self, train, batch_size: int, last_epoch: int, callbacks, progress: bool) -> dict:
         state, epoch, started = self.state, self.epoch + 1, time.perf_counter()
-        learning_rate = self.optimizer.schedule(self.optimizer.learning_rate, epoch, last_epoch)
+        learning_rate = self.optimizer.schedule(rate(self.optimizer.learning_rate), epoch, last_epoch)
         if learning_rate == 0:
             warnings.warn(
                 f"the learning rate of epoch {epoch}, the last of {last_epoch}, is 0: it changes no weight. Give the "
@@ -250,12 +266,15 @@ class Trainer:
             )
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
         tally = Tally(len(train), len(self.network.neural))
+        first = min(FIRST_BATCHES, -(-len(train) // batch_size))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
             for number, (indices, batch) in enumerate(self._batches(train, order, batch_size, epoch, callbacks)):
                 gradient = batch.gradient.mean(self.network.learned_weights(self.state.parameters), self.regularizer)
                 _check_finite(gradient, number, epoch)
                 self.update(gradient, learning_rate)
                 tally.add(indices, batch, train.labels[indices], gradient.loss)
+                if (epoch, number + 1) == (1, first):
+                    warn_of_rates(self.network, tally.rates(self.network), f"after {first} batches")
                 bar.set_postfix(tally.progress(), refresh=False)
                 bar.update(len(indices))
         if state.sample_weights is not None:
@@ -310,11 +329,14 @@ class Trainer:
             shards = [self._shard(train, *next(spikes), callbacks) if len(part) else None for part in parts]
             yield np.concatenate(parts), tree_sum(shards)
 
+    @cached_property
+    def _step_scales(self) -> list[float]:
+        return step_scales(self.optimizer, self.network)
+
     def update(self, gradient: Gradients, learning_rate: float) -> None:
         """Change the weights by one step of the optimizer, and their average."""
         state, updater = self.state, self.engine.updater
-        scales = self.network.scales
-        self.optimizer.update(state.optimizer, state.parameters, gradient, learning_rate, updater, scales)
+        self.optimizer.update(state.optimizer, state.parameters, gradient, learning_rate, updater, self._step_scales)
         self.network.constrain(state.parameters)
         if self.average is not None:
             self.average.update(state.average, state.parameters, updater)
@@ -370,6 +392,11 @@ class Trainer:
     def load(self, path) -> None:
         """Go on from a checkpoint (see `hm2bp_brian.training.checkpoint.load_checkpoint`)."""
         load_checkpoint(path, self)
+
+    def _repr_html_(self) -> str:
+        rows = [(name, repr(getattr(self, name))) for name in ("loss", "optimizer", "epoch")]
+        rows += [("engine", self.engine.name), ("layers", ", ".join(map(str, self.network.shapes)))]
+        return notebook_view("Trainer", rows, self.history.picture())
 
     def _take_weights_of_network(self) -> None:
         """Go on from weights that the user has assigned to the network."""

@@ -107,6 +107,13 @@ def test_added_data_set_says_what_is_missing(extending, tmp_path):
         extending["stripes"](tmp_path)
 
 
+def test_choosing_page(tmp_path):
+    scope = run_samples("choosing.md", tmp_path)
+    assert scope["history"][0]["validation_accuracy"] > 0.6
+    assert all(5 <= float(rate) <= 20 for rate in scope["rates"].values())
+    assert [round(percent, 1) for percent in scope["percent"]] == [1.4, 1.8]
+
+
 def test_exchange(tmp_path, capsys):
     for package in ("neo", "nir", "pandas", "sklearn"):
         pytest.importorskip(package)

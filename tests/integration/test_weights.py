@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hm2bp_brian.experiments import cli
+from hm2bp_brian.experiments import cli, pretrained
 from hm2bp_brian.training.history import History
 
-FOLDER = Path(__file__).parents[2] / "examples" / "frompapers" / "Jin_et_al_2018" / "weights"
+FOLDER = pretrained.FOLDER
+HISTORIES = Path(__file__).parents[2] / "examples" / "frompapers" / "Jin_et_al_2018" / "histories"
 ROW = re.compile(r"\| `(.+)` \| (.+) \| (\d+) \| (\d+) \| ([\d.]+) \|")
 REPORTED = {name: values for name, *values in ROW.findall((FOLDER / "README.md").read_text(encoding="utf-8"))}
 
@@ -28,5 +29,5 @@ def test_a_file_scores_what_is_reported(name, capsys):
     assert found["samples"] == 10_000
     # another processor may round a few membrane potentials otherwise
     assert 100 * found["accuracy"] == pytest.approx(float(percent), abs=0.03)
-    last = History.from_csv(FOLDER.parent / "histories" / f"{recipe}-seed{seed}.csv")[-1]
+    last = History.from_csv(HISTORIES / f"{recipe}-seed{seed}.csv")[-1]
     assert 100 * last["test_accuracy"] == pytest.approx(float(percent), abs=0.005)

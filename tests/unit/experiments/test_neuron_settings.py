@@ -1,7 +1,6 @@
 """Neurons in recipes: from settings to equations, to TOML and back, and from files of version 0.1.0."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from tiny_training import tiny_dataset
 from hm2bp_brian.engines.registry import simulate
 from hm2bp_brian.errors import ConfigurationError, UnitError
 from hm2bp_brian.experiments.neuron_settings import EquationSettings, LIFSettings
+from hm2bp_brian.experiments.pretrained import FOLDER
 from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.experiments.weights_file import read_weights
 from hm2bp_brian.model.delays import Learned
@@ -21,7 +21,6 @@ from hm2bp_brian.model.layers import Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch
 
-WEIGHTS = Path(__file__).parents[3] / "examples" / "frompapers" / "Jin_et_al_2018" / "weights"
 LAYERS = (Dense(8, 0.3, initializer=Uniform(1.5)), Dense(3, 0.2, initializer=Uniform(1.5)))
 ADAPTIVE_SETTINGS = EquationSettings(
     equations=ADAPTIVE,
@@ -174,7 +173,7 @@ def test_recipes_of_version_0_1_0():
         Recipe.from_toml(OLD.format(more='neuron = {kind = "LIFSettings"}'))
 
 
-@pytest.mark.parametrize("path", sorted(WEIGHTS.glob("*.npz")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.npz")), ids=lambda path: path.stem)
 def test_weight_files_of_version_0_1_0(path):
     with np.load(path) as file:
         assert "\ntau_m_ms = 64.0\n" in str(file["recipe"])

@@ -44,6 +44,7 @@ def test_listed_connections_keep_their_weights_in_order():
     np.testing.assert_array_equal(network.weights["in_to_exc"], [1, 2, 3])
 
 
+@pytest.mark.filterwarnings("ignore:.*fires too much:RuntimeWarning")  # its learning rate is that of no user
 def test_dale_s_law_holds_from_the_start_through_training():
     network = graph()
     network.connect("in", "exc", weights=hb.Uniform(2.0), sign="excitatory", delay=hb.Learned(0 * ms, 5 * ms))

@@ -60,7 +60,8 @@ def test_an_interrupt_before_the_first_epoch_ends_leaves_a_checkpoint_of_the_sta
 
 
 def warn(rate_0, rate_1):
-    network = SimpleNamespace(layers=[None, None], n_steps=100)
+    neuron = SimpleNamespace(refractory_steps=lambda dt: 0)
+    network = SimpleNamespace(neurons=[neuron, neuron], labels=["layer 0", "layer 1"], n_steps=100, dt=1e-3)
     row = {"epoch": 3, "rate_0": rate_0, "rate_1": rate_1}
     RateWarning().on_epoch_end(SimpleNamespace(network=network), row)
 

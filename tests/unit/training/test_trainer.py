@@ -185,6 +185,7 @@ def test_averaged_weights_are_evaluated(monkeypatch):
         assert np.abs(expected - trainer.network.weights[layer]).max() > 1e-4
 
 
+@pytest.mark.filterwarnings("ignore:.*is nearly silent:RuntimeWarning")  # black images
 def test_augmentation_gets_images_and_their_indices():
     calls = []
 

@@ -1,0 +1,37 @@
+"""All that ``hb.`` offers is documented with an example, and the examples run."""
+
+import doctest
+import inspect
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import hm2bp_brian as hb
+
+OPTIONAL = ("SpikingClassifier",)
+TAKES_MINUTES = ("sweep",)
+DOCUMENTED = [name for name in hb.__all__ if not inspect.ismodule(getattr(hb, name)) and name not in TAKES_MINUTES]
+
+
+def test_completion_offers_what_there_is():
+    assert set(dir(hb)) == {*hb.__all__, *OPTIONAL, "__version__"}
+    assert all(getattr(hb, name) is not None for name in hb.__all__)
+    assert (Path(hb.__file__).parent / "py.typed").exists()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_examples_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    docstring = inspect.getdoc(getattr(hb, name))
+    scope = {public: getattr(hb, public) for public in hb.__all__} | {"hb": hb, "np": np}
+    examples = doctest.DocTestParser().get_doctest(docstring, scope, name, None, None)
+    executed = [e for e in examples.examples if not e.options.get(doctest.SKIP)]
+    assert executed, f"the docstring of hb.{name} has no example that runs"
+    report = []
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    runner.run(examples, out=report.append)
+    plt.close("all")
+    assert runner.failures == 0, "".join(report)
