@@ -11,7 +11,7 @@ from hm2bp_brian.engines.cuda.card import Card, launch, pointer
 SOURCE = """
 struct Arguments { int n; int *out; };
 KERNEL(race, Arguments) { a.out[0] = threadIdx.x; }
-KERNEL(counted, Arguments) {
+KERNEL(counts_of_blocks, Arguments) {
     const int odd = __syncthreads_count(threadIdx.x % 2), few = __syncthreads_count(threadIdx.x < 3);
     a.out[blockIdx.x * blockDim.x + threadIdx.x] = 10 * odd + few;
 }
@@ -37,7 +37,7 @@ def test_a_race_depends_on_the_order_of_threads():
 
 
 def test_all_threads_meet_at_a_barrier(either_order):
-    assert run(either_order, "counted") == 16 * [43]
+    assert run(either_order, "counts_of_blocks") == 16 * [43]
 
 
 def test_a_thread_that_ends_before_a_barrier_is_an_error(either_order):
