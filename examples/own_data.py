@@ -1,12 +1,12 @@
 """Data of your own
 ================
 
-Images as an ImageDataset, events of a camera as a SpikeDataset.
+Images as an ImageDataset; events of a camera and recorded spike times as a SpikeDataset.
 
 The data here are simulated, to have some without a file: a bar of one of four directions, once as an image of 16 x 16
-pixels, once before an event camera while it trembles. Replace ``simulated_image`` and ``simulated_events`` by what
-reads your files. It takes about half a minute and saves ``own_data.png`` in the current folder; ``--quick`` makes
-fewer samples. No figure of the paper.
+pixels, once before an event camera while it trembles, and once as recordings of 40 neurons that prefer directions.
+Replace ``simulated_image``, ``simulated_events`` and ``simulated_trial`` by what reads your files. It takes about half
+a minute and saves ``own_data.png`` in the current folder; ``--quick`` makes fewer samples. No figure of the paper.
 """
 
 import argparse
@@ -45,6 +45,13 @@ def simulated_events(generator, label):
     return events
 
 
+def simulated_trial(generator, label):
+    """Spike times of 40 neurons in 200 ms, one array each: 100 Hz at the preferred direction, 10 Hz across."""
+    preferred, angle = np.linspace(0, np.pi, 40, endpoint=False), np.pi / 4 * label + generator.normal(0, 0.1)
+    rates = 10 + 90 * np.cos(angle - preferred) ** 8  # Hz
+    return [np.unique(generator.integers(0, 200, generator.poisson(0.2 * rate))) * ms for rate in rates]
+
+
 def train(dataset, n_train):
     """Train on the first samples and return the accuracy on the others."""
     layers = [hb.Dense(50, threshold=5), hb.Dense(len(DIRECTIONS), threshold=5)]
@@ -70,17 +77,24 @@ if __name__ == "__main__":
     events = hb.datasets.SpikeDataset.from_events(
         samples, shape=(SIDE, SIDE, 2), dt=1 * ms, n_classes=4, name="simulated trembling bars"
     )
-    for dataset in (images, events):
+    trials = [simulated_trial(generator, label) for label in labels]
+    recordings = hb.datasets.SpikeDataset.from_spike_times(
+        trials, labels, dt=1 * ms, duration=200 * ms, name="simulated recordings"
+    )
+    for dataset in (images, events, recordings):
         print(f"{dataset}: {100 * train(dataset, n_train):.1f} % of {n_test} test samples are right")
 
-    figure, axes = plt.subplots(2, 4, figsize=(10, 5.4), layout="constrained")
-    for label, (top, bottom) in enumerate(axes.T):
+    figure, axes = plt.subplots(3, 4, figsize=(10, 8), layout="constrained")
+    for label, (top, middle, bottom) in enumerate(axes.T):
         top.imshow(images.images[label, :, :, 0], cmap="gray")
         counts = events.batch([label], 200).counts.reshape(SIDE, SIDE, 2)
-        bottom.imshow(counts.sum(axis=-1), cmap="viridis")
+        middle.imshow(counts.sum(axis=-1), cmap="viridis")
+        bottom.eventplot([np.asarray(times) * 1e3 for times in trials[label]], colors="black", linewidths=0.8)
         top.set(title=f"class {label}: {DIRECTIONS[label]}", xticks=[], yticks=[])
-        bottom.set(xticks=[], yticks=[])
+        middle.set(xticks=[], yticks=[])
+        bottom.set(xlabel="time (ms)", xlim=(0, 200), yticks=[])
     axes[0, 0].set_ylabel("image (simulated)")
     axes[1, 0].set_ylabel("events a pixel (simulated)")
+    axes[2, 0].set_ylabel("40 neurons (simulated)")
     figure.savefig("own_data.png", dpi=150)
     print("saved own_data.png")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from brian2 import Hz, ms
 
-from hm2bp_brian.checks import check_count, check_seed
+from hm2bp_brian.checks import check_count, check_seed, is_integer
 from hm2bp_brian.datasets.labelled import ImageDataset
 from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
@@ -24,7 +24,10 @@ from hm2bp_brian.training.optimizers import Adam
 from hm2bp_brian.training.trainer import Trainer
 
 try:
+    from joblib import effective_n_jobs
     from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.class_weight import compute_sample_weight
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
@@ -45,7 +48,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
     Each feature is scaled to x in 0..1 by the least and largest value seen in ``fit``, beyond which values are cut off,
     in steps of 1/255. It drives two input neurons that fire x/2 and (1 - x)/2 times a millisecond: at random in
     ``fit``, at even distances in prediction, where so the class of a sample depends on its features only. Layers are
-    dense, of ``LIF(tau_m=16*ms, tau_s=4*ms, refractory=2*ms)``. The class is the output neuron with most spikes.
+    dense, of ``LIF(tau_m=16*ms, tau_s=4*ms, refractory=2*ms)``, if not given. The class is the output neuron with most
+    spikes.
 
     Parameters
     ----------
@@ -57,8 +61,19 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
     batch_size : int
     learning_rate : float
         Of Adam.
-    seed : int
-        Of the weights, the order of samples and the spikes.
+    seed : int, optional
+        The same as ``random_state``, by the name that it has elsewhere in this package.
+    random_state : int, RandomState or None
+        Of the weights, the order of samples and the spikes; with None each ``fit`` draws another seed.
+    n_jobs : int, optional
+        Threads, -1 for all cores, as in scikit-learn; by default as many as engines take.
+    neuron : NeuronModel, optional
+        Of all layers.
+    layers : list of layers, optional
+        In place of ``hidden_layers`` and the output layer, such as ``[hb.Dense(50, threshold=2), hb.Dense(3,
+        threshold=1)]``; the last one has a neuron for each class.
+    class_weight : dict or "balanced", optional
+        Weight of each class in training, as in scikit-learn.
 
     Attributes
     ----------
@@ -82,15 +97,34 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
     >>> cross_val_score(hb.SpikingClassifier(epochs=20), X, y)         # doctest: +SKIP
     """
 
-    def __init__(self, hidden_layers=(100,), duration=None, epochs=10, batch_size=20, learning_rate=0.01, seed=0):
+    def __init__(
+        self,
+        hidden_layers=(100,),
+        duration=None,
+        epochs=10,
+        batch_size=20,
+        learning_rate=0.01,
+        seed=None,
+        *,
+        random_state=0,
+        n_jobs=None,
+        neuron=None,
+        layers=None,
+        class_weight=None,
+    ):
         self.hidden_layers = hidden_layers
         self.duration = duration
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.seed = seed
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.neuron = neuron
+        self.layers = layers
+        self.class_weight = class_weight
 
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None):
         """Train a new network.
 
         Parameters
@@ -98,6 +132,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         X : float array (n, n_features)
         y : array (n,)
             Classes, of any type that can be sorted.
+        sample_weight : array (n,), optional
+            What multiplies the samples' errors.
 
         Returns
         -------
@@ -112,7 +148,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
             If a parameter can't work.
         """
         hidden_layers = self._checked_hidden_layers()
-        check_seed(self.seed)
+        seed = self._seed()
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -120,18 +156,26 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         feature_range = X.max(axis=0) - self.feature_min_
         self.feature_range_ = np.where(feature_range > 0, feature_range, 1.0)
         pixels = self._pixels(X)
-        network = self._make_network(pixels.shape[1:], hidden_layers)
+        network = self._make_network(pixels.shape[1:], hidden_layers, seed)
         encoder = BernoulliEncoder(RATE_DIVISOR)
-        some = pixels[:: -(-len(pixels) // CALIBRATION_SAMPLES)]
-        calibrate(network, encoder.encode(some, network.n_steps, self.seed), CALIBRATION_BAND)
+        if self.layers is None:
+            some = pixels[:: -(-len(pixels) // CALIBRATION_SAMPLES)]
+            calibrate(network, encoder.encode(some, network.n_steps, seed), CALIBRATION_BAND)
         trainer = Trainer(
             network,
             _loss(network.n_steps),
             Adam(learning_rate=self.learning_rate),
             encoder=encoder,
+            threads=self._threads(),
         )
         dataset = ImageDataset(pixels, labels, len(self.classes_), "SpikingClassifier")
-        history = trainer.fit(dataset, epochs=self.epochs, batch_size=self.batch_size, progress=False)
+        history = trainer.fit(
+            dataset,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            progress=False,
+            sample_weight=self._sample_weight(y, sample_weight),
+        )
         self.network_ = network
         self.history_ = history.rows
         return self
@@ -154,13 +198,33 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         inputs = Inputs(network.input_shape, network.n_steps, network.dt, RegularEncoder(RATE_DIVISOR))
         labels = np.zeros(len(pixels), dtype=int)  # not looked at
         dataset = ImageDataset(pixels, labels, len(self.classes_), "SpikingClassifier")
-        return Evaluator(network, network.parameters, inputs, make_engine(network)).counts(dataset)
+        engine = make_engine(network, threads=self._threads())
+        return Evaluator(network, network.parameters, inputs, engine).counts(dataset)
 
     def _pixels(self, X: np.ndarray) -> np.ndarray:
         """The features and their complements as images, uint8 (n, n_features, 2, 1)."""
         scaled = np.clip((X - self.feature_min_) / self.feature_range_, 0, 1)
         pixels = np.rint(255 * scaled).astype(np.uint8)
         return np.stack([pixels, 255 - pixels], axis=-1)[..., np.newaxis]
+
+    def _seed(self) -> int:
+        if self.seed is not None:
+            return check_seed(self.seed)
+        if is_integer(self.random_state):
+            return check_seed(self.random_state, "random_state")
+        if self.random_state is None:
+            return int(np.random.default_rng().integers(2**31))
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _threads(self) -> int | None:
+        return None if self.n_jobs is None else effective_n_jobs(self.n_jobs)
+
+    def _sample_weight(self, y: np.ndarray, sample_weight) -> np.ndarray | None:
+        """The samples' weights times those of their classes."""
+        if self.class_weight is None:
+            return sample_weight
+        of_classes = compute_sample_weight(self.class_weight, y)
+        return of_classes if sample_weight is None else of_classes * np.asarray(sample_weight, dtype=np.float64)
 
     def _checked_hidden_layers(self) -> tuple[int, ...]:
         if not isinstance(self.hidden_layers, tuple | list | np.ndarray):
@@ -172,12 +236,18 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
             check_count(f"hidden_layers[{number}]: units", size) for number, size in enumerate(self.hidden_layers)
         )
 
-    def _make_network(self, input_shape: tuple[int, ...], hidden_layers: tuple[int, ...]) -> SpikingNetwork:
+    def _make_network(self, input_shape, hidden_layers: tuple[int, ...], seed: int) -> SpikingNetwork:
         sizes = [*hidden_layers, len(self.classes_)]
-        layers = [Dense(size, threshold=1.0) for size in sizes]
-        neuron = LIF(tau_m=16 * ms, tau_s=4 * ms, refractory=2 * ms)
+        layers = [Dense(size, threshold=1.0) for size in sizes] if self.layers is None else list(self.layers)
+        neuron = LIF(tau_m=16 * ms, tau_s=4 * ms, refractory=2 * ms) if self.neuron is None else self.neuron
         duration = DEFAULT_DURATION if self.duration is None else self.duration
-        return SpikingNetwork(input_shape, layers, neuron, dt=DT, duration=duration, seed=self.seed)
+        network = SpikingNetwork(input_shape, layers, neuron, dt=DT, duration=duration, seed=seed)
+        if network.n_outputs != len(self.classes_):
+            raise ConfigurationError(
+                f"the last of layers must have one neuron for each of the {len(self.classes_)} classes, found "
+                f"{network.n_outputs}"
+            )
+        return network
 
 
 @dataclass(frozen=True)

@@ -272,6 +272,9 @@ class SpikeCountLoss(Loss):
 class CrossEntropyLoss(Loss):
     """E = -log p_c, p the softmax of ``scale`` o, c the sample's class: counts are compared, none is wanted.
 
+    Nothing holds the counts up, so that neurons may fall silent, and come back slowly; ``rate=RateBand(...)`` of their
+    layer keeps them firing.
+
     Parameters
     ----------
     scale : float

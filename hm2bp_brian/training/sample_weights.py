@@ -52,7 +52,9 @@ def make_sample_weights(labels: np.ndarray, n_classes: int, sample_weight=None, 
         labels = check_labels(labels, len(labels), n_classes)
         weights = weights * _of_classes(class_weight, labels, n_classes)[labels]
     if not weights.any():
-        raise ConfigurationError("sample_weight and class_weight are 0 for every sample; nothing would be learned")
+        raise ConfigurationError(
+            "the weight of every sample is zero, by sample_weight or class_weight; nothing would be learned"
+        )
     return weights
 
 

@@ -139,7 +139,6 @@ class Trainer:
         self.loss = SpikeCountLoss() if loss is None else loss
         self.regularizer = regularizer
         check_limit(regularizer, network)
-        warn_if_out_of_reach(network, self.loss)
         self.rules = Rules() if rules is None else rules
         self.dtype = dtype
         self.seed = check_seed(network.seed if seed is None else seed)
@@ -229,6 +228,8 @@ class Trainer:
         check_callbacks(callbacks, self._cluster is not None)
         n_outputs = self.network.n_outputs
         self.loss.errors(np.zeros((1, n_outputs), dtype=int), train.labels[:1])  # whether it takes such labels
+        if train.labels.ndim == 1:
+            warn_if_out_of_reach(self.network, self.loss)
         self._given_weights = make_sample_weights(train.labels, n_outputs, sample_weight, class_weight)
         self.state.sample_weights = first_sample_weights(self.state.sample_weights, train.labels, n_outputs)
         self._take_weights_of_network()

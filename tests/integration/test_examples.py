@@ -54,7 +54,8 @@ def test_quickstart(tmp_path):
 EXAMPLES = {
     "look_at_dynamics.py": r"digit 7: class 7, .*\ndigit 2: class 2, ",
     "ei_network.py": r"% before training, ([\d.]+) % after\nsigns of all weights .*: kept\nsaved ei_network.png",
-    "own_data.py": r"simulated bars.*: ([\d.]+) % of 100 .*\n.*trembling bars.*: ([\d.]+) % of 100 ",
+    "own_data.py": r"simulated bars.*: ([\d.]+) % of 100 .*\n.*trembling bars.*: ([\d.]+) % of 100 "
+    r".*\n.*recordings.*: ([\d.]+) % of 100 ",
     "own_neuron.py": r"LIF, exp.* ([\d.]+) %\nadaptive LIF.* ([\d.]+) %\n.*alpha .* ([\d.]+) %\n",
     "neuron_zoo.py": r"LIF trains\nALIF trains\nResonateAndFire trains\nAdEx: no S-PSP: .* the term .*exp",
     "resume.py": r"interrupted in epoch 3\ngoing on after epoch 2\nweights after epoch 4: the same, bit for bit\n",

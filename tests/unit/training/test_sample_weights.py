@@ -35,8 +35,12 @@ def test_weights_by_hand():
         ({"sample_weight": [1, 1, -1, 1, 1, 1]}, ConfigurationError, "finite and >= 0, found -1.0 at sample 2"),
         ({"sample_weight": [1, np.nan, 1, 1, 1, 1]}, ConfigurationError, "found nan at sample 1"),
         ({"sample_weight": np.ones(6) * ms}, UnitError, "sample_weight need no unit"),
-        ({"sample_weight": np.zeros(6)}, ConfigurationError, "are 0 for every sample"),
-        ({"sample_weight": [0, 0, 1, 0, 0, 0], "class_weight": {2: 0}}, ConfigurationError, "are 0 for every sample"),
+        ({"sample_weight": np.zeros(6)}, ConfigurationError, "the weight of every sample is zero"),
+        (
+            {"sample_weight": [0, 0, 1, 0, 0, 0], "class_weight": {2: 0}},
+            ConfigurationError,
+            "the weight of every sample is zero",
+        ),
         ({"class_weight": "balance"}, ConfigurationError, "must be 'balanced' or a dict .*found 'balance'"),
         ({"class_weight": [1, 2, 3]}, ConfigurationError, "must be 'balanced' or a dict"),
         (
