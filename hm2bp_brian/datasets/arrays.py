@@ -13,7 +13,7 @@ from hm2bp_brian.spikes import SpikeBatch
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ArrayDataset(ImageDataset):
-    """Labelled arrays of any one shape, ``images`` (n, *shape): uint8, or floats in 0..1."""
+    """Labelled arrays of any one shape, ``images`` of shape ``(n, *shape)``: uint8, or floats in 0..1."""
 
     def _check_images(self, images: np.ndarray) -> None:
         checked_images(images, f"{self.name}: X")

@@ -59,7 +59,8 @@ def best_unit(values, dimension: Dimension) -> tuple[float, str]:
     """The unit in which the largest of some values is written best: its size in SI base units, and its name or "1"."""
     if dimension is DIMENSIONLESS:
         return 1.0, "1"
-    largest = np.max(np.abs(values), initial=0.0) or 1.0
+    values = np.asarray(values)
+    largest = np.max(np.abs(values[np.isfinite(values)]), initial=0.0) or 1.0
     unit = Quantity(largest, dim=dimension).get_best_unit()
     return float(unit), str(unit)
 
