@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from brian2 import Quantity
+from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError
 from hm2bp_brian.model.initializers import Scaled, Uniform
@@ -77,8 +78,14 @@ def weight_scales(network) -> list[float]:
 
 def uniform(weights: Scaled, network, what: str, source, target, connection, sign) -> Uniform:
     """The uniform weights that a `Scaled` stands for; parameters as those of `weight_scale`."""
-    limit = weights.gain * weight_scale(network, what, source, target, connection, sign)
-    return Uniform(Quantity(limit, dim=target.neuron.weight_dimension))
+    dimension = target.neuron.weight_dimension
+    try:
+        scale = weight_scale(network, what, source, target, connection, sign)
+    except ConfigurationError:
+        if dimension is not DIMENSIONLESS:
+            raise
+        scale = 1.0  # of neurons that can be simulated, but not trained
+    return Uniform(Quantity(weights.gain * scale, dim=dimension))
 
 
 def _one_spike(network, layer: int) -> tuple[np.ndarray, np.ndarray]:
