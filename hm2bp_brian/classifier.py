@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from brian2 import Hz, ms
+from brian2 import ms
 
 from hm2bp_brian.checks import check_count, check_seed, is_integer
 from hm2bp_brian.datasets.labelled import ImageDataset
@@ -18,7 +18,6 @@ from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch
-from hm2bp_brian.training.calibration import calibrate
 from hm2bp_brian.training.evaluator import Evaluator
 from hm2bp_brian.training.optimizers import Adam
 from hm2bp_brian.training.trainer import Trainer
@@ -38,7 +37,6 @@ except ImportError as error:
 DT = 1 * ms
 DEFAULT_DURATION = 100 * ms
 RATE_DIVISOR = 2.0
-CALIBRATION_SAMPLES, CALIBRATION_BAND = 50, (20 * Hz, 60 * Hz)  # in which weights start
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 
 
@@ -157,15 +155,11 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         self.feature_range_ = np.where(feature_range > 0, feature_range, 1.0)
         pixels = self._pixels(X)
         network = self._make_network(pixels.shape[1:], hidden_layers, seed)
-        encoder = BernoulliEncoder(RATE_DIVISOR)
-        if self.layers is None:
-            some = pixels[:: -(-len(pixels) // CALIBRATION_SAMPLES)]
-            calibrate(network, encoder.encode(some, network.n_steps, seed), CALIBRATION_BAND)
         trainer = Trainer(
             network,
             _loss(network.n_steps),
             Adam(learning_rate=self.learning_rate),
-            encoder=encoder,
+            encoder=BernoulliEncoder(RATE_DIVISOR),
             threads=self._threads(),
         )
         dataset = ImageDataset(pixels, labels, len(self.classes_), "SpikingClassifier")

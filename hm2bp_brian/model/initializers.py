@@ -47,7 +47,10 @@ class Scaled:
     """Weights drawn uniformly, as large as neuron, threshold and number of inputs need: the default.
 
     With the gain 1, inputs that fire at 20 Hz move a neuron by as much as its threshold is away, in root mean square
-    (see `hm2bp_brian.model.weight_scale`). So it fits any neuron, in whatever units.
+    (see `hm2bp_brian.model.weight_scale`). So it fits any neuron that can be trained, in whatever units.
+
+    Where it is not known what a spike does, as with noise, weights are drawn from -gain to gain; if weights have a unit
+    there, an initializer has to be named.
 
     Parameters
     ----------

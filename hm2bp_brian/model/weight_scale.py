@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from brian2 import Quantity
+from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError
 from hm2bp_brian.model.initializers import Scaled, Uniform
@@ -81,8 +82,14 @@ def weight_scales(network) -> list[float]:
 
 def uniform(weights: Scaled, network, what: str, source, target, connection, sign, receptor: str) -> Uniform:
     """The uniform weights that a `Scaled` stands for; parameters as those of `weight_scale`."""
-    limit = weights.gain * weight_scale(network, what, source, target, connection, sign, receptor)
-    return Uniform(Quantity(limit, dim=target.neuron.dimension_of(receptor)))
+    dimension = target.neuron.dimension_of(receptor)
+    try:
+        scale = weight_scale(network, what, source, target, connection, sign, receptor)
+    except ConfigurationError:
+        if dimension is not DIMENSIONLESS:
+            raise
+        scale = 1.0  # of neurons that can be simulated, but not trained
+    return Uniform(Quantity(weights.gain * scale, dim=dimension))
 
 
 def _one_spike(network, layer: int, receptor: str) -> tuple[np.ndarray, np.ndarray]:

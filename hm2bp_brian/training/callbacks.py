@@ -109,6 +109,12 @@ class EarlyStopping(Callback):
         If ``patience`` is no positive integer; while training, if the column holds no number.
     UnknownNameError
         While training, if there is no such column.
+
+    Examples
+    --------
+    >>> stop = hb.EarlyStopping("validation_loss", patience=3)
+    >>> stop.column
+    'validation_loss'
     """
 
     def __init__(self, column: str = "validation_accuracy", patience: int = 5):

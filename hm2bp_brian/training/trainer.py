@@ -102,7 +102,7 @@ class Trainer:
     --------
     >>> from brian2 import ms
     >>> labels = np.arange(12) % 2
-    >>> images = np.where(labels[:, None] == np.arange(2), 1.0, 0.2).reshape(12, 2, 1, 1)
+    >>> images = np.where(labels[:, None] == np.arange(2), 250, 50).astype(np.uint8).reshape(12, 2, 1, 1)
     >>> dataset = hb.datasets.ImageDataset(images, labels, 2, "two pixels")
     >>> layers = [hb.Dense(5, threshold=1), hb.Dense(2, threshold=1)]
     >>> network = hb.SpikingNetwork((2, 1, 1), layers, hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)

@@ -143,7 +143,7 @@ def clock():
 def test_graphs_page(tmp_path):
     network = run_samples("graphs.md", tmp_path)["network"]
     assert (tmp_path / "network.png").exists()
-    assert [p.connection.n_post for p in network.projections] == [100, 100, 4]
+    assert [p.connection.n_post for p in network.projections] == [100, 100, 4, 20, 20]  # and the page's second network
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -11,7 +11,10 @@ import hm2bp_brian as hb
 def test_spikes_agree(dtype, agreement):
     network = hb.SpikingNetwork(
         input_shape=(28, 28, 1),
-        layers=[hb.Dense(800, threshold=20), hb.Dense(10, threshold=8, lateral_inhibition=1.0)],
+        layers=[
+            hb.Dense(800, threshold=20, initializer=hb.Uniform(1.0)),
+            hb.Dense(10, threshold=8, lateral_inhibition=1.0, initializer=hb.Uniform(1.0)),
+        ],
         neuron=hb.LIF(tau_m=64 * ms, tau_s=8 * ms, refractory=3 * ms),
         dt=1 * ms,
         duration=400 * ms,

@@ -18,7 +18,6 @@ from hm2bp_brian.errors import CompilationError, EngineError, NumericalError, Sp
 from hm2bp_brian.learning.gradients import gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.rules import Rules
-from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
@@ -153,7 +152,7 @@ def test_non_finite_states_are_located():
 
 def simple(equations, **kwds):
     neuron = NeuronModel(equations + "\ndI/dt = -I/(5*ms) : 1", method="euler", **kwds)
-    return SpikingNetwork(3, [Dense(2, threshold=1, initializer=Uniform())], neuron, dt=1 * ms, duration=5 * ms)
+    return SpikingNetwork(3, [Dense(2, threshold=1)], neuron, dt=1 * ms, duration=5 * ms)
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ from hm2bp_brian.experiments import recipes
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
+from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.training.optimizers import SGD, Adam
 from hm2bp_brian.training.schedules import Cosine
 
 EVERYTHING = Recipe(
     name="everything",
-    layers=(Dense(3, 1.0), Dense(2, 2.0, lateral_inhibition=0.5)),
+    layers=(Dense(3, 1.0, initializer=Uniform(1.0)), Dense(2, 2.0, lateral_inhibition=0.5)),
     optimizer=SGD(0.1, schedule=Cosine(4, final=0.1)),
     regularizer=WeightLimit(beta=0.01),
     augmentation=Augmentation(shift=2, rotation=12.0),

@@ -20,6 +20,7 @@ def test_names_are_text_and_no_html(tmp_path, monkeypatch):
         "History",
         "What test sample 1 does",
         "What made a spike of sample 1",
+        "Neurons",
         "Weights",
         "Confusion matrix",
         "Worst mistakes",

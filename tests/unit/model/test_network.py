@@ -175,7 +175,7 @@ def test_only_some_neurons_that_fire_at_the_start():
 def test_the_start_is_checked_without_random_numbers():
     neuron = NeuronModel("du/dt = (I - u)/tau : 1\ndI/dt = -I/tau : 1", threshold="rand() < u*v_th", tau=9 * ms)
     before = np.random.get_state()[1].copy()
-    SpikingNetwork(3, [Dense(2, threshold=1.5, initializer=Uniform())], neuron, dt=1 * ms, duration=5 * ms)
+    SpikingNetwork(3, [Dense(2, threshold=1.5)], neuron, dt=1 * ms, duration=5 * ms)
     np.testing.assert_array_equal(np.random.get_state()[1], before)
 
 

@@ -107,17 +107,25 @@ def test_a_bias_is_scaled_for_a_source_that_always_fires():
 
 
 @pytest.mark.parametrize(
-    ("equations", "message"),
+    ("equation", "message"),
     [
-        ("du/dt = (I - u)/tau + 0.1*xi*tau**-0.5 : 1\ndI/dt = -I/tau : 1", r"noise \(xi\).*such as Uniform\(1.0\)"),
+        ("du/dt = (I/unit - u)/tau + 0.1*xi*tau**-0.5 : 1", r"noise \(xi\).*such as Uniform\("),
         (
-            "du/dt = -u/tau : 1\ndI/dt = -I/tau : 1",
-            "weights of 'in_to_out' have no scale, as a spike moves the neurons",
+            "du/dt = -u/tau : 1",
+            "weights of 'in_to_out' have no scale, as a spike moves the neurons of 'out' not at all",
         ),
     ],
+    ids=["noise", "no effect"],
 )
-def test_without_a_known_effect_of_spikes_an_initializer_is_asked_for(equations, message):
-    neuron = hb.NeuronModel(equations, method="euler", tau=9 * ms)
+def test_neurons_of_which_it_is_not_known_what_a_spike_does(equation, message):
+    def neuron(unit):
+        equations = f"{equation.replace('unit', unit)}\ndI/dt = -I/tau : {unit}"
+        return hb.NeuronModel(equations, method="euler", tau=9 * ms)
+
+    plain = graph(neuron("1"))
+    assert 0.9 < np.abs(plain.weights[0]).max() <= 1
     with pytest.raises(ConfigurationError, match=message):
-        graph(neuron)
-    assert graph(neuron, weights=hb.Uniform(2.0)).weights[0].max() > 1.9
+        weight_scales(plain)
+    with pytest.raises(ConfigurationError, match=message):
+        graph(neuron("amp"))
+    assert graph(neuron("amp"), weights=hb.Uniform(2 * pA)).weights[0].max() > 1.9e-12
