@@ -14,6 +14,7 @@ from hm2bp_brian.encoding.poisson import BernoulliEncoder
 from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import ConfigurationError, MissingPackageError
 from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
@@ -231,8 +232,13 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _make_network(self, input_shape, hidden_layers: tuple[int, ...], seed: int) -> SpikingNetwork:
-        sizes = [*hidden_layers, len(self.classes_)]
-        layers = [Dense(size, threshold=1.0) for size in sizes] if self.layers is None else list(self.layers)
+        sizes = [int(np.prod(input_shape)), *hidden_layers, len(self.classes_)]
+        # so that the drive of a layer of any size is some thresholds
+        layers = [
+            Dense(size, threshold=1.0, initializer=Uniform(2 / np.sqrt(before)))
+            for before, size in zip(sizes[:-1], sizes[1:], strict=True)
+        ]
+        layers = layers if self.layers is None else list(self.layers)
         neuron = LIF(tau_m=16 * ms, tau_s=4 * ms, refractory=2 * ms) if self.neuron is None else self.neuron
         duration = DEFAULT_DURATION if self.duration is None else self.duration
         network = SpikingNetwork(input_shape, layers, neuron, dt=DT, duration=duration, seed=seed)
