@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from brian2 import second
 
-from hm2bp_brian.plotting.axes import COLOURS, make_axes
+from hm2bp_brian.plotting.axes import COLOURS, label_axes, make_axes
 
 N_TIMES = 50
 
@@ -42,7 +42,7 @@ def accuracy_over_time(evaluator, dataset, until=None, ax=None):
     accuracy = evaluator.accuracy(dataset, until=until)
     ax = make_axes(ax)
     (line,) = ax.plot(np.asarray(until) * 1e3, 100 * accuracy, color=COLOURS[0])
-    ax.set(xlabel="time since the presentation began (ms)", ylabel="accuracy (%)")
+    label_axes(ax, "time since the presentation began (ms)", "accuracy (%)")
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0, auto=True)
     return line

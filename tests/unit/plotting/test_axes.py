@@ -3,6 +3,7 @@ import io
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from tiny_training import make_trainer, tiny_dataset
 
 from hm2bp_brian import Gradients, SpikeCountLoss, plotting
 from hm2bp_brian.brian.state_traces import record_state_traces
@@ -15,6 +16,9 @@ LABELS = np.array([0, 1])
 LOSS = SpikeCountLoss(3, 1, 0)
 
 FUNCTIONS = {
+    "accuracy_over_time": lambda network, record, **ax: plotting.accuracy_over_time(
+        make_trainer().evaluator, tiny_dataset(9), **ax
+    ),
     "attribution": lambda network, record, **ax: plotting.attribution(network, record, 0, 1, -1, **ax),
     "confusion_matrix": lambda network, record, **ax: plotting.confusion_matrix(LABELS, LABELS, 2, **ax),
     "cv_histogram": lambda network, record, **ax: plotting.cv_histogram(network, record, 0, **ax),
