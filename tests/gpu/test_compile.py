@@ -12,7 +12,7 @@ from hm2bp_brian.engines.fused.codegen import generate
 
 pytestmark = pytest.mark.gpu_compile
 CARDS = ("sm_80", "sm_90")
-LARGEST_SPILL = {"float32": 0, "float64": 256}  # bytes
+LARGEST_SPILL = {"float32": 64, "float64": 256}  # bytes, of neurons with many variables
 
 
 def nvrtc():

@@ -56,9 +56,7 @@ class Backward(ctypes.Structure):
         *_integers("n_samples n_steps n_words n_parts"),
         *_pointers("pre post pre_counts post_counts active refractory reset readout"),
         *_fields(ctypes.c_int64, "uniform refractory_steps"),
-        *_pointers("weights"),
-        *_fields(ctypes.c_double, "v_th v_th_pre"),
-        *_pointers("delta factor"),
+        *_pointers("weights distance nu_pre delta factor"),
         ("rules", Rules),
         *_pointers("q spsp coefficient partial gradient delta_pre"),
     ]

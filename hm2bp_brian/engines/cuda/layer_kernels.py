@@ -15,7 +15,7 @@ from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.layer_kernels import kernel_matrices
 from hm2bp_brian.errors import EngineError
 from hm2bp_brian.learning.backward import Walk
-from hm2bp_brian.learning.thresholds import distance, uniform
+from hm2bp_brian.learning.thresholds import distance
 from hm2bp_brian.model.connections import AllPairs, Windows
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
@@ -101,11 +101,13 @@ class LayerKernels:
         gradient = self.card.full(weights.shape, 0, self.dtype)
         has_delta_before = source.neuron is not None
         delta_pre = self.card.empty((pre.n_samples, pre.n_neurons), self.dtype) if has_delta_before else None
-        nu_pre = walk.nu[source.name]
+        nu_pre = self.card.put(walk.nu[source.name], self.dtype) if has_delta_before else None
+        far = self.card.put(distance(self.population, self.network.dt), self.dtype)
+        own_nu, learns = not self.population.neuron.nu_is_distance, self.n_weights and self.projection.plastic
         common = {
             "weights": pointer(weights) if self.n_weights else None,
-            "v_th": uniform(distance(self.population, self.network.dt)),
-            "v_th_pre": 1.0 if nu_pre is None else uniform(nu_pre),
+            "distance": pointer(far),
+            "nu_pre": pointer(nu_pre),
             "rules": arguments.Rules(*dataclasses.astuple(walk.rules)),
             "gradient": pointer(gradient),
         }
@@ -113,11 +115,15 @@ class LayerKernels:
             shape = len(delta[part]), self.fan_in, self.population.size
             arrays = {"delta": delta[part], "factor": factor[part], "spsp": self.card.empty(shape, self.dtype)}
             scratch = self._spsp(pre, post, part, self.window, arrays, common)
-            if self.n_weights and self.projection.plastic:
+            if own_nu or learns:
+                self._post_neurons(scratch)
+            if learns:
                 self._add_gradient(scratch)
             if has_delta_before:
                 scratch.structure.delta_pre = pointer(delta_pre[part])
                 self._launch("delta_before", scratch, pre.n_neurons, scratch.structure.n_samples)
+        if own_nu:
+            walk.deltas[name] = delta
         walk.gradients[self.weights_number] = gradient
         if has_delta_before:
             if source.name in walk.deltas:  # of a rate that is out of its band
@@ -154,13 +160,17 @@ class LayerKernels:
         self._launch("spsp", scratch, n_post, n_samples, min(fan_in, DEPTH))
         return scratch
 
+    def _post_neurons(self, scratch: _Scratch) -> None:
+        shape = scratch.structure.n_samples, self.population.size
+        scratch.arrays["coefficient"] = self.card.empty(shape, self.dtype)
+        scratch.structure.coefficient = pointer(scratch.arrays["coefficient"])
+        self._launch("post_neurons", scratch, self.population.size, scratch.structure.n_samples)
+
     def _add_gradient(self, scratch: _Scratch) -> None:
         structure, n_positions = scratch.structure, self.window.rows * self.window.columns
         n_parts = max(1, min(GRADIENT_THREADS // self.n_weights, structure.n_samples * n_positions, LARGEST_GRID))
-        coefficient = self.card.empty((structure.n_samples, self.population.size), self.dtype)
         partial = self.card.empty((n_parts, self.n_weights), self.dtype)
-        structure.n_parts, structure.coefficient, structure.partial = n_parts, pointer(coefficient), pointer(partial)
-        self._launch("post_neurons", scratch, self.population.size, structure.n_samples)
+        structure.n_parts, structure.partial = n_parts, pointer(partial)
         self._launch("partial_gradient", scratch, self.n_weights, n_parts)
         self._launch("add_gradient", scratch, self.n_weights)
 
@@ -230,11 +240,6 @@ def _check(component: Component) -> None:
     if population.neuron.learned:
         raise EngineError(
             f"device 'cuda' can't learn {', '.join(population.neuron.learned)} of the neurons of {names}{advice}"
-        )
-    if not population.neuron.nu_is_distance:
-        raise EngineError(
-            f"device 'cuda' can't run the neurons of {names}, of which each sample has its own nu, as a spike leaves "
-            f"them elsewhere than at rest{advice}"
         )
     if component.lateral and population.size > LARGEST_BLOCK:
         raise EngineError(

@@ -10,8 +10,9 @@ struct Backward {
     int64_t uniform;                        // whether all are the same
     int64_t refractory_steps;
     const scalar *weights;                  // null for pooling
-    double v_th, v_th_pre;
-    const scalar *delta, *factor;           // (n_samples, n_post)
+    const scalar *distance, *nu_pre;        // (n_post), from rest to the threshold, and (n_pre)
+    scalar *delta;                          // (n_samples, n_post), divided by nu where it is the sample's own
+    const scalar *factor;                   // the same
     Rules rules;
     scalar *q;            // (n_samples, n_steps, n_post)
     scalar *spsp;         // (n_samples, fan_in, n_post)
@@ -107,7 +108,8 @@ KERNEL(spsp, Backward) {
     }
 }
 
-// kappa_i, with T-PSP a_i: the coefficient of all gradients of the neuron's weights.
+// kappa_i and nu_i, with T-PSP a_i: the coefficient of all gradients of the neuron's weights, and delta where nu is the
+// sample's own (learning/thresholds.py).
 KERNEL(post_neurons, Backward) {
     const int number = blockIdx.x * blockDim.x + threadIdx.x, sample = blockIdx.y, n_post = a.window.n_post();
     if (number >= n_post) return;
@@ -121,17 +123,20 @@ KERNEL(post_neurons, Backward) {
     const scalar *e = a.spsp + int64_t(sample) * a.window.fan_in() * n_post + number;
     const int count = a.post_counts[index];
     scalar tpsp = 0, weight_sum = 0;
-    each_stretch(a.window, Corner(a.window, number / a.window.c_out), [&](int pre, int row, int n) {
-        for (const int end = pre + n; pre < end; pre++, row++) {
-            const scalar weight = a.weights[int64_t(row) * a.window.c_out + channel];
-            if (count == 0)
-                weight_sum += weight;
-            else if (counts[pre])
-                tpsp += weight * e[int64_t(row) * n_post];
-        }
+    each_input(a.window, Corner(a.window, number / a.window.c_out), channel, [&](int pre, int row) {
+        const scalar weight = a.window.pooling ? 1 : a.weights[int64_t(row) * a.window.c_out + channel];
+        if (count == 0)
+            weight_sum += weight;
+        else if (counts[pre])
+            tpsp += weight * e[int64_t(row) * n_post];
     });
     const scalar ratio = count ? tpsp / scalar(count) : scalar(a.rules.silent_kappa_ratio) * weight_sum;
-    a.coefficient[index] = a.delta[index] * (1 + ratio / scalar(a.v_th)) * a.factor[index];
+    scalar nu = a.distance[number];
+    if (OWN_NU) {
+        if (count && !(ratio < nu)) nu = ratio;
+        a.delta[index] /= nu;
+    }
+    a.coefficient[index] = a.delta[index] * (1 + ratio / nu) * a.factor[index];
 }
 
 // dE/dw_ij of some of the samples and positions, which a thread has to itself; threads of a block are weights.
@@ -202,5 +207,5 @@ KERNEL(delta_before, Backward) {
                 sum += w.pooling ? flow : a.weights[int64_t(kernel_row) * w.c_out + channel] * flow;
             }
         }
-    a.delta_pre[int64_t(sample) * n_pre + pre] = sum / scalar(a.v_th_pre);
+    a.delta_pre[int64_t(sample) * n_pre + pre] = sum / a.nu_pre[pre];
 }
