@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from brian2 import Hz, ms
+from brian2 import ms
 
 from hm2bp_brian.checks import check_count, check_seed
 from hm2bp_brian.datasets.labelled import ImageDataset
@@ -18,7 +18,7 @@ from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch
-from hm2bp_brian.training.calibration import calibrate
+from hm2bp_brian.training.calibration import bring_into_band
 from hm2bp_brian.training.evaluator import Evaluator
 from hm2bp_brian.training.optimizers import Adam
 from hm2bp_brian.training.trainer import Trainer
@@ -35,7 +35,7 @@ except ImportError as error:
 DT = 1 * ms
 DEFAULT_DURATION = 100 * ms
 RATE_DIVISOR = 2.0
-CALIBRATION_SAMPLES, CALIBRATION_BAND = 50, (20 * Hz, 60 * Hz)  # in which weights start
+CALIBRATION_SAMPLES, BAND_HZ = 50, (20.0, 60.0)  # of the rates with which training begins
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 
 
@@ -123,7 +123,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         network = self._make_network(pixels.shape[1:], hidden_layers)
         encoder = BernoulliEncoder(RATE_DIVISOR)
         some = pixels[:: -(-len(pixels) // CALIBRATION_SAMPLES)]
-        calibrate(network, encoder.encode(some, network.n_steps, self.seed), CALIBRATION_BAND)
+        # without warnings: output neurons are few, and may start with weights that silence them
+        bring_into_band(network, encoder.encode(some, network.n_steps, self.seed), *BAND_HZ, make_engine(network))
         trainer = Trainer(
             network,
             _loss(network.n_steps),

@@ -14,7 +14,7 @@ SILENT_COUNT = 0.01
 HIGHEST_FRACTION_OF_STEPS = 0.5
 
 
-def warn_of_rates(network, counts, when: str) -> None:
+def warn_of_rates(network, counts, when: str, silent_readouts: bool = True) -> None:
     """Warn (RuntimeWarning) of populations that are silent, or fire in most of the steps in which they can.
 
     Parameters
@@ -24,9 +24,13 @@ def warn_of_rates(network, counts, when: str) -> None:
         Mean spikes of a neuron in a presentation, one a population of neurons.
     when : str
         Of the counts, for the message.
+    silent_readouts : bool
+        Whether to warn of readouts that are silent. At the start they may be: stand-ins for their spikes wake them.
     """
     for number, (label, count) in enumerate(zip(network.labels, counts, strict=True)):
         most = most_spikes(network.n_steps, network.neurons[number].refractory_steps(network.dt))
+        if count < SILENT_COUNT and not silent_readouts and network.neural[number] in network.readouts:
+            continue
         if count < SILENT_COUNT:
             advice = "is nearly silent: lower its threshold or start with larger weights; hb.calibrate does so"
         elif count > min(SATURATED_FRACTION * most, HIGHEST_FRACTION_OF_STEPS * network.n_steps):

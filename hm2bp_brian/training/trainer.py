@@ -252,7 +252,9 @@ class Trainer:
                 self.update(gradient, learning_rate)
                 tally.add(indices, batch, train.labels[indices], gradient.loss)
                 if (epoch, number + 1) == (1, first):
-                    warn_of_rates(self.network, tally.rates(self.network), f"after {first} batches")
+                    warn_of_rates(
+                        self.network, tally.rates(self.network), f"after {first} batches", silent_readouts=False
+                    )
                 bar.set_postfix(tally.progress(), refresh=False)
                 bar.update(len(indices))
         if state.sample_weights is not None:

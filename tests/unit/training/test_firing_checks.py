@@ -30,10 +30,9 @@ def test_nothing_is_said_of_moderate_rates():
 
 
 def test_dead_populations_once():
-    dead, silent_output = warned(layers(1e3))
+    (dead,) = warned(layers(1e3))  # and nothing of the output, which stand-ins would wake
     assert dead.startswith(f"after {FIRST_BATCHES} batches: layer 0 is nearly silent: lower its threshold")
     assert "on average 0 spikes a neuron in 40 steps, of 20 that its refractory time allows" in dead
-    assert "layer 1 is nearly silent" in silent_output
 
 
 def test_a_short_epoch_is_enough():
