@@ -29,9 +29,9 @@ def warn_of_rates(network, counts, when: str, silent_readouts: bool = True) -> N
     """
     for number, (label, count) in enumerate(zip(network.labels, counts, strict=True)):
         most = most_spikes(network.n_steps, network.neurons[number].refractory_steps(network.dt))
+        if count < SILENT_COUNT and not silent_readouts and network.neural[number] in network.readouts:
+            continue
         if count < SILENT_COUNT:
-            if network.neural[number] in network.readouts and not silent_readouts:
-                continue
             advice = "is nearly silent: lower its threshold or start with larger weights; hb.calibrate does so"
         elif count > min(SATURATED_FRACTION * most, HIGHEST_FRACTION_OF_STEPS * network.n_steps):
             advice = (
