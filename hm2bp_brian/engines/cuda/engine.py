@@ -41,7 +41,8 @@ class CudaEngine:
     Raises
     ------
     EngineError
-        If the network has what no kernel here runs: loops, delays, single connections, neurons that are not affine.
+        If the network has what no kernel here runs: loops, delays, single connections, neurons that are not affine or
+        learn variables of their own.
     CompilationError
         If NVRTC refuses the generated code.
     """

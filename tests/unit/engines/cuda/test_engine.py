@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from brian2 import ms
+from learned_neurons import learned_network
 from networks import NEURONS, make_input, make_network
 from tiny_run import RECIPE
 from tiny_training import LAYERS, LOSS, tiny_dataset, tiny_network
@@ -124,22 +125,22 @@ def test_spikes_and_gradients_stay_on_the_card_while_weights_do(found_card):
     trainer.update(total.mean(), 0.1)  # of arrays of the host
 
 
-def branches():
+def branches(neuron):
     """One population to two readouts, and a rate that is kept in a band."""
     network = hb.SpikingNetwork(dt=1 * ms, duration=40 * ms, seed=4)
     network.input("in", 8)
-    lif = hb.LIF(20 * ms, 5 * ms, refractory=2 * ms)
-    network.population("hidden", 12, neuron=lif, threshold=0.5, rate=hb.RateBand(0.5, 3, 0.1))
+    network.population("hidden", 12, neuron=neuron, threshold=0.5, rate=hb.RateBand(0.5, 3, 0.1))
     for name, size in (("one", 3), ("two", 2)):
-        network.population(name, size, neuron=lif, threshold=0.6, readout=True)
+        network.population(name, size, neuron=neuron, threshold=0.6, readout=True)
     network.connect("in", "hidden", hb.AllToAll(), weights=hb.Uniform(1.5))
     for name in ("one", "two"):
         network.connect("hidden", name, hb.AllToAll(), weights=hb.Uniform(1.2), plastic=name == "one")
     return network
 
 
-def test_branches_readouts_rates_and_fixed_weights():
-    network = branches()
+@pytest.mark.parametrize("neuron", ["exact", "soft reset"])
+def test_branches_readouts_rates_and_fixed_weights(neuron):
+    network = branches(NEURONS[neuron](12))
     batch, labels = make_input(network, 5), np.arange(5)
     loss = hb.SpikeCountLoss(6, 1, 0)
     sums = []
@@ -186,6 +187,7 @@ def twice():
         (lambda: of_graph(connector=hb.Sparse(p=0.9)), "single connections of 'in_to_out'"),
         (lambda: of_graph(size=513, lateral=0.1), "lateral inhibition of up to 512 neurons, found 513"),
         (lambda: make_network("nonlinear"), "not affine; take device='cpu'"),
+        (lambda: learned_network("threshold of LIF"), "can't learn v_th of the neurons of 'layer_0'"),
     ],
 )
 def test_what_it_can_not_run_is_refused_by_name(make, message):
