@@ -16,6 +16,7 @@ RECIPE = Recipe(
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Brian2's, which pytest.warns would repeat as its own
+@pytest.mark.filterwarnings("ignore:.*is nearly silent:RuntimeWarning")  # two spikes a sample
 def test_spike_trains_are_not_encoded(monkeypatch):
     steps = np.tile([2, 5, 30], 12)  # the last one after the end of a presentation
     trains = SpikeDataset(steps, steps % 16, np.arange(0, 37, 3), np.arange(12) % 3, (4, 4, 1), 3, "trains")
