@@ -2,6 +2,7 @@
 
 import brian2
 import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 
 matplotlib.use("Agg")
@@ -14,3 +15,10 @@ def numpy_target():
     brian2.prefs["codegen.target"] = "numpy"
     yield
     brian2.prefs["codegen.target"] = before
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    """A test that looks for forgotten figures finds its own alone."""
+    yield
+    plt.close("all")

@@ -1,5 +1,4 @@
 import matplotlib
-import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
 
@@ -11,7 +10,6 @@ def nothing_global_changes():
     before = matplotlib.rcParams.copy()
     yield
     assert matplotlib.rcParams == before
-    plt.close("all")
 
 
 @pytest.fixture
