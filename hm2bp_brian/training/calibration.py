@@ -64,7 +64,15 @@ def calibrate(
     """
     low, high = _checked(band)
     check_batch(network, batch)
-    rates, outside = bring_into_band(network, batch, low, high, make_engine(network, engine, threads=threads))
+    engine = make_engine(network, engine, threads=threads)
+    searches = [_Search(network, p.name) for component in network.components for p in component.populations]
+    while True:
+        rates = _rates(network, engine.forward(network.parameters, batch))
+        outside = [search for search in searches if not low <= rates[search.name] <= high]
+        first = next((search for search in outside if not search.given_up), None)
+        if first is None:
+            break
+        first.turn(up=rates[first.name] < low)
     for search in outside:
         warnings.warn(
             f"'{search.name}' fires at {rates[search.name]:.3g} Hz and could not be brought into {low:g}..{high:g} Hz: "
@@ -73,18 +81,6 @@ def calibrate(
             stacklevel=2,
         )
     return {name: rate * Hz for name, rate in rates.items()}
-
-
-def bring_into_band(network, batch, low: float, high: float, engine) -> tuple[dict[str, float], list[_Search]]:
-    """The same with rates in Hz, and without warnings: rates, and what is known of populations that stay outside."""
-    searches = [_Search(network, p.name) for component in network.components for p in component.populations]
-    while True:
-        rates = _rates(network, engine.forward(network.parameters, batch))
-        outside = [search for search in searches if not low <= rates[search.name] <= high]
-        first = next((search for search in outside if not search.given_up), None)
-        if first is None:
-            return rates, outside
-        first.turn(up=rates[first.name] < low)
 
 
 class _Search:

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 README = Path(__file__).parents[2] / "README.md"
@@ -24,4 +23,3 @@ def test_python_samples(capsys):
     assert np.mean(scope["record"].dense(0) == record.dense(0)) > 0.999
     exec(samples[2], scope)
     assert scope["neuron"].state_variables == ("I", "h", "u")
-    plt.close("all")

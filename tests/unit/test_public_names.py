@@ -4,7 +4,6 @@ import doctest
 import inspect
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -33,5 +32,4 @@ def test_examples_run(name, tmp_path, monkeypatch):
     report = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     runner.run(examples, out=report.append)
-    plt.close("all")
     assert runner.failures == 0, "".join(report)
