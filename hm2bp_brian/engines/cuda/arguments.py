@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import ctypes
 
-from hm2bp_brian.engines.fused.arguments import Rules
-
-
-def _fields(of_type, names: str) -> list:
-    return [(name, of_type) for name in names.split()]
-
-
-def _pointers(names: str) -> list:
-    return _fields(ctypes.c_void_p, names)
+from hm2bp_brian.engines.fused.arguments import Rules, fields_of, pointers
 
 
 def _integers(names: str) -> list:
-    return _fields(ctypes.c_int32, names)
+    return fields_of(ctypes.c_int32, names)
 
 
 class Window(ctypes.Structure):
@@ -30,7 +22,7 @@ class Spikes(ctypes.Structure):
 
     _fields_ = [
         *_integers("n_samples n_neurons n_steps n_words n_neuron_words"),
-        *_pointers("trains by_step counts thresholds keys neurons offsets"),
+        *pointers("trains by_step counts thresholds keys neurons offsets"),
     ]
 
 
@@ -40,11 +32,11 @@ class Presentation(ctypes.Structure):
     _fields_ = [
         ("window", Window),
         *_integers("n_samples n_steps n_words n_pre_words"),
-        *_pointers("pre post weights arrays constants"),
+        *pointers("pre post weights arrays constants"),
         ("dt", ctypes.c_double),
         ("refractory_steps", ctypes.c_int64),
         ("lateral_inhibition", ctypes.c_double),
-        *_pointers("failure"),
+        *pointers("failure"),
     ]
 
 
@@ -54,11 +46,11 @@ class Backward(ctypes.Structure):
     _fields_ = [
         ("window", Window),
         *_integers("n_samples n_steps n_words n_parts"),
-        *_pointers("pre post pre_counts post_counts active refractory reset readout"),
-        *_fields(ctypes.c_int64, "uniform refractory_steps"),
-        *_pointers("weights distance nu_pre delta factor"),
+        *pointers("pre post pre_counts post_counts active refractory reset readout"),
+        *fields_of(ctypes.c_int64, "uniform refractory_steps"),
+        *pointers("weights distance nu_pre delta factor"),
         ("rules", Rules),
-        *_pointers("q spsp coefficient partial gradient delta_pre"),
+        *pointers("q spsp coefficient partial gradient delta_pre"),
     ]
 
 
@@ -66,9 +58,9 @@ class Update(ctypes.Structure):
     """Updates of an array of weights."""
 
     _fields_ = [
-        *_fields(ctypes.c_int64, "size n_threads"),
-        *_fields(ctypes.c_double, "beta_1 beta_2 step_size epsilon limit fraction"),
-        *_pointers("w m v average g squares length"),
+        *fields_of(ctypes.c_int64, "size n_threads"),
+        *fields_of(ctypes.c_double, "beta_1 beta_2 step_size epsilon limit fraction"),
+        *pointers("w m v average g squares length"),
     ]
 
 

@@ -11,20 +11,20 @@ RULES = [field.name for field in fields(rules.Rules)]
 DEFINE_RULES = f"#define RULES double {', '.join(RULES)};"
 
 
-def _fields(of_type, names: str) -> list:
+def fields_of(of_type, names: str) -> list:
     return [(name, of_type) for name in names.split()]
 
 
-def _pointers(names: str) -> list:
-    return _fields(ctypes.c_void_p, names)
+def pointers(names: str) -> list:
+    return fields_of(ctypes.c_void_p, names)
 
 
 def _integers(names: str) -> list:
-    return _fields(ctypes.c_int64, names)
+    return fields_of(ctypes.c_int64, names)
 
 
 def _floats(names: str) -> list:
-    return _fields(ctypes.c_double, names)
+    return fields_of(ctypes.c_double, names)
 
 
 class Windows(ctypes.Structure):
@@ -37,12 +37,12 @@ class Forward(ctypes.Structure):
     """A layer's whole presentation."""
 
     _fields_ = [
-        *_pointers("pre_neurons pre_offsets"),
+        *pointers("pre_neurons pre_offsets"),
         *_integers("n_samples n_steps"),
-        *_pointers("weights arrays constants"),
+        *pointers("weights arrays constants"),
         *_floats("dt"),
         *_integers("refractory_steps"),
-        *_pointers("failure"),
+        *pointers("failure"),
         *_integers("threads"),
     ]
 
@@ -50,22 +50,22 @@ class Forward(ctypes.Structure):
 class DenseForward(Forward):
     """A dense layer's presentation."""
 
-    _fields_ = [*_integers("n_pre n_post"), *_floats("lateral_inhibition"), *_pointers("bits counts")]
+    _fields_ = [*_integers("n_pre n_post"), *_floats("lateral_inhibition"), *pointers("bits counts")]
 
 
 class WindowsForward(Forward):
     """A convolution or pooling layer's presentation."""
 
-    _fields_ = [("windows", Windows), *_pointers("counts spikes")]
+    _fields_ = [("windows", Windows), *pointers("counts spikes")]
 
 
 class LayerTrains(ctypes.Structure):
     """The spikes before and in a layer, and what a step, a spike and the threshold do to its neurons."""
 
     _fields_ = [
-        *_pointers("pre_steps pre_trains post_steps post_trains"),
+        *pointers("pre_steps pre_trains post_steps post_trains"),
         *_integers("n_samples n_steps"),
-        *_pointers("active refractory reset readout"),
+        *pointers("active refractory reset readout"),
         *_integers("refractory_steps threads"),
     ]
 
@@ -73,7 +73,7 @@ class LayerTrains(ctypes.Structure):
 class DenseSpsp(LayerTrains):
     """A dense layer's S-PSPs."""
 
-    _fields_ = [*_integers("n_pre n_post"), *_pointers("spsp")]
+    _fields_ = [*_integers("n_pre n_post"), *pointers("spsp")]
 
 
 class Rules(ctypes.Structure):
@@ -86,22 +86,22 @@ class Backward(LayerTrains):
     """HM2-BP through a layer."""
 
     _fields_ = [
-        *_pointers("weights distance nu_pre delta factor"),
+        *pointers("weights distance nu_pre delta factor"),
         ("rules", Rules),
-        *_pointers("gradient delta_pre nu"),
+        *pointers("gradient delta_pre nu"),
     ]
 
 
 class Recorded(Forward):
     """What is needed to run a layer again as it fired."""
 
-    _fields_ = [*_pointers("post_neurons post_offsets"), *_floats("lateral_inhibition")]
+    _fields_ = [*pointers("post_neurons post_offsets"), *_floats("lateral_inhibition")]
 
 
 class DenseBackward(Backward):
     """HM2-BP through a dense layer."""
 
-    _fields_ = [*_integers("n_pre n_post n_learned"), *_pointers("learned start_gradient recorded")]
+    _fields_ = [*_integers("n_pre n_post n_learned"), *pointers("learned start_gradient recorded")]
 
 
 class WindowsBackward(Backward):
@@ -113,7 +113,7 @@ class WindowsBackward(Backward):
 class PopulationCalls(ctypes.Structure):
     """The functions of ``kernels/population.hpp``, compiled with a population's neurons."""
 
-    _fields_ = _pointers("make receptor free start update reset finite make_adjoint free_adjoint adjoint")
+    _fields_ = pointers("make receptor free start update reset finite make_adjoint free_adjoint adjoint")
 
 
 class GraphPopulation(ctypes.Structure):
@@ -122,9 +122,9 @@ class GraphPopulation(ctypes.Structure):
     _fields_ = [
         ("calls", PopulationCalls),
         *_integers("n_neurons n_receptors"),
-        *_pointers("receptors forward counts spikes trains nu"),
+        *pointers("receptors forward counts spikes trains nu"),
         *_integers("own_nu"),
-        *_pointers("delta factor"),
+        *pointers("delta factor"),
     ]
 
 
@@ -133,11 +133,11 @@ class GraphProjection(ctypes.Structure):
 
     _fields_ = [
         *_integers("source target receptor n_pre n_post"),
-        *_pointers("neurons offsets steps trains starts partners"),
+        *pointers("neurons offsets steps trains starts partners"),
         *_integers("by_target"),
-        *_pointers("weights delays"),
+        *pointers("weights delays"),
         *_integers("delay longest_delay lateral"),
-        *_pointers("nu_pre gradient delay_gradient delta_pre"),
+        *pointers("nu_pre gradient delay_gradient delta_pre"),
     ]
 
 
@@ -146,7 +146,7 @@ class GraphForward(ctypes.Structure):
 
     _fields_ = [
         *_integers("n_samples n_steps n_populations n_projections threads"),
-        *_pointers("populations projections failure"),
+        *pointers("populations projections failure"),
     ]
 
 
@@ -155,10 +155,10 @@ class GraphBackward(ctypes.Structure):
 
     _fields_ = [
         *_integers("n_samples n_steps n_populations n_projections threads"),
-        *_pointers("populations projections"),
+        *pointers("populations projections"),
         ("rules", Rules),
         *_integers("n_parts"),
-        *_pointers("n_cut"),
+        *pointers("n_cut"),
     ]
 
 
