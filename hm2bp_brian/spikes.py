@@ -216,6 +216,16 @@ class SpikeBatch:
         row, neurons = np.divmod(numbers, math.prod(shape))
         return cls(neurons, _row_offsets(row, n_samples * n_steps), n_samples, n_steps, shape)
 
+    @classmethod
+    def from_trains(cls, steps, offsets, n_samples: int, n_steps: int, shape) -> SpikeBatch:
+        """Make a batch from right trains that need no check, as ``by_neuron`` has them."""
+        n_neurons = math.prod(shape)
+        sample, neuron = np.divmod(np.repeat(np.arange(n_samples * n_neurons), np.diff(offsets)), n_neurons)
+        row, neurons = np.divmod(np.sort((sample * n_steps + steps) * n_neurons + neuron), n_neurons)
+        row_offsets = _row_offsets(row, n_samples * n_steps)
+        by_neuron = steps.astype(np.int32), offsets
+        return cls.from_sorted(neurons.astype(np.int32), row_offsets, n_samples, n_steps, shape, by_neuron)
+
     @property
     def n_neurons(self) -> int:
         """Number of neurons in the population."""
@@ -260,9 +270,8 @@ class SpikeBatch:
     @cached_property
     def counts(self) -> np.ndarray:
         """Spikes of each neuron over the presentation, int64 (n_samples, n_neurons)."""
-        row = self.samples * self.n_neurons + self.neurons
-        counts = np.bincount(row, minlength=self.n_samples * self.n_neurons)
-        return _read_only(counts.reshape(self.n_samples, self.n_neurons))
+        _, offsets = self.by_neuron
+        return _read_only(np.diff(offsets).reshape(self.n_samples, self.n_neurons))
 
     def train(self, sample: int, neuron: int) -> np.ndarray:
         """Rising spike steps of one neuron in one presentation; SpikeError if there is no such neuron or sample."""

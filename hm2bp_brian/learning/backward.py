@@ -159,13 +159,17 @@ def with_stand_ins(output: SpikeBatch, stand_ins: StandIns) -> SpikeBatch:
     """
     if len(stand_ins.samples) == 0:
         return output
-    n_spikes, numbers = np.broadcast_to(stand_ins.n_spikes, len(stand_ins.samples)), [output.numbers]
-    for count in np.unique(n_spikes):
-        samples, neurons = (index[n_spikes == count, np.newaxis] for index in (stand_ins.samples, stand_ins.neurons))
-        rows = samples * output.n_steps + regular_train(int(count), output.n_steps)
-        numbers.append((rows * output.n_neurons + neurons).ravel())
-    numbers = np.sort(np.concatenate(numbers))
-    return SpikeBatch.from_numbers(numbers, output.n_samples, output.n_steps, output.shape)
+    steps, offsets = output.by_neuron
+    rows, n_spikes = np.broadcast_arrays(
+        stand_ins.samples * output.n_neurons + stand_ins.neurons, np.asarray(stand_ins.n_spikes)
+    )
+    order = np.argsort(rows)
+    trains = {count: regular_train(int(count), output.n_steps) for count in np.unique(n_spikes)}
+    added = [trains[count] for count in n_spikes[order]]
+    lengths = np.zeros(len(offsets), dtype=np.int64)
+    lengths[rows[order] + 1] = [len(train) for train in added]
+    steps = np.insert(steps, np.repeat(offsets[:-1], lengths[1:]), np.concatenate(added))
+    return SpikeBatch.from_trains(steps, offsets + lengths.cumsum(), output.n_samples, output.n_steps, output.shape)
 
 
 def regular_train(n_spikes: int, n_steps: int) -> np.ndarray:

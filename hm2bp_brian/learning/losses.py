@@ -107,7 +107,7 @@ class Errors:
     stand_ins: StandIns
 
     def check(self, counts: np.ndarray) -> None:
-        """Raise ShapeError, NumericalError unless these are finite errors of a batch with such output counts."""
+        """Raise an error unless these are finite errors for such output counts, with stand-ins of silent neurons."""
         n_samples, n_outputs = counts.shape
         found, expected = (self.values.shape, self.d_counts.shape), ((n_samples,), (n_samples, n_outputs))
         if found != expected:
@@ -119,6 +119,13 @@ class Errors:
         for name, index, size in (("samples", chosen.samples, n_samples), ("neurons", chosen.neurons, n_outputs)):
             if len(index) and not 0 <= index.min() <= index.max() < size:
                 raise ShapeError(f"{name} of stand-ins must lie in 0..{size - 1}, found {index.min()}..{index.max()}")
+        fired = counts[chosen.samples, chosen.neurons]
+        if fired.any():
+            one = int(np.argmax(fired))
+            raise ConfigurationError(
+                f"stand-ins are for silent output neurons; neuron {chosen.neurons[one]} fired in sample "
+                f"{chosen.samples[one]}"
+            )
 
     def weighted(self, sample_weights) -> Errors:
         """The same with a factor for each sample.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -103,12 +104,11 @@ class LayerKernels:
         delta_pre = None
         if source.neuron is not None:
             delta_pre = np.empty((pre.n_samples, pre.n_neurons), dtype=self.dtype)
-        matrices = kernel_matrices(dynamics, self.dtype)
         weights, delta, factor = (self.cast(array) for array in (weights, delta, walk.factor(name)))
         far = self.cast(distance_as_learned(self.network, self.population, walk.parameters))
         nu_pre = None if source.neuron is None else self.cast(walk.nu[source.name])
         nu = None if self.population.neuron.nu_is_distance else np.tile(far, (post.n_samples, 1))
-        fields = self._trains(pre, post, matrices, dynamics) | {
+        fields = self._trains(pre, post, dynamics) | {
             "weights": self._pointer_to(weights),
             "distance": pointer(far),
             "nu_pre": pointer(nu_pre),
@@ -130,7 +130,11 @@ class LayerKernels:
         """What happens to the neurons in a step and at a spike; NoSpspError where these kernels can't follow it."""
         return self.network.linear_map(self.layer)
 
-    def _trains(self, pre: SpikeBatch, post: SpikeBatch, matrices, dynamics) -> dict:
+    @cached_property
+    def _matrices(self) -> dict[str, np.ndarray]:
+        return kernel_matrices(self._dynamics(), self.dtype)
+
+    def _trains(self, pre: SpikeBatch, post: SpikeBatch, dynamics) -> dict:
         """Fields of ``arguments.LayerTrains``; whoever calls keeps all arrays alive (a batch keeps its trains)."""
         (pre_steps, pre_trains), (post_steps, post_trains) = pre.by_neuron, post.by_neuron
         return {
@@ -140,7 +144,7 @@ class LayerKernels:
             "post_trains": pointer(post_trains),
             "n_samples": pre.n_samples,
             "n_steps": pre.n_steps,
-            **{name: pointer(matrix) for name, matrix in matrices.items()},
+            **{name: pointer(matrix) for name, matrix in self._matrices.items()},
             "refractory_steps": min(dynamics.refractory_steps, pre.n_steps),
             "threads": self.threads,
         }
@@ -208,8 +212,7 @@ class DenseKernels(LayerKernels):
         pre = post = trains
         linear_map = self.network.linear_map(self.layer)
         spsp = np.empty((pre.n_samples, pre.n_neurons, post.n_neurons), dtype=self.dtype)
-        matrices = kernel_matrices(linear_map, self.dtype)
-        fields = self._trains(pre, post, matrices, linear_map)
+        fields = self._trains(pre, post, linear_map)
         sizes = {"n_pre": pre.n_neurons, "n_post": post.n_neurons}
         self._call("dense_spsp", arguments.DenseSpsp(**fields, **sizes, spsp=pointer(spsp)))
         return spsp

@@ -4,7 +4,7 @@ from brian2 import second
 
 from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError, UnitError
 from hm2bp_brian.learning.backward import regular_train, with_stand_ins
-from hm2bp_brian.learning.losses import CrossEntropyLoss, Loss, SpikeCountLoss, StandIns, check_labels
+from hm2bp_brian.learning.losses import CrossEntropyLoss, Errors, Loss, SpikeCountLoss, StandIns, check_labels
 from hm2bp_brian.spikes import SpikeBatch
 
 
@@ -112,11 +112,18 @@ def test_wanted_counts_take_the_place_of_classes():
 def test_each_stand_in_has_its_own_number_of_spikes():
     dense = np.zeros((3, 12, 2), dtype=bool)
     dense[0, [2, 5], 0] = True
-    stand_ins = StandIns(np.array([0, 1, 2]), np.array([1, 0, 0]), np.array([3, 4, 3]))
+    stand_ins = StandIns(np.array([2, 1, 0]), np.array([0, 0, 1]), np.array([20, 4, 3]))  # in no order; 20 > 12 steps
     found = with_stand_ins(SpikeBatch.from_dense(dense), stand_ins)
-    for sample, neuron, count in ((0, 1, 3), (1, 0, 4), (2, 0, 3)):
+    for sample, neuron, count in ((0, 1, 3), (1, 0, 4), (2, 0, 12)):
         np.testing.assert_array_equal(found.train(sample, neuron), regular_train(count, 12))
-    assert found.n_spikes == 12 and found.train(0, 0).tolist() == [2, 5]
+        dense[sample, regular_train(count, 12), neuron] = True
+    assert found == SpikeBatch.from_dense(dense)  # by time as by neuron
+
+
+def test_stand_ins_are_for_silent_neurons():
+    counts, chosen = np.array([[0, 3], [0, 0]]), StandIns(np.array([1, 0]), np.array([0, 1]), 5)
+    with pytest.raises(ConfigurationError, match="neuron 1 fired in sample 0"):
+        Errors(np.zeros(2), np.zeros((2, 2)), chosen).check(counts)
 
 
 class Hinge(Loss):

@@ -5,27 +5,28 @@
 
 #include "adjoint.hpp"
 #include "arguments.hpp"
+#include "packed_tiles.hpp"
 #include "parallel.hpp"
 #include "post_neurons.hpp"
 #include "status.hpp"
 #include "trajectory.hpp"
 
-// Per-lane numbers of one tile, the same for all samples.
+// Weights (n_pre, W) and per-lane numbers of one tile, the same for all samples.
 template <int W>
 struct BackwardTile {
     int64_t number;
-    Buffer weights;
+    const scalar *weights;
     alignas(64) scalar weight_sum[W], distance[W];
 
-    BackwardTile(const DenseBackward &b, int64_t number) : number(number), weights(b.n_pre * W) {
-        pack_tile<W>(b.weights, b.n_pre, b.n_post, number, weights.data);
+    BackwardTile(const DenseBackward &b, const PackedTiles<W> &tiles, int64_t number)
+        : number(number), weights(tiles.tile(number)) {
         for (int lane = 0; lane < W; lane++) {
             const int64_t neuron = number * W + lane;
             weight_sum[lane] = 0;
             distance[lane] = neuron < b.n_post ? b.distance[neuron] : 1;
         }
         for (int64_t pre = 0; pre < b.n_pre; pre++)
-            for (int lane = 0; lane < W; lane++) weight_sum[lane] += weights.data[pre * W + lane];
+            for (int lane = 0; lane < W; lane++) weight_sum[lane] += weights[pre * W + lane];
     }
 };
 
@@ -42,7 +43,7 @@ template <int W, int K>
 static auto adjoint_of_tile(const DenseBackward &b, const PostLayer &layer, const PostTiles<W, K> &tiles,
                             const BackwardTile<W> &tile, BackwardScratch<W> &scratch) {
     if constexpr (ALONG_TRAJECTORY) {
-        auto run = std::make_shared<Trajectory<W>>(*b.recorded, layer, tiles, tile.number, tile.weights.data);
+        auto run = std::make_shared<Trajectory<W>>(*b.recorded, layer, tiles, tile.number, tile.weights);
         return [=](int64_t sample, scalar *q, scalar *counts, scalar *start) { run->adjoint(sample, q, counts, start); };
     } else {
         return [&](int64_t sample, scalar *q, scalar *counts, scalar *start) {
@@ -56,7 +57,7 @@ template <int W, int K, typename Adjoint>
 static void backward_sample(const DenseBackward &b, int64_t sample, Adjoint &adjoint, const PostTiles<W, K> &tiles,
                             const BackwardTile<W> &tile, BackwardScratch<W> &scratch, scalar *gradient,
                             scalar *delta_pre) {
-    const scalar *weights = tile.weights.data;
+    const scalar *weights = tile.weights;
     scalar *q = scratch.q.data, *spsp = scratch.spsp.data;
     alignas(64) scalar counts[W], delta[W], factor[W], start[K * W];
     adjoint(sample, q, counts, start);
@@ -96,11 +97,12 @@ static void backward(const DenseBackward &b) {
     const int64_t n_chunks = b.n_samples < wanted ? b.n_samples : wanted;
     const PostTiles<W, K> tiles(layer);
     const int64_t n_rows = b.n_pre + b.n_learned;  // of a gradient
+    const PackedTiles<W> weights(b.weights, b.n_pre, b.n_post, n_tiles, b.threads);
     Buffer partial(n_tiles * n_chunks * n_rows * W);
     Buffer partial_delta(b.delta_pre ? n_tiles * b.n_samples * b.n_pre : 0);
     parallel_for(n_tiles * n_chunks, b.threads, [&](int64_t unit) {
         const int64_t tile_number = unit / n_chunks, chunk = unit % n_chunks;
-        const BackwardTile<W> tile(b, tile_number);
+        const BackwardTile<W> tile(b, weights, tile_number);
         BackwardScratch<W> scratch(b.n_steps, b.n_pre);
         auto adjoint = adjoint_of_tile<W, K>(b, layer, tiles, tile, scratch);
         scalar *sum = partial.data + unit * n_rows * W;
@@ -115,16 +117,14 @@ static void backward(const DenseBackward &b) {
                 memset(row, 0, b.n_pre * sizeof(scalar));
         }
     });
-    auto add_gradients = [&](int64_t row) {
+    auto add_gradients = [&](int64_t tile, int64_t row) {
         scalar *out = row < b.n_pre ? b.gradient + row * b.n_post : b.start_gradient + (row - b.n_pre) * b.n_post;
-        for (int64_t tile = 0; tile < n_tiles; tile++) {
-            alignas(64) scalar sums[W] = {};
-            for (int64_t chunk = 0; chunk < n_chunks; chunk++)
-                for (int lane = 0; lane < W; lane++)
-                    sums[lane] += partial.data[((tile * n_chunks + chunk) * n_rows + row) * W + lane];
-            const int64_t n_lanes = b.n_post - tile * W < W ? b.n_post - tile * W : W;
-            memcpy(out + tile * W, sums, n_lanes * sizeof(scalar));
-        }
+        alignas(64) scalar sums[W] = {};
+        for (int64_t chunk = 0; chunk < n_chunks; chunk++)
+            for (int lane = 0; lane < W; lane++)
+                sums[lane] += partial.data[((tile * n_chunks + chunk) * n_rows + row) * W + lane];
+        const int64_t n_lanes = b.n_post - tile * W < W ? b.n_post - tile * W : W;
+        memcpy(out + tile * W, sums, n_lanes * sizeof(scalar));
     };
     auto add_deltas = [&](int64_t sample) {
         for (int64_t pre = 0; pre < b.n_pre; pre++) {
@@ -134,10 +134,9 @@ static void backward(const DenseBackward &b) {
             b.delta_pre[sample * b.n_pre + pre] = sum;
         }
     };
-    const int64_t block = 64, n_blocks = (n_rows + block - 1) / block;
-    parallel_for(n_blocks + (b.delta_pre ? b.n_samples : 0), b.threads, [&](int64_t unit) {
-        if (unit >= n_blocks) return add_deltas(unit - n_blocks);
-        for (int64_t row = unit * block; row < n_rows && row < (unit + 1) * block; row++) add_gradients(row);
+    parallel_for(n_tiles + (b.delta_pre ? b.n_samples : 0), b.threads, [&](int64_t unit) {
+        if (unit >= n_tiles) return add_deltas(unit - n_tiles);
+        for (int64_t row = 0; row < n_rows; row++) add_gradients(unit, row);
     });
 }
 

@@ -2,6 +2,7 @@
 // Neurons<W>, the tile's state with update(), threshold() and reset(), is generated from the neuron's equations.
 #pragma once
 #include "arguments.hpp"
+#include "packed_tiles.hpp"
 #include "parallel.hpp"
 #include "status.hpp"
 #include "tile.hpp"
@@ -66,20 +67,18 @@ static void forward(const DenseForward &p) {
     const int64_t wanted = (DENSE_FORWARD_PARTS + n_groups - 1) / n_groups;
     const int64_t n_chunks = p.n_samples < wanted ? p.n_samples : wanted;
     const NeuronConstants common(p);
+    const PackedTiles<W> weights(p.weights, p.n_pre, p.n_post, n_tiles, p.threads);
     FirstFailure first_failure;
     parallel_for(n_groups * n_chunks, p.threads, [&](int64_t unit) {
         const int64_t first_tile = (unit / n_chunks) * tiles_per_unit, chunk = unit % n_chunks;
         const int64_t last_tile = first_tile + tiles_per_unit;
-        Buffer packed(tiles_per_unit * p.n_pre * W);
         std::vector<Neurons<W>> tiles(tiles_per_unit);
         Buffer synaptic(tiles_per_unit * W);
-        for (int64_t k = 0; k < tiles_per_unit; k++) {
-            pack_tile<W>(p.weights, p.n_pre, p.n_post, first_tile + k, packed.data + k * p.n_pre * W);
+        for (int64_t k = 0; k < tiles_per_unit; k++)
             tiles[k].load(p.arrays, layout, first_tile + k, synaptic.data + k * W);
-        }
         for (int64_t s = chunk * p.n_samples / n_chunks; s < (chunk + 1) * p.n_samples / n_chunks; s++) {
             auto run = [&](bool check) {
-                return run_sample<W>(p, s, tiles.data(), first_tile, last_tile, packed.data, common,
+                return run_sample<W>(p, s, tiles.data(), first_tile, last_tile, weights.tile(first_tile), common,
                                      scalar(p.lateral_inhibition), check);
             };
             if (run(false) >= 0) {

@@ -81,8 +81,13 @@ static inline void pack_tile(const scalar *matrix, int64_t n_rows, int64_t n_col
     const int64_t first = tile * W;
     const int64_t n_lanes = n_columns - first < W ? n_columns - first : W;
     for (int64_t row = 0; row < n_rows; row++) {
-        memcpy(packed + row * W, matrix + row * n_columns + first, n_lanes * sizeof(scalar));
-        for (int64_t lane = n_lanes; lane < W; lane++) packed[row * W + lane] = 0;
+        const scalar *from = matrix + row * n_columns + first;
+        if (n_lanes == W) {  // a size that the compiler knows: no call
+            memcpy(packed + row * W, from, W * sizeof(scalar));
+        } else {
+            memcpy(packed + row * W, from, n_lanes * sizeof(scalar));
+            memset(packed + row * W + n_lanes, 0, (W - n_lanes) * sizeof(scalar));
+        }
     }
 }
 
