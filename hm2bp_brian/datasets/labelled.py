@@ -12,6 +12,7 @@ from brian2 import second
 
 from hm2bp_brian.checks import check_count, check_integers, check_shape
 from hm2bp_brian.datasets.checks import as_array, checked_labels, checked_selection, count_classes
+from hm2bp_brian.datasets.spike_checks import checked_spikes, what_is_late
 from hm2bp_brian.datasets.spike_times import bin_trials
 from hm2bp_brian.encoding.events import bin_events
 from hm2bp_brian.encoding.images import warn_if_dark
@@ -155,42 +156,14 @@ class SpikeDataset:
         if self.dt is not None:
             positive_time(f"{self.name}: dt", self.dt)
         labels = as_array(self.name, "labels", self.labels)
-        steps, neurons = (
-            check_integers(f"{self.name}: {name}", values, 0, high, dtype=np.int32, hint=hint, error=SpikeError)
-            for name, values, high, hint in (
-                ("steps", self.steps, None, "Divide spike times by dt and round them with numpy.rint(...).astype(int)"),
-                ("neurons", self.neurons, math.prod(self.shape) - 1, ""),
-            )
+        if labels.ndim not in (1, 2) or labels.size == 0:
+            raise ShapeError(f"{self.name}: expected labels (n,) with n at least 1, found {labels.shape}")
+        steps, neurons, offsets = checked_spikes(
+            self.name, self.steps, self.neurons, self.offsets, len(labels), math.prod(self.shape)
         )
-        offsets = check_integers(f"{self.name}: offsets", self.offsets, 0, error=ShapeError)
-        if labels.ndim not in (1, 2) or labels.size == 0 or steps.ndim != 1 or steps.shape != neurons.shape:
-            raise ShapeError(
-                f"{self.name}: expected steps and neurons (n_spikes,) and labels (n,) with n at least 1, found "
-                f"{steps.shape}, {neurons.shape} and {labels.shape}"
-            )
-        if offsets.shape != (len(labels) + 1,) or offsets[0] != 0 or offsets[-1] != len(steps):
-            raise ShapeError(
-                f"{self.name}: offsets must be {len(labels) + 1} numbers from 0 to {len(steps)}, the number of spikes; "
-                f"found shape {offsets.shape}"
-            )
-        if (np.diff(offsets) < 0).any():
-            raise ShapeError(f"{self.name}: offsets must not fall")
-        self._check_order(steps, neurons, offsets)
         for name, value in (("steps", steps), ("neurons", neurons), ("offsets", offsets)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "labels", checked_labels(self.name, labels, self.n_classes))
-
-    def _check_order(self, steps, neurons, offsets):
-        if steps.size == 0:
-            return
-        rising = (steps[1:] > steps[:-1]) | ((steps[1:] == steps[:-1]) & (neurons[1:] > neurons[:-1]))
-        starts = offsets[1:-1]
-        rising[starts[(starts > 0) & (starts < len(steps))] - 1] = True
-        if not rising.all():
-            sample = int(np.searchsorted(offsets, int(np.argmin(rising)) + 1, "right")) - 1
-            raise SpikeError(
-                f"{self.name}: the spikes of sample {sample} are not sorted by step and neuron, or one is there twice"
-            )
 
     @classmethod
     def from_events(cls, samples, *, shape, dt, n_classes: int, name: str = "events") -> SpikeDataset:
@@ -360,23 +333,9 @@ class SpikeDataset:
                 f"{self.name}: all spikes come after the presentation of {n_steps} steps, the first in step "
                 f"{self.steps.min()}. Let each sample's time begin at 0, or present it for longer"
             )
-        warnings.warn(f"{self.name}: {self._lost(late, n_steps)}", UserWarning, stacklevel=3)
+        lost = what_is_late(late, self.offsets, self.n_steps, n_steps)
+        warnings.warn(f"{self.name}: {lost}", UserWarning, stacklevel=3)
         self._told.add(n_steps)
-
-    def _lost(self, late: np.ndarray, n_steps: int) -> str:
-        """What a presentation of ``n_steps`` steps does not show, in words."""
-        if late.size == 0:
-            return f"there are no spikes in its {len(self)} samples"
-        before = np.concatenate([[0], np.cumsum(late)])[self.offsets]
-        cut, counts = np.diff(before), np.diff(self.offsets)
-        silenced = int(((cut == counts) & (counts > 0)).sum())
-        nothing = f", of {silenced} all spikes" if silenced else ""  # as those of events with a clock of their own
-        empty = int((counts == 0).sum())
-        nothing += f"; {empty} have no spikes at all" if empty else ""
-        return (
-            f"{(cut > 0).sum():,} of {len(self):,} samples last longer than the presentation of {n_steps} steps, up to "
-            f"{self.n_steps}; what comes later is cut off: {100 * late.mean():.2g} % of all spikes{nothing}"
-        )
 
     def batch(self, indices, n_steps: int) -> SpikeBatch:
         """The spikes of some samples in the first ``n_steps`` steps; later ones are cut off.

@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
-from hm2bp_brian.checks import as_tuple, is_integer
-from hm2bp_brian.errors import ConfigurationError, ShapeError, UnknownNameError
+from hm2bp_brian.checks import is_integer
+from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.model.connectors import AllToAll, check_connector
 from hm2bp_brian.model.delays import make_delays
 from hm2bp_brian.model.graph import Component, components, unreached
@@ -20,9 +20,9 @@ from hm2bp_brian.model.initializers import Scaled
 from hm2bp_brian.model.learned import at_the_ends, with_threshold
 from hm2bp_brian.model.learned_variables import check_start
 from hm2bp_brian.model.neurons import NeuronModel
-from hm2bp_brian.model.populations import Population, RateBand
+from hm2bp_brian.model.populations import Population, RateBand, check_positions, population_shape
 from hm2bp_brian.model.projections import Projection
-from hm2bp_brian.model.sizes import check_size, single_precision
+from hm2bp_brian.model.sizes import single_precision
 from hm2bp_brian.model.units import to_float, with_unit
 from hm2bp_brian.model.weight_scale import uniform
 
@@ -72,7 +72,9 @@ class PopulationGraph:
         self._check_graph()
         shape = self._new_population(name, shape)
         size = math.prod(shape)
-        made = Population(name, shape, positions=_positions(name, positions, size), sign=make_signs(name, sign, size))
+        made = Population(
+            name, shape, positions=check_positions(name, positions, size), sign=make_signs(name, sign, size)
+        )
         self.inputs.append(made)
         self._changed()
         return made
@@ -132,7 +134,7 @@ class PopulationGraph:
             name,
             shape,
             *with_threshold(f"threshold of '{name}'", neuron, threshold),
-            _positions(name, positions, size),
+            check_positions(name, positions, size),
             make_signs(name, sign, size),
             rate,
         )
@@ -380,25 +382,3 @@ class PopulationGraph:
             self.inputs.append(Population(CLOCK, (1,), always=True))
             self._changed()
         return self._population(CLOCK)
-
-
-def _positions(name: str, positions, size: int) -> np.ndarray | None:
-    if positions is None:
-        return None
-    array = np.asarray(positions, dtype=float)
-    if array.ndim == 1:
-        array = array[:, None]
-    if array.ndim != 2 or len(array) != size or not np.isfinite(array).all():
-        raise ShapeError(
-            f"positions of '{name}' must be finite and have shape ({size}, n_dimensions), found {array.shape}"
-        )
-    return array
-
-
-def population_shape(name: str, shape) -> tuple[int, ...]:
-    shape = as_tuple(shape)
-    if not shape or not all(is_integer(n) and n > 0 for n in shape):
-        raise ShapeError(f"{name} must be positive integers such as (28, 28, 1), found {shape!r}")
-    shape = tuple(int(n) for n in shape)
-    check_size("the input" if name == "input_shape" else name, shape)
-    return shape

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.checks import as_tuple, is_integer
+from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.model.sizes import check_size
 from hm2bp_brian.model.units import to_float
 
 LARGEST = 1e9  # spikes in no presentation
@@ -116,3 +118,27 @@ def distances(source: Population, target: Population, pre: int | None = None) ->
         )
     start = source.positions[:, None] if pre is None else source.positions[pre]
     return np.sqrt(((start - target.positions) ** 2).sum(axis=-1))
+
+
+def check_positions(name: str, positions, size: int) -> np.ndarray | None:
+    """Positions of a population's neurons as floats (size, n_dimensions), or None; ShapeError if they do not fit."""
+    if positions is None:
+        return None
+    array = np.asarray(positions, dtype=float)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2 or len(array) != size or not np.isfinite(array).all():
+        raise ShapeError(
+            f"positions of '{name}' must be finite and have shape ({size}, n_dimensions), found {array.shape}"
+        )
+    return array
+
+
+def population_shape(name: str, shape) -> tuple[int, ...]:
+    """A shape as a tuple of int; ShapeError unless they are positive, and no more neurons than a population has."""
+    shape = as_tuple(shape)
+    if not shape or not all(is_integer(n) and n > 0 for n in shape):
+        raise ShapeError(f"{name} must be positive integers such as (28, 28, 1), found {shape!r}")
+    shape = tuple(int(n) for n in shape)
+    check_size("the input" if name == "input_shape" else name, shape)
+    return shape

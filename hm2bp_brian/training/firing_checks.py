@@ -1,10 +1,17 @@
-"""What keeps a network from learning and is seen at once: silence, too many spikes, counts that can't be reached."""
+"""What keeps a network from learning and is seen at once.
+
+Silence, too many spikes, counts that can't be reached, gradients that are not finite.
+"""
 
 from __future__ import annotations
 
 import warnings
 
+import numpy as np
+
+from hm2bp_brian.errors import NumericalError
 from hm2bp_brian.firing_statistics import SATURATED_FRACTION, most_spikes
+from hm2bp_brian.learning.gradient_sum import Gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
 
 FIRST_BATCHES = 10
@@ -61,4 +68,15 @@ def warn_if_out_of_reach(network, loss) -> None:
                 "(SpikeCountLoss(desired=...)), or take a longer duration or a shorter refractory time",
                 UserWarning,
                 stacklevel=3,
+            )
+
+
+def check_finite(gradient: Gradients, batch: int, epoch: int) -> None:
+    """NumericalError if a gradient is not finite; batches count from 0."""
+    for layer, array in enumerate(gradient):
+        if not np.isfinite(array).all():
+            raise NumericalError(
+                f"the gradient of layer {layer} is not finite in batch {batch} of epoch {epoch} (layers and batches "
+                "count from 0). No weight has been changed by it; the weights go back to the last finished epoch. "
+                "Try a lower learning rate, clip=True in Adam, or a weaker regularizer"
             )

@@ -6,6 +6,7 @@ A state is a dictionary of arrays, which a checkpoint keeps as it is.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -183,6 +184,25 @@ class SGD:
 def rate(learning_rate: float | Relative) -> float:
     """The number in a learning rate."""
     return learning_rate.rate if isinstance(learning_rate, Relative) else learning_rate
+
+
+def rate_of_epoch(optimizer, epoch: int, epochs: int) -> float:
+    """The number in the learning rate of an epoch, counted from 1, of so many.
+
+    Warns
+    -----
+    UserWarning
+        If it is 0.
+    """
+    scheduled = optimizer.schedule(rate(optimizer.learning_rate), epoch, epochs)
+    if scheduled == 0:
+        warnings.warn(
+            f"the learning rate of epoch {epoch}, the last of {epochs}, is 0: it changes no weight. Give the schedule "
+            "a final rate above 0, such as Cosine(final=0.01), or fit all epochs at once",
+            UserWarning,
+            stacklevel=4,  # the line that calls Trainer.fit
+        )
+    return scheduled
 
 
 def step_scales(optimizer, network) -> list[float]:

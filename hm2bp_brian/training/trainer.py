@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
 import time
-import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 
 import numpy as np
@@ -19,7 +14,7 @@ from hm2bp_brian.datasets.arrays import as_dataset
 from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
 from hm2bp_brian.engines.registry import make_engine
-from hm2bp_brian.errors import ConfigurationError, NumericalError, UnknownNameError
+from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.gradient_sum import Gradients, GradientSum
 from hm2bp_brian.learning.losses import SpikeCountLoss, check_targets
 from hm2bp_brian.learning.regularizers import check_limit
@@ -32,15 +27,14 @@ from hm2bp_brian.training.callbacks import Callback, check_callbacks
 from hm2bp_brian.training.checkpoint import load_checkpoint, save_checkpoint
 from hm2bp_brian.training.data_parallel import DataParallel
 from hm2bp_brian.training.evaluator import Evaluator, batches
-from hm2bp_brian.training.firing_checks import FIRST_BATCHES, warn_if_out_of_reach, warn_of_rates
+from hm2bp_brian.training.firing_checks import FIRST_BATCHES, check_finite, warn_if_out_of_reach, warn_of_rates
 from hm2bp_brian.training.history import History
-from hm2bp_brian.training.optimizers import make_optimizer, rate, step_scales
+from hm2bp_brian.training.optimizers import make_optimizer, rate_of_epoch, step_scales
+from hm2bp_brian.training.read_ahead import map_ahead
 from hm2bp_brian.training.sample_weights import make_sample_weights, product
 from hm2bp_brian.training.shards import Shard, check_shards, cut, tree_sum
 from hm2bp_brian.training.state import TrainingState
 from hm2bp_brian.training.tally import Tally
-
-BACKGROUND_PRIORITY = 5  # of the thread that makes the next batch; 0 is normal, 19 the lowest
 
 
 class Trainer:
@@ -257,21 +251,14 @@ class Trainer:
 
     def _train_epoch(self, train, batch_size: int, last_epoch: int, callbacks, progress: bool) -> dict:
         state, epoch, started = self.state, self.epoch + 1, time.perf_counter()
-        learning_rate = self.optimizer.schedule(rate(self.optimizer.learning_rate), epoch, last_epoch)
-        if learning_rate == 0:
-            warnings.warn(
-                f"the learning rate of epoch {epoch}, the last of {last_epoch}, is 0: it changes no weight. Give the "
-                "schedule a final rate above 0, such as Cosine(final=0.01), or fit all epochs at once",
-                UserWarning,
-                stacklevel=3,
-            )
+        learning_rate = rate_of_epoch(self.optimizer, epoch, last_epoch)
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
         tally = Tally(len(train), len(self.network.neural))
         first = min(FIRST_BATCHES, -(-len(train) // batch_size))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
             for number, (indices, batch) in enumerate(self._batches(train, order, batch_size, epoch, callbacks)):
                 gradient = batch.gradient.mean(self.network.learned_weights(self.state.parameters), self.regularizer)
-                _check_finite(gradient, number, epoch)
+                check_finite(gradient, number, epoch)
                 self.update(gradient, learning_rate)
                 tally.add(indices, batch, train.labels[indices], gradient.loss)
                 if (epoch, number + 1) == (1, first):
@@ -305,9 +292,10 @@ class Trainer:
 
     def _gradient_sum(self, tape, labels, indices) -> GradientSum:
         errors = self.loss.errors(tape.counts, labels)
-        weights = product(self._given_weights, self.state.sample_weights)
+        both = self._given_weights, self.state.sample_weights
+        weights = product(*(None if array is None else array[indices] for array in both))
         if weights is not None:
-            errors = errors.weighted(weights[indices])
+            errors = errors.weighted(weights)
         return self.engine.backward(tape, errors, self.rules)
 
     def shard(self, train, indices, epoch: int) -> Shard:
@@ -350,15 +338,7 @@ class Trainer:
         def make(indices):
             return indices, self.inputs.spikes(train, indices, self.seed, epoch)
 
-        if self.engine.threads == 1:
-            yield from map(make, parts)
-            return
-        with ThreadPoolExecutor(1, initializer=_stand_back) as worker:
-            ahead = worker.submit(make, next(parts))
-            for indices in parts:
-                ready, ahead = ahead, worker.submit(make, indices)
-                yield ready.result()
-            yield ahead.result()
+        return map(make, parts) if self.engine.threads == 1 else map_ahead(make, parts)
 
     @property
     def evaluation_weights(self) -> Sequence[np.ndarray]:
@@ -413,19 +393,3 @@ class Trainer:
         self.inputs.check(name, dataset)
         check_targets(dataset.labels, len(dataset), self.network.n_outputs)
         return dataset
-
-
-def _stand_back() -> None:
-    """Let this thread take what the others leave idle, where threads have priorities of their own."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BACKGROUND_PRIORITY)
-
-
-def _check_finite(gradient: Gradients, batch: int, epoch: int) -> None:
-    for layer, array in enumerate(gradient):
-        if not np.isfinite(array).all():
-            raise NumericalError(
-                f"the gradient of layer {layer} is not finite in batch {batch} of epoch {epoch} (layers and batches "
-                "count from 0). No weight has been changed by it; the weights go back to the last finished epoch. "
-                "Try a lower learning rate, clip=True in Adam, or a weaker regularizer"
-            )

@@ -8,6 +8,7 @@ import numpy as np
 
 from hm2bp_brian.engines.fused.arguments import DEFINE_RULES
 from hm2bp_brian.engines.fused.codegen import NeuronCode
+from hm2bp_brian.engines.fused.compiler import KERNELS as HOST_KERNELS
 from hm2bp_brian.engines.fused.sources import C_TYPES
 
 KERNELS = Path(__file__).parent / "kernels"
@@ -17,7 +18,7 @@ OPTIONS = ("-std=c++17", "-default-device", "--fmad=false")
 
 def spike_source() -> str:
     """Kernels that turn spikes, and draw them."""
-    return _files("spikes")
+    return "\n".join([(HOST_KERNELS / "hash.hpp").read_text(), _files("spikes")])
 
 
 def layer_source(code: NeuronCode, dtype: np.dtype) -> str:

@@ -11,15 +11,6 @@ struct Spikes {
     const int64_t *offsets;      // (n_samples * n_steps + 1)
 };
 
-static inline uint32_t hash32(uint32_t x) {
-    x ^= x >> 16;
-    x *= 0x21f0aaadu;
-    x ^= x >> 15;
-    x *= 0x735a2d97u;
-    x ^= x >> 15;
-    return x;
-}
-
 // Bernoulli spikes, the same integers as encoding/poisson.py.
 static inline uint32_t bernoulli_word(const Spikes &a, int sample, int neuron, int word) {
     const uint32_t threshold = a.thresholds[int64_t(sample) * a.n_neurons + neuron];

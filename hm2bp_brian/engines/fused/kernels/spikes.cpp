@@ -2,15 +2,7 @@
 // neurons) or one neuron of one sample (its bits are steps).
 #include "parallel.hpp"
 #include "status.hpp"
-
-static inline uint32_t hash32(uint32_t x) {
-    x ^= x >> 16;
-    x *= 0x21f0aaadu;
-    x ^= x >> 15;
-    x *= 0x735a2d97u;
-    x ^= x >> 15;
-    return x;
-}
+#include "hash.hpp"
 
 // Bit k: the neuron fires at the k-th of 32 steps. In words as wide as the hash, which compilers turn into vectors.
 static inline uint32_t fires_in_32(uint32_t counter, uint32_t key, uint32_t threshold) {
