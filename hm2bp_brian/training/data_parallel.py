@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from hm2bp_brian.errors import ClusterError, ConfigurationError, Hm2bpError
+from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.cluster import check_workers
 from hm2bp_brian.training.evaluator import batches
+from hm2bp_brian.training.read_ahead import stand_back
 from hm2bp_brian.training.shards import Shard, cut, tree_sum
 
 TRIES = 4  # of a batch whose workers are lost; as Dask does it with tasks
@@ -38,17 +42,40 @@ class ShardWorker:
         # in a cluster of threads it holds the network of the process that trains, which must stay as it is
         self._trainer = copy.deepcopy(make_trainer)(threads=get_worker().state.nthreads)
         self._train = train
+        self._background = ThreadPoolExecutor(1, initializer=stand_back)
+        self._begun = {}  # spikes of the parts that follow
 
-    def summed(self, parameters, sample_weights, parts: Sequence[np.ndarray], epoch: int) -> Shard | None:
-        """Sum of the shards of these indices; None if there are no samples in them."""
+    def summed(self, parameters, sample_weights, parts: Sequence[np.ndarray], following, epoch: int) -> Shard | None:
+        """Sum of the shards of these indices; None if there are no samples in them.
+
+        The input spikes of the ``following`` parts, which are asked for next, are made while results travel.
+        """
         state = self._trainer.state
         for own, sent in zip(state.parameters, parameters, strict=True):
             own[...] = sent
         state.sample_weights = sample_weights
-        shards = [self._trainer.shard(self._train, indices, epoch) if len(indices) else None for indices in parts]
+        shards = [
+            self._trainer.shard(self._train, indices, spikes) if len(indices) else None
+            for indices, spikes in zip(parts, self._spikes_of(parts, epoch), strict=True)
+        ]
+        self._begin(following, epoch)
         total = tree_sum(shards)
         # deltas are for looking at, and as large as the rest
         return total and replace(total, gradient=replace(total.gradient, deltas=()))
+
+    def _spikes_of(self, parts, epoch: int) -> list[SpikeBatch | None]:
+        begun = self._begun.pop(_key(parts, epoch), None)
+        return begun.result() if begun else self._encode(parts, epoch)
+
+    def _begin(self, parts, epoch: int) -> None:
+        self._begun[_key(parts, epoch)] = self._background.submit(self._encode, parts, epoch)
+
+    def _encode(self, parts, epoch: int) -> list[SpikeBatch | None]:
+        return [self._trainer.input_spikes(self._train, i, epoch) if len(i) else None for i in parts]
+
+
+def _key(parts, epoch: int) -> tuple:
+    return (epoch, *(part.tobytes() for part in parts))
 
 
 def _keep_freed_memory() -> None:
@@ -101,15 +128,16 @@ class DataParallel:
         """
         if train is not self._train:
             self._train, self._actors = train, []
-        for indices in batches(order, batch_size):
-            yield indices, self._batch(parameters, sample_weights, cut(indices, self._shards), epoch)
+        each = [cut(indices, self._shards) for indices in batches(order, batch_size)]
+        for parts, following in zip(each, [*each[1:], cut(order[:0], self._shards)], strict=True):
+            yield np.concatenate(parts), self._batch(parameters, sample_weights, parts, following, epoch)
 
-    def _batch(self, parameters, sample_weights, parts: list[np.ndarray], epoch: int) -> Shard:
+    def _batch(self, parameters, sample_weights, parts: list[np.ndarray], following, epoch: int) -> Shard:
         for attempt in range(TRIES):
             try:
                 if not self._actors:
                     self._start()
-                return self._sum(parameters, sample_weights, parts, epoch)
+                return self._sum(parameters, sample_weights, parts, following, epoch)
             except Hm2bpError:
                 raise
             except Exception as error:  # many, if a worker is lost, depending on when
@@ -120,15 +148,15 @@ class DataParallel:
                         f"it each time (last: {type(error).__name__}: {error}); their logs say more"
                     ) from error
 
-    def _sum(self, parameters, sample_weights, parts: list[np.ndarray], epoch: int) -> Shard:
+    def _sum(self, parameters, sample_weights, parts: list[np.ndarray], following, epoch: int) -> Shard:
         """Each actor sums neighbouring parts, and their sums are added here."""
         n_units = min(len(parts), 1 << (len(self._actors) - 1).bit_length())
         size = len(parts) // n_units
         answers = []
         for unit in range(n_units):
             address, actor = self._actors[unit % len(self._actors)]
-            own = parts[unit * size : (unit + 1) * size]
-            answers.append((address, actor.summed(parameters, sample_weights, own, epoch)))
+            own = slice(unit * size, (unit + 1) * size)
+            answers.append((address, actor.summed(parameters, sample_weights, parts[own], following[own], epoch)))
         return tree_sum([self._answer(address, future) for address, future in answers])
 
     def _answer(self, address: str, future):
@@ -153,6 +181,14 @@ class DataParallel:
             ) from error
         check_workers(client)
         addresses = self._addresses()
+        if len(addresses) > self._shards:
+            enough = 1 << (len(addresses) - 1).bit_length()
+            warnings.warn(
+                f"{len(addresses)} workers for batches of {self._shards} shards: no more than {self._shards} of them "
+                f"have work; Trainer(shards={enough}) gives all of them some, and other last bits",
+                UserWarning,
+                stacklevel=2,
+            )
         with client.as_current():
             arguments = client.scatter([self._make_trainer, self._train], broadcast=True, hash=False)
             futures = [client.submit(ShardWorker, *arguments, actor=True, workers=[at], pure=False) for at in addresses]

@@ -13,7 +13,7 @@ BACKGROUND_PRIORITY = 5  # of the thread that makes the next item; 0 is normal, 
 
 def map_ahead(make: Callable, items: Iterable) -> Iterator:
     """``map(make, items)``, of which a thread makes the next result while this one is used."""
-    with ThreadPoolExecutor(1, initializer=_stand_back) as worker:
+    with ThreadPoolExecutor(1, initializer=stand_back) as worker:
         ahead = None
         for item in items:
             ready, ahead = ahead, worker.submit(make, item)
@@ -23,7 +23,7 @@ def map_ahead(make: Callable, items: Iterable) -> Iterator:
             yield ahead.result()
 
 
-def _stand_back() -> None:
+def stand_back() -> None:
     """Let this thread take what the others leave idle, where threads have priorities of their own."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BACKGROUND_PRIORITY)

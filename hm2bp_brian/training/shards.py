@@ -11,7 +11,7 @@ from hm2bp_brian.checks import check_count
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.learning.gradient_sum import GradientSum
 
-ON_A_CLUSTER = 8  # shards, if the user gives no number
+ON_A_CLUSTER = 4  # shards, if the user gives no number: each has its own sum of gradients
 
 
 @dataclass(frozen=True, eq=False)

@@ -298,11 +298,12 @@ class Trainer:
             errors = errors.weighted(weights)
         return self.engine.backward(tape, errors, self.rules)
 
-    def shard(self, train, indices, epoch: int) -> Shard:
-        """What training takes of some samples in an epoch, for the weights as they are."""
-        return self._shard(train, indices, self.inputs.spikes(train, indices, self.seed, epoch))
+    def input_spikes(self, train, indices, epoch: int) -> SpikeBatch:
+        """What some samples are for the network in an epoch."""
+        return self.inputs.spikes(train, indices, self.seed, epoch)
 
-    def _shard(self, train, indices, spikes: SpikeBatch, callbacks=()) -> Shard:
+    def shard(self, train, indices, spikes: SpikeBatch, callbacks=()) -> Shard:
+        """What training takes of some samples and their input spikes, for the weights as they are."""
         tape = self.engine.forward(self.state.parameters, spikes)
         for callback in callbacks:
             callback.on_batch(self, indices, tape)
@@ -317,7 +318,7 @@ class Trainer:
         cuts = [cut(indices, self.shards) for indices in batches(order, batch_size)]
         spikes = self._training_spikes(train, (part for parts in cuts for part in parts if len(part)), epoch)
         for parts in cuts:
-            shards = [self._shard(train, *next(spikes), callbacks) if len(part) else None for part in parts]
+            shards = [self.shard(train, *next(spikes), callbacks) if len(part) else None for part in parts]
             yield np.concatenate(parts), tree_sum(shards)
 
     @cached_property
@@ -336,7 +337,7 @@ class Trainer:
         """Indices and input spikes of each part; with several threads the next one is made beside the simulation."""
 
         def make(indices):
-            return indices, self.inputs.spikes(train, indices, self.seed, epoch)
+            return indices, self.input_spikes(train, indices, epoch)
 
         return map(make, parts) if self.engine.threads == 1 else map_ahead(make, parts)
 

@@ -1,7 +1,10 @@
 """Training on a real Dask scheduler with real workers: the bits are those of training without."""
 
 import threading
+from functools import partial
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from tiny_training import LOSS, NumpyEngine, assert_same_state, make_trainer, tiny_dataset, tiny_network
 
@@ -9,12 +12,13 @@ from hm2bp_brian.encoding import Augmentation
 from hm2bp_brian.errors import ClusterError, ConfigurationError, LabelError
 from hm2bp_brian.training import data_parallel
 from hm2bp_brian.training.callbacks import Callback
+from hm2bp_brian.training.shards import ON_A_CLUSTER
 
 distributed = pytest.importorskip("distributed", reason="dask.distributed, extra cluster, is not installed")
 
 from cluster_processes import ClusterProcesses, addresses  # noqa: E402
 
-EPOCHS, BATCH_SIZE = 3, 13  # 30 samples: two whole batches and one of 4, which is less than the shards
+EPOCHS, BATCH_SIZE = 3, 13  # 30 samples: two whole batches and one of 4, which is less than 8 shards
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +42,34 @@ def trained(epochs=EPOCHS, callbacks=(), **settings):
 def test_any_number_of_workers_and_none_give_the_same_bits(cluster, client):
     for count in (1, 2, 3):
         cluster.set_workers(client, count)
-        for settings in ({}, {"boosting": True, "augmentation": Augmentation(shift=1)}):
-            expected, found = trained(shards=8, **settings), trained(cluster=client, **settings)
+        for settings in ({"shards": 8}, {"shards": 4, "boosting": True, "augmentation": Augmentation(shift=1)}):
+            expected, found = trained(**settings), trained(cluster=client, **settings)
             assert_same_state(found.state.arrays(), expected.state.arrays())
             assert found.evaluate(tiny_dataset(18, seed=1)) == expected.evaluate(tiny_dataset(18, seed=1))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_workers_without_work_are_told_of(cluster, client):
+    cluster.set_workers(client, 3)
+    with pytest.warns(UserWarning, match=r"3 workers for batches of 2 shards.*Trainer\(shards=4\)"):
+        trained(cluster=client, shards=2, epochs=1)
+
+
+def test_a_worker_encodes_what_follows_once_and_ahead(monkeypatch):
+    monkeypatch.setattr(distributed, "get_worker", lambda: SimpleNamespace(state=SimpleNamespace(nthreads=1)))
+    worker, parts = (
+        data_parallel.ShardWorker(partial(make_trainer, engine="fused"), tiny_dataset(8)),
+        np.split(np.arange(8), 4),
+    )
+    encoded, encode = [], worker._trainer.input_spikes
+    monkeypatch.setattr(worker._trainer, "input_spikes", lambda *a: encoded.append(a[1].tolist()) or encode(*a))
+    sums = partial(worker.summed, worker._trainer.state.parameters, None)
+    sums(parts[:2], following=parts[2:], epoch=1)
+    ahead = sums(parts[2:], following=[parts[0][:0]] * 2, epoch=1)
+    assert encoded == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    again = sums(parts[2:], following=parts[:2], epoch=1)  # a batch that is done again has to be encoded anew
+    assert encoded[4:6] == [[4, 5], [6, 7]]
+    np.testing.assert_array_equal(ahead.gradient.arrays[0], again.gradient.arrays[0])
 
 
 class AtEpoch(Callback):
@@ -58,7 +86,7 @@ class AtEpoch(Callback):
 
 def test_the_batch_of_a_lost_worker_is_done_again(cluster, client):
     cluster.set_workers(client, 2)
-    expected = trained(shards=8, epochs=30)
+    expected = trained(shards=ON_A_CLUSTER, epochs=30)
     kill = AtEpoch(1, cluster.kill_worker)
     found = trained(cluster=client, epochs=30, callbacks=[kill])
     kill.timer.join()
@@ -68,7 +96,7 @@ def test_the_batch_of_a_lost_worker_is_done_again(cluster, client):
 
 def test_a_worker_that_takes_the_place_of_the_only_one_gets_the_data(cluster, client):
     cluster.set_workers(client, 1)
-    expected = trained(shards=8, epochs=6)
+    expected = trained(shards=ON_A_CLUSTER, epochs=6)
     trainer = trained(cluster=client)
     cluster.set_workers(client, 1)
     trainer.fit(tiny_dataset(30), epochs=3, batch_size=BATCH_SIZE, progress=False)
@@ -106,7 +134,7 @@ def test_a_cluster_within_this_process_leaves_its_network_alone():
         network = tiny_network()
         found = trained(network=network, cluster=client)
         assert all(own is weights for own, weights in zip(network.weights, found.state.parameters, strict=True))
-    assert_same_state(found.state.arrays(), trained(shards=8).state.arrays())
+    assert_same_state(found.state.arrays(), trained(shards=ON_A_CLUSTER).state.arrays())
 
 
 def test_workers_with_another_version_are_refused_with_both_versions(cluster, client, tmp_path):

@@ -33,8 +33,8 @@ def test_shards_are_a_power_of_two(shards):
         make_trainer(shards=shards)
 
 
-def test_one_shard_here_and_eight_on_a_cluster_are_usual():
-    assert (check_shards(None, False), check_shards(None, True), check_shards(2, True)) == (1, 8, 2)
+def test_one_shard_here_and_four_on_a_cluster_are_usual():
+    assert (check_shards(None, False), check_shards(None, True), check_shards(2, True)) == (1, 4, 2)
 
 
 def test_an_update_in_four_shards_by_hand():
