@@ -77,23 +77,20 @@ class Probe:
         for name, values in neuron.initial.items():  # parameters that nothing changes keep theirs
             self._group.variables[name].set_value(values)
         self._group._network = "probe"  # it will never run: keeps Brian2 from warning that it was forgotten
-        updaters = (self._group.subexpression_updater, self._group.state_updater)
-        self._updaters = [updater for updater in updaters if updater is not None]
-        self._resetter = self._group.resetter["spike"]
-        for brian_object in (*self._updaters, self._resetter):
-            brian_object.before_run({})  # generates the code
+        self._generated = set()
 
     @runtime_device()
     def update(self, states: np.ndarray, refractory: bool = False) -> np.ndarray:
         """Apply one state update to each of ``states`` (n_probes, n_neurons, n_variables)."""
         self._set_refractory(refractory)
-        return self._apply(self._updaters, states)
+        updaters = (self._group.subexpression_updater, self._group.state_updater)
+        return self._apply([updater for updater in updaters if updater is not None], states)
 
     @runtime_device()
     def reset(self, states: np.ndarray) -> np.ndarray:
         """Let all neurons fire in each of ``states``."""
         self._all_fire(states.shape[1])
-        return self._apply([self._resetter], states)
+        return self._apply([self._group.resetter["spike"]], states)
 
     @runtime_device()
     def read(self, name: str, state: np.ndarray) -> np.ndarray:
@@ -111,6 +108,10 @@ class Probe:
         self._group.variables["_spikespace"].set_value(np.append(np.arange(n_neurons), n_neurons))
 
     def _apply(self, operations, states: np.ndarray) -> np.ndarray:
+        for operation in operations:
+            if operation.name not in self._generated:  # code that is never run is not generated, which takes long
+                operation.before_run({})
+                self._generated.add(operation.name)
         after = np.empty_like(states)
         for probe, state in enumerate(states):
             self._set(state)

@@ -18,7 +18,7 @@ HALVINGS = 10
 def start_values(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float) -> dict[str, np.ndarray]:
     """What each presentation starts with: see `NeuronModel.start_values`."""
     starts = {name: np.zeros(n_neurons) for name in neuron.changing_variables}
-    starts |= rest(neuron, n_neurons, v_th, dt)
+    starts |= neuron.once(rest, n_neurons, v_th, dt)
     return starts | {name: np.broadcast_to(value, n_neurons).copy() for name, value in neuron.initial.items()}
 
 
@@ -26,7 +26,7 @@ def distance_at_rest(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float
     """How far each neuron is from its threshold: see `NeuronModel.threshold_distance`."""
     distance = neuron.distance_to_threshold, neuron.distance_dimension
     probe = Probe(neuron, n_neurons, v_th, dt, distance_to_threshold=distance)
-    values = neuron.start_values(n_neurons, v_th, dt) | rest(neuron, n_neurons, v_th, dt)
+    values = neuron.start_values(n_neurons, v_th, dt) | neuron.once(rest, n_neurons, v_th, dt)
     return 0.0 - probe.read("distance_to_threshold", np.stack([values[name] for name in probe.variables], axis=-1))
 
 

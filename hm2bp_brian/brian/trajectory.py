@@ -126,7 +126,7 @@ class DerivativeProbe(Probe):
         for name in sorted({*jacobian.update.names, *jacobian.reset.names}):
             self._group.variables.add_array(name, size=n_neurons, dtype=float)
         self._step = self._code(jacobian.update, self._group.state_updater, ())
-        self._spike = self._code(jacobian.reset, self._resetter, ["not_refractory"])
+        self._spike = self._code(jacobian.reset, self._group.resetter["spike"], ["not_refractory"])
 
     def _code(self, derivatives: Derivatives, runner, override) -> NumpyCodeObject:
         return create_runner_codeobj(

@@ -143,7 +143,7 @@ class NeuronModel(NeuronEquations):
         # a door: rest is found by simulation, and models run nothing
         from hm2bp_brian.brian.rest import start_values
 
-        return self._once(start_values, n_neurons, v_th, dt)
+        return self.once(start_values, n_neurons, v_th, dt)
 
     def threshold_distance(self, n_neurons: int, v_th: float, dt: float) -> np.ndarray:
         """How far each neuron at rest is from its threshold: nu, by which HM2-BP divides.
@@ -169,13 +169,14 @@ class NeuronModel(NeuronEquations):
         """
         from hm2bp_brian.brian.rest import distance_at_rest
 
-        return self._once(distance_at_rest, n_neurons, v_th, dt)
+        return self.once(distance_at_rest, n_neurons, v_th, dt)
 
     def forget(self) -> None:
         """Forget what was found out about such neurons; whoever changes a copy does so."""
         self._found = {}
 
-    def _once(self, find, *layer):
+    def once(self, find, *layer):
+        """What a function finds out about such neurons, with these arguments; it is called once."""
         key = find.__name__, *layer
         if key not in self._found:
             self._found[key] = find(self, *layer)
@@ -191,7 +192,7 @@ class NeuronModel(NeuronEquations):
     @property
     def is_affine(self) -> bool:
         """Whether update and reset are affine in the state, so that S-PSPs add up; see ``docs/neurons.md``."""
-        return self._once(_is_affine)
+        return self.once(_is_affine)
 
     @property
     def nu_is_distance(self) -> bool:
@@ -218,7 +219,7 @@ class NeuronModel(NeuronEquations):
         NoSpspError
             If a function without derivative is taken of the state: ``int(v > 0*mV)``, ``abs(v)``, ``clip(v, ...)``.
         """
-        return self._once(jacobian)
+        return self.once(jacobian)
 
     def check_size(self, n_neurons: int):
         """Raise ConfigurationError if a parameter with one value a neuron has another size."""

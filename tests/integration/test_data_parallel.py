@@ -16,7 +16,7 @@ from hm2bp_brian.training.shards import ON_A_CLUSTER
 
 distributed = pytest.importorskip("distributed", reason="dask.distributed, extra cluster, is not installed")
 
-from cluster_processes import ClusterProcesses, addresses  # noqa: E402
+from cluster_processes import ClusterProcesses, workers  # noqa: E402
 
 EPOCHS, BATCH_SIZE = 3, 13  # 30 samples: two whole batches and one of 4, which is less than 8 shards
 
@@ -98,6 +98,7 @@ def test_a_worker_that_takes_the_place_of_the_only_one_gets_the_data(cluster, cl
     cluster.set_workers(client, 1)
     expected = trained(shards=ON_A_CLUSTER, epochs=6)
     trainer = trained(cluster=client)
+    cluster.kill_worker()
     cluster.set_workers(client, 1)
     trainer.fit(tiny_dataset(30), epochs=3, batch_size=BATCH_SIZE, progress=False)
     assert_same_state(trainer.state.arrays(), expected.state.arrays())
@@ -142,7 +143,7 @@ def test_workers_with_another_version_are_refused_with_both_versions(cluster, cl
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: hm2bp_brian\nVersion: 0.0.7\n")
     cluster.set_workers(client, 1, PYTHONPATH=str(tmp_path))
-    (worker,) = addresses(client)
+    (worker,) = workers(client)
     with pytest.raises(ClusterError, match=rf"has hm2bp_brian 0\.1\.0, but .* 1 with version 0\.0\.7.*{worker}"):
         trained(cluster=client)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ class ClusterProcesses:
         self._folder = folder
         self._file = folder / "scheduler.json"
         self._log = open(folder / "cluster.log", "ab")
-        self.workers: list[subprocess.Popen] = []
+        self.workers: dict[str, tuple[subprocess.Popen, dict]] = {}  # by their names, with what is special about them
         self._started = 0
 
     def __enter__(self) -> ClusterProcesses:
@@ -31,31 +30,30 @@ class ClusterProcesses:
         return self
 
     def __exit__(self, *exception) -> None:
-        for process in [*self.workers, self._scheduler]:
-            process.kill()
-            process.wait()
+        while self.workers:
+            self.kill_worker()
+        _kill(self._scheduler)
         self._log.close()
 
     def set_workers(self, client, count: int, **environment: str) -> None:
-        """Stop all workers and start so many new ones."""
-        for process in self.workers:
-            process.kill()
-            process.wait()
-        self.workers.clear()
-        wait_until(lambda: not addresses(client))
-        for _ in range(count):
+        """So many workers with this environment: those that are there stay, as starting one takes seconds."""
+        fitting = [name for name, (_, own) in self.workers.items() if own == environment][:count]
+        for name in set(self.workers) - set(fitting):
+            self.kill_worker(name)
+        while len(self.workers) < count:
             self.add_worker(**environment)
-        wait_until(lambda: len(addresses(client)) == count)
+        wait_until(lambda: {worker["name"] for worker in workers(client).values()} == set(self.workers))
 
     def add_worker(self, **environment: str) -> None:
         self._started += 1
-        arguments = ["--nthreads", "1", "--no-nanny", "--name", f"worker-{self._started}"]
-        self.workers.append(self._start("worker", *arguments, **environment))
+        name = f"worker-{self._started}"
+        arguments = ["--nthreads", "1", "--no-nanny", "--name", name]
+        self.workers[name] = self._start("worker", *arguments, **environment), environment
 
-    def kill_worker(self, number: int = 0) -> None:
-        process = self.workers.pop(number)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    def kill_worker(self, name: str | None = None) -> None:
+        """Kill this worker, or the oldest one."""
+        process, _ = self.workers.pop(name or next(iter(self.workers)))
+        _kill(process)
 
     def _start(self, kind: str, *arguments: str, **environment: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "dask", kind, "--scheduler-file", str(self._file), "--no-dashboard"]
@@ -66,8 +64,14 @@ class ClusterProcesses:
         return subprocess.Popen([*command, *arguments], **where)
 
 
-def addresses(client) -> list[str]:
-    return list(client.scheduler_info(n_workers=-1)["workers"])
+def _kill(process: subprocess.Popen) -> None:
+    process.kill()
+    process.wait()
+
+
+def workers(client) -> dict[str, dict]:
+    """What the scheduler knows of each worker, by its address."""
+    return client.scheduler_info(n_workers=-1)["workers"]
 
 
 def wait_until(condition) -> None:

@@ -86,7 +86,7 @@ def load(source: str, what: str) -> ctypes.CDLL:
         library = _compiled(folder, key)
         if library is None:
             folder.mkdir(parents=True, exist_ok=True)
-            with _one_at_a_time():
+            with _one_at_a_time(key):
                 library = _compiled(folder, key) or _compile(source, folder, key, what)
     except OSError as error:
         raise CompilationError(
@@ -106,9 +106,11 @@ def _compiled(folder: Path, key: str) -> Path | None:
 
 
 @contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Let other processes that would compile wait; one that dies lets go."""
-    with open(cache_folder() / "kernels.lock", "ab") as file:
+def _one_at_a_time(key: str) -> Iterator[None]:
+    """Let other processes that would compile the same wait; one that dies lets go."""
+    locks = cache_folder() / "kernels.locks"
+    locks.mkdir(exist_ok=True)
+    with open(locks / key[:2], "ab") as file:  # some keys share one, so that there are few
         with contextlib.suppress(OSError):  # on a disk without locks several compile the same, which does no harm
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
