@@ -6,11 +6,13 @@ import resource
 import statistics
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.training.evaluator import batches
+from hm2bp_brian.training.schedules import Constant
 
 REPEATS = 5
 STAGES = ("augment", "encode", "forward", "backward", "optimizer")
@@ -39,6 +41,8 @@ def benchmark(recipe: Recipe, threads: int | None = None, data=None, device: str
         ``*_ms`` of each stage a sample, the first with reading the data set; ``peak_memory_mib`` of the process, Python
         and the data set included; ``spikes`` a sample of the input and of each layer; and what was measured.
     """
+    # the first epoch's rate in each: a schedule would see runs of one epoch, and learn nothing in what is its last
+    recipe = replace(recipe, optimizer=replace(recipe.optimizer, schedule=Constant()))
     train, _, _ = recipe.load_data(data)
     n_samples = min(int(np.clip(40 * recipe.batch_size, 400, 4000)), len(train))
     train = train.subset(n_samples)

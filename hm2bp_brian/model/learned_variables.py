@@ -70,9 +70,10 @@ class LearnedNeurons:
         """Variables of neurons that are learned: thresholds, parameters and initial values."""
         first = len(self.weights) + len(self.delays)
         found = []
-        for population, label in zip(self.neural, self.labels, strict=True):
+        for layer, population in enumerate(self.neural):
             for name in sorted(population.neuron.learned):
-                found.append(LearnedVariable(population, name, first + len(found), f"{name} of {label}"))
+                label = f"{name} of {self.labels[layer]}"
+                found.append(LearnedVariable(population, name, first + len(found), label))
         return found
 
     @property
@@ -87,6 +88,8 @@ class LearnedNeurons:
 
     def learned_values(self, population: Population, parameters) -> dict[str, np.ndarray]:
         """Values of a population's learned variables, with these parameters: float64 (n_neurons,) by their names."""
+        if population.neuron is None or not population.neuron.learned:
+            return {}
         return {
             variable.name: np.broadcast_to(np.asarray(parameters[variable.number], dtype=float), population.size)
             for variable in self.learned_variables

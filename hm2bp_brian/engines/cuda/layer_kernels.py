@@ -108,7 +108,7 @@ class LayerKernels:
             "weights": pointer(weights) if self.n_weights else None,
             "distance": pointer(far),
             "nu_pre": pointer(nu_pre),
-            "rules": arguments.Rules(*dataclasses.astuple(walk.rules)),
+            "rules": arguments.Rules(*vars(walk.rules).values()),
             "gradient": pointer(gradient),
         }
         for part in self._slices(pre):

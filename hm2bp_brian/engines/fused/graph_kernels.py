@@ -207,7 +207,7 @@ class GraphKernels:
                 self.threads,
                 ctypes.addressof(populations),
                 ctypes.addressof(projections),
-                arguments.Rules(*dataclasses.astuple(walk.rules)),
+                arguments.Rules(*vars(walk.rules).values()),
                 max(2, min(PARTS, PART_NUMBERS // max(n_numbers, 1))),
                 pointer(n_cut),
             ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import math
 from functools import cached_property
 
@@ -114,7 +113,7 @@ class LayerKernels:
             "nu_pre": pointer(nu_pre),
             "delta": pointer(delta),
             "factor": pointer(factor),
-            "rules": arguments.Rules(*dataclasses.astuple(walk.rules)),
+            "rules": arguments.Rules(*vars(walk.rules).values()),
             "gradient": pointer(gradient),
             "delta_pre": pointer(delta_pre),
             "nu": pointer(nu),
@@ -180,9 +179,7 @@ class DenseKernels(LayerKernels):
 
     def _backward(self, fields, walk: Walk) -> None:
         variables = [v for v in self.network.learned_variables if v.population is self.population]
-        order = variable_order(self._dynamics()).tolist()
-        names = self.population.neuron.evolving_variables
-        learned = np.array([order.index(names.index(variable.name)) for variable in variables], dtype=np.int32)
+        learned = np.array([self._place(variable.name) for variable in variables], dtype=np.int32)
         start_gradient = np.empty((len(variables), self.population.size), dtype=self.dtype)
         fields |= {
             "n_learned": len(variables),
@@ -193,6 +190,11 @@ class DenseKernels(LayerKernels):
         self._run_backward(fields, walk)
         for variable, gradient in zip(variables, start_gradient, strict=True):
             walk.gradients[variable.number] = variable.fold(gradient)
+
+    def _place(self, variable: str) -> int:
+        """Where the kernels have a variable of the state."""
+        number = self.population.neuron.evolving_variables.index(variable)
+        return variable_order(self._dynamics()).tolist().index(number)
 
     def _run_backward(self, fields, walk: Walk) -> None:
         if self.population.neuron.is_affine:
