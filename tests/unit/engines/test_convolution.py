@@ -182,6 +182,56 @@ def test_one_engine_may_be_used_from_several_threads():
             assert all(np.array_equal(a, b) for a, b in zip(found[1], expected[1], strict=True))
 
 
+def in_a_corner(network, rate=0.4):
+    """Three samples, of which the first and the last have spikes in the upper left corner, the second has none."""
+    spikes = np.zeros((3, network.n_steps, *network.input_shape), dtype=bool)
+    spikes[::2, :, :2, :2] = np.random.default_rng(5).random((2, network.n_steps, 2, 2, 2)) < rate
+    return SpikeBatch.from_dense(spikes)
+
+
+def driven(n):
+    """Fires without input, though not at once."""
+    equations = "du/dt = (I - u + 3)/(20*ms) : 1 (unless refractory)\ndI/dt = -I/(5*ms) : 1"
+    return NeuronModel(equations, refractory=3 * ms, method="euler", initial={"u": 0})
+
+
+@pytest.mark.parametrize("neuron", [NEURONS["euler"], driven])
+@pytest.mark.parametrize("architecture", ["padded, strided", "pool", "overlapping pool"])
+def test_what_no_spike_reaches_is_as_in_brian2(architecture, neuron):
+    network = make_network(architecture, neuron)
+    batch = in_a_corner(network)
+    reference = simulate(network, batch, engine="brian2", dtype="float64")
+    fused = simulate(network, batch, engine="fused", dtype="float64")
+    assert reference.layers[0].sample(0).n_spikes > 30
+    assert (reference.layers[0].sample(1).n_spikes > 30) == (neuron is driven)
+    for layer in range(len(network.layers)):
+        assert fused.layers[layer] == reference.layers[layer]
+
+
+@pytest.mark.parametrize("architecture", ["padded, strided", "pool", "three and four vectors"])
+def test_gradients_of_maps_that_mostly_rest_equal_the_unrolled_network(architecture):
+    network, labels = make_network(architecture), np.array([0, 3, 1])
+    batch, dense = in_a_corner(network), as_dense(network)
+    record = simulate(network, batch, dtype="float64")
+    expected = gradients(dense, simulate(dense, batch, dtype="float64"), labels, LOSS)
+    found = engine_gradients(make_engine(network, "fused", "float64", 2), network, record, labels, LOSS)
+    for layer, connection in enumerate(network.connections):
+        array = connection.fold(expected[layer])
+        np.testing.assert_allclose(found[layer], array, rtol=1e-9, atol=1e-9 * np.abs(array).max(initial=0))
+        np.testing.assert_allclose(found.deltas[layer], expected.deltas[layer], rtol=1e-9, atol=1e-12)
+
+
+def test_a_sample_within_the_margin_adds_nothing():
+    network, labels = make_network("pool"), np.array([0, 3, 1])
+    batch = make_input(network, 3, seed=1)
+    engine = make_engine(network, "fused", "float64", 2)
+    tape = engine.forward(network.weights, batch)
+    errors = LOSS.errors(tape.counts, labels)
+    errors.d_counts[1] = 0
+    found = engine.backward(tape, errors, Rules())
+    assert all((deltas[0] != 0).any() and (deltas[1] == 0).all() for deltas in found.deltas)
+
+
 def test_users_see_one_synapse_a_connection():
     from hm2bp_brian.brian.network import build_brian_network
 

@@ -45,7 +45,8 @@ struct TileMatrices {
 // All tiles of a layer.
 template <int W, int K>
 struct PostTiles {
-    bool uniform = false;  // all neurons have the same matrices; then those of one tile are kept
+    bool uniform = false;      // all neurons have the same matrices; then those of one tile are kept
+    bool only_decays = false;  // and what spikes add to takes nothing from other variables, refractory or not
     std::vector<int32_t> neurons;  // (n_tiles, W), -1 in padding, which never fires, so that its q stays 0
     std::vector<TileMatrices<W, K>> matrices;
 
@@ -55,6 +56,9 @@ struct PostTiles {
         auto same = [&](const scalar *all, int size) { return std::equal(all + size, all + post.n_post * size, all); };
         uniform = same(post.active, K * K) && same(post.refractory, K * K) && same(post.reset, K * K) &&
                   same(post.readout, K);
+        const scalar *row = post.active + K * (K - 1), *refractory_row = post.refractory + K * (K - 1);
+        only_decays = uniform && std::equal(row, row + K, refractory_row) &&
+                      std::all_of(row, row + K - 1, [](scalar entry) { return entry == 0; });
         for (int64_t tile = 0; tile < (uniform ? 1 : n_tiles()); tile++) matrices.emplace_back(post, neuron(tile));
     }
     int64_t n_tiles() const { return neurons.size() / W; }
@@ -72,8 +76,8 @@ struct Phases {
 
     explicit Phases(int64_t n_steps) : fires(n_steps * VECTORS), refractory(n_steps * VECTORS) {}
 
-    // Also the spike counts.
-    void set(const PostLayer &post, int64_t sample, const int32_t *neuron, scalar *counts) {
+    // Also the spike counts. Returns whether there are spikes.
+    bool set(const PostLayer &post, int64_t sample, const int32_t *neuron, scalar *counts) {
         std::fill(fires.begin(), fires.end(), 0);
         std::fill(refractory.begin(), refractory.end(), 0);
         for (int lane = 0; lane < W; lane++) {
@@ -88,29 +92,31 @@ struct Phases {
             }
             counts[lane] = scalar(train[1] - train[0]);
         }
+        return std::any_of(counts, counts + W, [](scalar count) { return count != 0; });
     }
 };
 
 // lambda <- R^T lambda where a neuron fires.
 template <int W, int K, bool UNIFORM>
-static inline void adjoint_of_reset(const TileMatrices<W, K> &tile, int v, const flags_t &fires, vector_t *lambda) {
+static inline void adjoint_of_reset(const TileMatrices<W, K> &tile, int v, uint64_t fires, vector_t *lambda) {
     const auto *reset = reinterpret_cast<const vector_t *>(tile.reset) + (UNIFORM ? 0 : v);
     vector_t before[K];
     for (int i = 0; i < K; i++) {
         before[i] = reset[i * (W / LANES)] * lambda[0];
         for (int j = 1; j < K; j++) before[i] += reset[(j * K + i) * (W / LANES)] * lambda[j];
     }
-    for (int i = 0; i < K; i++) lambda[i] = fires ? before[i] : lambda[i];
+    for (int i = 0; i < K; i++) lambda[i] = choose(fires, before[i], lambda[i]);
 }
 
 // lambda <- lambda + c where a neuron fires.
 template <int W, int K, bool UNIFORM>
-static inline void adjoint_of_reading(const TileMatrices<W, K> &tile, int v, const flags_t &fires, vector_t *lambda) {
+static inline void adjoint_of_reading(const TileMatrices<W, K> &tile, int v, uint64_t fires, vector_t *lambda) {
     const auto *readout = reinterpret_cast<const vector_t *>(tile.readout) + (UNIFORM ? 0 : v);
-    for (int i = 0; i < K; i++) lambda[i] = fires ? lambda[i] + readout[i * (W / LANES)] : lambda[i];
+    for (int i = 0; i < K; i++) add_where(lambda[i], fires, readout[i * (W / LANES)]);
 }
 
-template <int W, int SPAN, int K, bool UNIFORM>
+// ONLY_DECAYS: see PostTiles.
+template <int W, int SPAN, int K, bool UNIFORM, bool ONLY_DECAYS>
 static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const Phases<W> &phases, scalar *q,
                           scalar *start) {
     constexpr int VECTORS = W / LANES, ROW = SPAN / LANES;
@@ -125,22 +131,22 @@ static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const
     }
     for (int64_t step = n_steps - 1; step >= 0; step--)
         for (int v = 0; v < VECTORS; v++) {
-            const auto firing = phases.fires[step * VECTORS + v];
-            const flags_t fires = spread(firing);
-            const flags_t rests = spread(phases.refractory[step * VECTORS + v]);
-            if (!RESET_CLEARS_FIRST && firing) adjoint_of_reset<W, K, UNIFORM>(tile, v, fires, lambda[v]);
+            const uint64_t fires = phases.fires[step * VECTORS + v];
+            const uint64_t rests = phases.refractory[step * VECTORS + v];
+            if (!RESET_CLEARS_FIRST && fires) adjoint_of_reset<W, K, UNIFORM>(tile, v, fires, lambda[v]);
             q_vectors[(v / ROW * n_steps + step) * ROW + v % ROW] = lambda[v][K - 1];
             if (RESET_CLEARS_FIRST)
-                lambda[v][0] = fires ? one : lambda[v][0];
-            else if (firing)
+                lambda[v][0] = choose(fires, one, lambda[v][0]);
+            else if (fires)
                 adjoint_of_reading<W, K, UNIFORM>(tile, v, fires, lambda[v]);
             vector_t before[K];
             for (int i = 0; i < K; i++)
                 for (int j = 0; j < K; j++) {
+                    if (ONLY_DECAYS && i < j && j == K - 1) continue;
                     const int entry = j * K + i;
                     const vector_t a = UNIFORM ? active[entry] : all_active[entry * VECTORS + v];
                     const vector_t r = UNIFORM ? refractory[entry] : all_refractory[entry * VECTORS + v];
-                    const vector_t product = (rests ? r : a) * lambda[v][j];
+                    const vector_t product = (ONLY_DECAYS && j == K - 1 ? a : choose(rests, r, a)) * lambda[v][j];
                     before[i] = j ? before[i] + product : product;
                 }
             for (int i = 0; i < K; i++) lambda[v][i] = before[i];
@@ -155,7 +161,13 @@ static void adjoint_steps(int64_t n_steps, const TileMatrices<W, K> &tile, const
 template <int W, int SPAN, int K>
 static void adjoint(const PostLayer &post, int64_t sample, const PostTiles<W, K> &tiles, int64_t tile, Phases<W> &phases,
                     scalar *q, scalar *counts, scalar *start = nullptr) {
-    phases.set(post, sample, tiles.neuron(tile), counts);
-    auto run = tiles.uniform ? adjoint_steps<W, SPAN, K, true> : adjoint_steps<W, SPAN, K, false>;
+    if (!phases.set(post, sample, tiles.neuron(tile), counts)) {
+        std::fill(q, q + post.n_steps * W, scalar(0));
+        if (start) std::fill(start, start + K * W, scalar(0));
+        return;
+    }
+    auto run = !tiles.uniform      ? adjoint_steps<W, SPAN, K, false, false>
+               : tiles.only_decays ? adjoint_steps<W, SPAN, K, true, true>
+                                   : adjoint_steps<W, SPAN, K, true, false>;
     run(post.n_steps, tiles.of(tile), phases, q, start);
 }

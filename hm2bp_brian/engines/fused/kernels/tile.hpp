@@ -107,6 +107,18 @@ static inline flags_t spread(unsigned bits) {
     return ((all + flag(bits)) & lane_bit) != 0;
 }
 
+// One vector where bits are set, of as many as a vector has, another one elsewhere.
+static inline vector_t choose(uint64_t bits, vector_t where_set, vector_t elsewhere) {
+#ifdef __AVX512F__
+    if constexpr (LANES == 16)
+        return (vector_t)_mm512_mask_blend_ps(__mmask16(bits), (__m512)elsewhere, (__m512)where_set);
+    else
+        return (vector_t)_mm512_mask_blend_pd(__mmask8(bits), (__m512d)elsewhere, (__m512d)where_set);
+#else
+    return spread(unsigned(bits & ((uint64_t(1) << LANES) - 1))) ? where_set : elsewhere;
+#endif
+}
+
 // Adds to the lanes whose bits are set, of as many as a vector has.
 static inline void add_where(vector_t &sum, uint64_t bits, vector_t added) {
 #ifdef __AVX512F__
@@ -115,7 +127,7 @@ static inline void add_where(vector_t &sum, uint64_t bits, vector_t added) {
     else
         sum = (vector_t)_mm512_mask_add_pd((__m512d)sum, __mmask8(bits), (__m512d)sum, (__m512d)added);
 #else
-    sum = spread(unsigned(bits & ((uint64_t(1) << LANES) - 1))) ? sum + added : sum;
+    sum = choose(bits, sum + added, sum);
 #endif
 }
 

@@ -8,15 +8,55 @@
 #include "status.hpp"
 #include "windows.hpp"
 
+// Visit(row in the kernel over c_in, first pixel, how many) for each row of a position's window inside the map.
+template <typename Visit>
+static inline void each_row(const Windows &w, int64_t position, Visit visit) {
+    const int64_t top = position / w.columns * w.stride - w.padding, left = position % w.columns * w.stride - w.padding;
+    const int64_t first = std::clamp<int64_t>(left, 0, w.width), end = std::clamp<int64_t>(left + w.size, 0, w.width);
+    for (int64_t y = std::max<int64_t>(top, 0); y < std::min(top + w.size, w.height); y++)
+        visit(((y - top) * w.size + first - left) * w.c_in, y * w.width + first, end - first);
+}
+
+// Visit(row in the kernel over c_in, first presynaptic neuron) for each place of a position's window inside the map.
+template <typename Visit>
+static inline void each_place(const Windows &w, int64_t position, Visit visit) {
+    each_row(w, position, [&](int64_t kernel_row, int64_t pixel, int64_t n_pixels) {
+        for (int64_t x = 0; x < n_pixels; x++) visit(kernel_row + x * w.c_in, (pixel + x) * w.c_in);
+    });
+}
+
 struct BackwardMap : WindowsBackward {
     PostLayer post;
     Buffer padded;
     const scalar *kernel;  // channels padded to the stripe; null for pooling
+    Buffer kernel_sum;     // (stripe), over all inputs of a window
 
     explicit BackwardMap(const WindowsBackward &arguments)
         : WindowsBackward(arguments), post(*this, windows.n_post(), windows.layout()),
-          padded(windows.n_rows() * post.layout.stripe), kernel(weights ? padded.data : nullptr) {
-        if (kernel) pad_channels(weights, windows.n_rows(), windows.c_out, post.layout.stripe, padded.data);
+          padded(windows.n_rows() * post.layout.stripe), kernel(weights ? padded.data : nullptr),
+          kernel_sum(post.layout.stripe) {
+        const int64_t stripe = post.layout.stripe;
+        std::fill(kernel_sum.data, kernel_sum.data + stripe, scalar(0));
+        if (!kernel) return;
+        pad_channels(weights, windows.n_rows(), windows.c_out, stripe, padded.data);
+        add_rows(0, windows.n_rows(), 0, stripe, kernel_sum.data);
+    }
+
+    void add_rows(int64_t first, int64_t n_rows, int64_t channel, int64_t n_channels, scalar *sum) const {
+        for (int64_t row = first; row < first + n_rows; row++)
+            for (int64_t i = 0; i < n_channels; i++) sum[i] += kernel[row * post.layout.stripe + channel + i];
+    }
+
+    // The weights of a position's inputs.
+    template <int SPAN>
+    void sum_weights(int64_t position, int64_t channel, scalar *sum) const {
+        if (windows.padding == 0) {
+            std::copy(kernel_sum.data + channel, kernel_sum.data + channel + SPAN, sum);
+            return;
+        }
+        each_row(windows, position, [&](int64_t row, int64_t, int64_t n_pixels) {
+            add_rows(row, n_pixels * windows.c_in, channel, SPAN, sum);
+        });
     }
 
     // Keeps nu of neighbouring channels of a position, from `channel` on.
@@ -33,51 +73,81 @@ struct PostTile {
     scalar *q;  // (W / SPAN, n_steps, SPAN)
 };
 
-// Visit(row in the kernel over c_in, first presynaptic neuron) for each place of a position's window inside the map.
-template <typename Visit>
-static inline void each_place(const Windows &w, int64_t position, Visit visit) {
-    const int64_t top = position / w.columns * w.stride - w.padding, left = position % w.columns * w.stride - w.padding;
-    for (int64_t y = 0; y < w.size; y++)
-        for (int64_t x = 0; x < w.size; x++)
-            if (top + y >= 0 && top + y < w.height && left + x >= 0 && left + x < w.width)
-                visit((y * w.size + x) * w.c_in, ((top + y) * w.width + left + x) * w.c_in);
-}
+// Some of the presynaptic neurons of one sample, pixel by pixel.
+struct PreNeurons {
+    std::vector<int32_t> neurons;
+    std::vector<int64_t> begins;  // of each pixel's, and the end
+
+    void clear() {
+        neurons.clear();
+        begins.assign(1, 0);
+    }
+
+    // Visit(row in the kernel, neuron) for those in a position's window.
+    template <typename Visit>
+    void each(const Windows &w, int64_t position, Visit visit) const {
+        each_row(w, position, [&](int64_t kernel_row, int64_t pixel, int64_t n_pixels) {
+            for (int64_t k = begins[pixel]; k < begins[pixel + n_pixels]; k++)
+                visit(kernel_row + neurons[k] - pixel * w.c_in, neurons[k]);
+        });
+    }
+};
+
+// Scratch memory of one thread at work.
+template <int W>
+struct WindowsScratch {
+    Phases<W> phases;
+    Buffer q, spsp;
+    PreNeurons fired, silent;  // apart, as no processor foresees which is which
+    explicit WindowsScratch(const BackwardMap &b)
+        : phases(b.n_steps), q(b.n_steps * W), spsp(b.windows.n_rows() * W) {}
+
+    void read(const Windows &w, const int64_t *trains) {
+        fired.clear();
+        silent.clear();
+        for (int64_t neuron = 0; neuron < w.n_pre(); neuron++) {
+            (trains[neuron] == trains[neuron + 1] ? silent : fired).neurons.push_back(int32_t(neuron));
+            if ((neuron + 1) % w.c_in) continue;
+            fired.begins.push_back(fired.neurons.size());
+            silent.begins.push_back(silent.neurons.size());
+        }
+    }
+};
 
 // SPAN neighbouring channels of one position of a convolution, lanes from `lane` on of its tile, channels from `channel`
 // on. q: (n_steps, SPAN).
 template <int SPAN, int W>
 static void convolution_position(const BackwardMap &b, int64_t sample, int64_t position, int64_t lane,
-                                 int64_t channel, const PostTile<W> &tile, const scalar *q, scalar *spsp,
-                                 scalar *gradient, scalar *delta_pre) {
+                                 int64_t channel, const PostTile<W> &tile, const scalar *q,
+                                 const WindowsScratch<W> &scratch, scalar *gradient, scalar *delta_pre) {
     const Windows &map = b.windows;
     const int64_t stripe = b.post.layout.stripe;
     const int64_t *trains = b.pre_trains + sample * map.n_pre();
-    const bool any_silent = std::count(tile.counts + lane, tile.counts + lane + SPAN, scalar(0)) != 0;
+    const scalar *kernel = b.kernel + channel;
+    scalar *spsp = scratch.spsp.data;
+    const bool all_silent = std::count(tile.counts + lane, tile.counts + lane + SPAN, scalar(0)) == SPAN;
     alignas(64) scalar tpsp[SPAN] = {}, weight_sum[SPAN] = {};
-    each_place(map, position, [&](int64_t kernel_row, int64_t first) {
-        for (int64_t i = 0; i < map.c_in; i++) {
-            const scalar *weights = b.kernel + (kernel_row + i) * stripe + channel;
-            if (any_silent)
-                for (int v = 0; v < SPAN; v++) weight_sum[v] += weights[v];
-            const int64_t *train = trains + first + i;
-            if (train[0] == train[1]) continue;
-            scalar *e = spsp + (kernel_row + i) * SPAN;
-            sum_over_train<SPAN>(q, b.pre_steps + train[0], b.pre_steps + train[1], e);
-            for (int v = 0; v < SPAN; v++) tpsp[v] += weights[v] * e[v];
-        }
-    });
+    if (all_silent)
+        std::fill(spsp, spsp + map.n_rows() * SPAN, scalar(0));
+    else
+        scratch.fired.each(map, position, [&](int64_t row, int64_t neuron) {
+            scalar *e = spsp + row * SPAN;
+            sum_over_train<SPAN>(q, b.pre_steps + trains[neuron], b.pre_steps + trains[neuron + 1], e);
+            for (int v = 0; v < SPAN; v++) tpsp[v] += kernel[row * stripe + v] * e[v];
+        });
+    b.sum_weights<SPAN>(position, channel, weight_sum);
     const PostNeurons<SPAN> post(tile.counts + lane, tile.delta + lane, tile.factor + lane, tpsp, weight_sum,
                                  tile.distance + lane, b.rules);
     if (OWN_NU) b.keep_nu(sample, position, channel, SPAN, post.nu);
-    each_place(map, position, [&](int64_t kernel_row, int64_t first) {
-        for (int64_t i = 0; i < map.c_in; i++) {
-            const int64_t row = kernel_row + i, count = trains[first + i + 1] - trains[first + i];
-            const int64_t place = row * stripe + channel;
-            const scalar *e = spsp + row * SPAN;
-            if (count) post.add_gradient(e, gradient + place);
-            if (delta_pre) delta_pre[first + i] += post.delta_before(b.kernel + place, e, count) / b.nu_pre[first + i];
-        }
+    auto add_delta = [&](int64_t row, int64_t neuron, int64_t count) {
+        delta_pre[neuron] += post.delta_before(kernel + row * stripe, spsp + row * SPAN, count) / b.nu_pre[neuron];
+    };
+    scratch.fired.each(map, position, [&](int64_t row, int64_t neuron) {
+        post.add_gradient(spsp + row * SPAN, gradient + row * stripe + channel);
+        if (delta_pre) add_delta(row, neuron, trains[neuron + 1] - trains[neuron]);
     });
+    if (delta_pre)
+        scratch.silent.each(map, position, [&](int64_t row, int64_t neuron) { add_delta(row, neuron, 0); });
 }
 
 // The same for a pooling layer, whose weights are 1 and not learned.
@@ -117,28 +187,23 @@ static void pooling_position(const BackwardMap &b, int64_t sample, int64_t posit
     });
 }
 
-// Scratch memory of one thread at work.
-template <int W>
-struct WindowsScratch {
-    Phases<W> phases;
-    Buffer q, spsp;
-    explicit WindowsScratch(const BackwardMap &b)
-        : phases(b.n_steps), q(b.n_steps * W), spsp(b.windows.n_rows() * W) {}
-};
-
 // Adds one sample to the gradient (size * size * c_in, stripe) and to its row of delta_pre. A tile of W lanes holds whole
 // positions of SPAN lanes, or a part of one.
 template <int W, int SPAN, int K>
 static void backward_map(const BackwardMap &b, int64_t sample, const PostTiles<W, K> &tiles,
                          WindowsScratch<W> &scratch, scalar *gradient, scalar *delta_pre) {
     const Layout &layout = b.post.layout;
+    const scalar *deltas = b.delta + sample * b.post.n_post;
+    // within the loss's margin
+    if (std::all_of(deltas, deltas + b.post.n_post, [](scalar delta) { return delta == 0; })) return;
+    if (b.kernel) scratch.read(b.windows, b.pre_trains + sample * b.windows.n_pre());
     for (int64_t number = 0; number < tiles.n_tiles(); number++) {
         PostTile<W> tile;
         tile.q = scratch.q.data;
         bool any = false;
         for (int lane = 0; lane < W; lane++) {
             const int64_t neuron = tiles.neuron(number)[lane];
-            tile.delta[lane] = neuron < 0 ? 0 : b.delta[sample * b.post.n_post + neuron];
+            tile.delta[lane] = neuron < 0 ? 0 : deltas[neuron];
             tile.factor[lane] = neuron < 0 ? 0 : b.factor[sample * b.post.n_post + neuron];
             tile.distance[lane] = neuron < 0 ? 1 : b.distance[neuron];
             any |= tile.delta[lane] != 0;
@@ -150,8 +215,7 @@ static void backward_map(const BackwardMap &b, int64_t sample, const PostTiles<W
             if (position >= layout.n_positions || channel >= layout.channels) continue;
             const scalar *q = tile.q + lane * b.n_steps;
             if (b.kernel)
-                convolution_position<SPAN>(b, sample, position, lane, channel, tile, q, scratch.spsp.data, gradient,
-                                           delta_pre);
+                convolution_position<SPAN>(b, sample, position, lane, channel, tile, q, scratch, gradient, delta_pre);
             else
                 pooling_position<SPAN>(b, sample, position, lane, channel, tile, q, delta_pre);
         }

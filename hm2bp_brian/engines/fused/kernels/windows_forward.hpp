@@ -85,18 +85,53 @@ struct Firing {
     int64_t tile;
 };
 
+// A map's neurons as each sample finds them.
+struct MapAtStart {
+    std::vector<Neurons<TILE>> tiles;
+    std::vector<int32_t> neuron_of_lane;
+    bool rests = true;  // while no spike comes
+
+    MapAtStart(const WindowsPresentation &p, const NeuronConstants &common)
+        : tiles(p.layout.n_tiles(TILE)), neuron_of_lane(tiles.size() * TILE) {
+        Buffer synaptic(TILE);
+        for (size_t k = 0; k < tiles.size(); k++) {
+            tiles[k].load(p.arrays, p.layout, k, synaptic.data);
+            rests = rests && tiles[k].rests(common);
+        }
+        for (size_t lane = 0; lane < neuron_of_lane.size(); lane++) neuron_of_lane[lane] = int32_t(p.layout.neuron(lane));
+    }
+};
+
 // The state of one sample's map.
 struct Map {
+    const MapAtStart &at_start;
     std::vector<Neurons<TILE>> tiles;
     Buffer synaptic;
-    std::vector<int32_t> neuron_of_lane;
+    std::vector<int64_t> awake;  // tiles that do not rest all the time, rising
     std::vector<Firing> firing;  // tiles with spikes in a step, and one more
 
-    Map(const Layout &layout, const void *const *arrays)
-        : tiles(layout.n_tiles(TILE)), synaptic(tiles.size() * TILE), neuron_of_lane(tiles.size() * TILE),
-          firing(tiles.size() + 1) {
-        for (size_t k = 0; k < tiles.size(); k++) tiles[k].load(arrays, layout, k, synaptic.data + k * TILE);
-        for (size_t lane = 0; lane < neuron_of_lane.size(); lane++) neuron_of_lane[lane] = int32_t(layout.neuron(lane));
+    explicit Map(const MapAtStart &at_start)
+        : at_start(at_start), tiles(at_start.tiles), synaptic(tiles.size() * TILE), firing(tiles.size() + 1) {
+        for (size_t k = 0; k < tiles.size(); k++) tiles[k].synaptic = synaptic.data + k * TILE;
+    }
+
+    // Finds the tiles that any spike of a sample reaches, or all if they do not rest.
+    void wake(const WindowsPresentation &p, int64_t sample) {
+        std::vector<uint8_t> fires(p.targets.size()), reached(tiles.size(), !at_start.rests);
+        const int64_t *offsets = p.pre_offsets + sample * p.n_steps;
+        for (int64_t k = offsets[0]; k < offsets[p.n_steps]; k++) fires[p.pre_neurons[k]] = 1;
+        const int64_t stripe = p.layout.stripe;
+        for (size_t neuron = 0; neuron < fires.size(); neuron++) {
+            if (!fires[neuron]) continue;
+            const Targets &to = p.targets[neuron];
+            for (int32_t row = 0; row < to.n_rows; row++) {
+                const int64_t lane = to.lane + row * p.windows.columns * stripe, end = lane + to.n_columns * stripe;
+                for (int64_t k = lane / TILE; k * TILE < end; k++) reached[k] = 1;
+            }
+        }
+        awake.clear();
+        for (size_t k = 0; k < tiles.size(); k++)
+            if (reached[k]) awake.push_back(k);
     }
 };
 
@@ -106,15 +141,15 @@ template <int SPAN>
 static int64_t run_map(const WindowsPresentation &p, int64_t sample, Map &map, const NeuronConstants common,
                        std::vector<int32_t> &spikes, int64_t *counts, bool check_each_step) {
     auto &tiles = map.tiles;
-    const int64_t n_tiles = tiles.size();
     const Strides strides(p.windows, p.layout.stripe);
     spikes.clear();
     auto finite = [&] { return std::all_of(tiles.begin(), tiles.end(), [](auto &tile) { return tile.finite(); }); };
     for (auto &tile : tiles) tile.start();
+    map.wake(p, sample);
     for (int64_t step = 0; step < p.n_steps; step++) {
         Firing *firing = map.firing.data();
         int64_t n_spikes = 0;
-        for (int64_t k = 0; k < n_tiles; k++) {
+        for (int64_t k : map.awake) {
             const uint64_t lanes = tiles[k].update(common, step);
             *firing = {lanes, k};
             firing += lanes != 0;
@@ -135,7 +170,7 @@ static int64_t run_map(const WindowsPresentation &p, int64_t sample, Map &map, c
         for (uint64_t rest = firing->lanes; n_spikes > 0; n_spikes--) {
             const int lane = __builtin_ctzll(rest);
             tiles[firing->tile].reset(common, lane);
-            *out++ = map.neuron_of_lane[firing->tile * TILE + lane];
+            *out++ = map.at_start.neuron_of_lane[firing->tile * TILE + lane];
             rest &= rest - 1;
             firing += rest == 0;
             rest |= firing->lanes & -uint64_t(rest == 0);
@@ -148,13 +183,14 @@ static int64_t run_map(const WindowsPresentation &p, int64_t sample, Map &map, c
 static std::unique_ptr<SpikeLists> forward_maps(const WindowsForward &arguments) {
     const WindowsPresentation p(arguments);
     const NeuronConstants common(p);
+    const MapAtStart at_start(p, common);
     const int64_t span = p.layout.span();
     auto run = span == 16 ? run_map<16> : span == 32 ? run_map<32> : span == 48 ? run_map<48> : run_map<64>;
     FirstFailure first_failure;
     auto lists = std::make_unique<SpikeLists>(p.n_samples);
     const int64_t n_chunks = std::min(p.n_samples, WINDOWS_FORWARD_PARTS);
     parallel_for(n_chunks, p.threads, [&](int64_t chunk) {
-        Map map(p.layout, p.arrays);
+        Map map(at_start);
         for (int64_t s = chunk * p.n_samples / n_chunks; s < (chunk + 1) * p.n_samples / n_chunks; s++) {
             auto run_sample = [&](bool check) {
                 return run(p, s, map, common, (*lists)[s], p.counts + s * p.n_steps, check);

@@ -59,6 +59,16 @@ struct Neurons {
         return pack_bits<W>(fires) & real;
     }
 
+    // Whether all stays as it starts as long as no spike comes.
+    bool rests(const NeuronConstants &common) {
+        start();
+        bool same = update(common, 0) == 0;
+{% for array in arrays if array.changes %}
+        same = same && !memcmp({{'synaptic' if array.synaptic else '_array_' ~ array.name}}, start_{{array.name}}, sizeof start_{{array.name}});
+{% endfor %}
+        return same;
+    }
+
     // A neuron that fired in this step.
     inline void reset(const NeuronConstants &common, int _idx) {
 {% if refractory %}
