@@ -1,8 +1,8 @@
-"""Norse: `LIF` layers, whose step is compiled by torch.compile as its release 1.1 advises."""
+"""Norse: `LIFCell` neurons, step by step, the step compiled by torch.compile as release 1.1 advises."""
 
 import torch
 from networks.torch_network import TorchNetwork
-from norse.torch import LIF, LIFParameters
+from norse.torch import LIFCell, LIFParameters
 from task import TAU_M, TAU_S, THRESHOLD
 from torch import nn
 
@@ -20,12 +20,15 @@ class Network(TorchNetwork):
             tau_mem_inv=torch.tensor(1 / (TAU_M * DT)),
             v_th=torch.tensor(THRESHOLD),
         )
-        self.neurons = nn.ModuleList(LIF(parameters, dt=DT) for _ in self.dense)
-        for layer in self.neurons:
-            # the step, not the loop over steps, which the compiler would unroll
-            layer.activation = torch.compile(layer.activation)
+        # cells, as the backward pass of a layer with time takes one that grows as the square of the number of steps
+        self.neurons = nn.ModuleList(torch.compile(LIFCell(parameters, dt=DT)) for _ in self.dense)
 
     def forward(self, spikes):
-        hidden, _ = self.neurons[0](self.dense[0](spikes))
-        output, _ = self.neurons[1](self.dense[1](hidden))
-        return hidden, output
+        records = [spikes]
+        for dense, neurons in zip(self.dense, self.neurons, strict=True):
+            state, record = None, []
+            for current in dense(records[-1]):
+                spike, state = neurons(current, state)
+                record.append(spike)
+            records.append(torch.stack(record))
+        return records[1:]

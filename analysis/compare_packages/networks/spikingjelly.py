@@ -1,5 +1,6 @@
-"""SpikingJelly: all steps of a layer at once (step mode "m"), its synapses' filter before the weights."""
+"""SpikingJelly: neurons and weights take all steps at once (step mode "m"), after a filter in place of synapses."""
 
+import torch
 from networks.torch_network import TorchNetwork
 from spikingjelly.activation_based import functional, neuron
 from spikingjelly.activation_based.layer import SynapseFilter
@@ -12,17 +13,15 @@ MADE_OF = ("spikingjelly", "torch")
 class Network(TorchNetwork):
     def __init__(self, task):
         super().__init__(task)
-        self.layers = nn.ModuleList(
-            nn.Sequential(
-                SynapseFilter(tau=TAU_S, learnable=False),
-                dense,
-                neuron.LIFNode(tau=TAU_M, decay_input=False, v_threshold=THRESHOLD),
-            )
-            for dense in self.dense
-        )
-        functional.set_step_mode(self, "m")
+        # step by step: in mode "m" its backward pass takes a time that grows as the square of the number of steps
+        self.filters = nn.ModuleList(SynapseFilter(tau=TAU_S, learnable=False, step_mode="s") for _ in self.dense)
+        neurons = {"tau": TAU_M, "decay_input": False, "v_threshold": THRESHOLD, "step_mode": "m"}
+        self.neurons = nn.ModuleList(neuron.LIFNode(**neurons) for _ in self.dense)
 
     def forward(self, spikes):
         functional.reset_net(self)
-        hidden = self.layers[0](spikes)
-        return hidden, self.layers[1](hidden)
+        records = [spikes]
+        for synapses, dense, neurons in zip(self.filters, self.dense, self.neurons, strict=True):
+            filtered = torch.stack([synapses(step) for step in records[-1]])
+            records.append(neurons(dense(filtered)))
+        return records[1:]
