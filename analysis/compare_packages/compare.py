@@ -208,7 +208,7 @@ def summary(rows: list[dict]) -> list[dict]:
 
 
 def draw(axes, found: list[dict]) -> None:
-    """Bars of samples/s and of memory, a colour for each number of steps, on logarithmic axes."""
+    """Bars of samples/s and of memory, a colour for each number of steps."""
     packages = list(dict.fromkeys(row["package"] for row in found))
     steps = sorted({row["steps"] for row in found})
     width = 0.8 / len(steps)
@@ -220,10 +220,9 @@ def draw(axes, found: list[dict]) -> None:
             x = [packages.index(row["package"]) + (i - (len(steps) - 1) / 2) * width for row in chosen]
             bars = ax.bar(x, [row[name] for row in chosen], width, color=COLOURS[i], label=f"{n_steps} steps")
             ax.bar_label(bars, fmt="%.0f", fontsize=7)
-        ax.set(yscale="log", ylabel=label, axisbelow=True)
+        ax.set_ylabel(label)
         ax.set_xticks(range(len(packages)), packages, fontsize=8)
-        ax.margins(y=0.15)
-    axes.flat[0].legend(frameon=False)
+    axes.flat[1].legend(frameon=False)
 
 
 if __name__ == "__main__":

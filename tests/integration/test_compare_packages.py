@@ -10,6 +10,7 @@ from scripts import ROOT, import_from
 
 import hm2bp_brian as hb
 from hm2bp_brian.errors import ConfigurationError, EngineError, MissingPackageError
+from hm2bp_brian.tables import cell
 
 FOLDER = ROOT / "analysis" / "compare_packages"
 
@@ -183,3 +184,16 @@ def test_environments_are_made_once_and_anew_for_other_versions(compare, tmp_pat
     with pytest.raises(MissingPackageError, match="pip can't install spyx, exit code 1:\nno such version"):
         compare.make_environments(("spyx",))
     assert not (tmp_path / "spyx" / "installed.txt").exists()
+
+
+def test_page_has_the_figures_of_the_table(compare):
+    page = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    rows = compare.read(ROOT / "docs" / "benchmark" / "comparison.csv", {})
+    for row in compare.summary(rows):
+        names = ("samples_per_second", "times_as_long", "peak_memory_mib", "times_the_memory")
+        line = [str(row["steps"]), row["package"], *(cell(row[name]) for name in names)]
+        assert f"| {' | '.join(line)} |" in page
+        assert all(version in page.replace("\n", " ") for version in row["versions"].split(", "))
+    for row in rows:
+        assert row["date"] in page and row["processor"] in page.replace("\n", " ")
+        assert (row["threads"], row["batch_size"], row["batches"]) == (2, 100, 20)
