@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import hm2bp_brian as hb
+from hm2bp_brian.checks import check_count
 from hm2bp_brian.engines.registry import available_cores
 from hm2bp_brian.errors import ConfigurationError, EngineError, Hm2bpError, MissingPackageError
 from hm2bp_brian.files import write_arrays, write_atomically
@@ -76,14 +77,19 @@ def main(out_dir, packages=PACKAGES, steps=STEPS, threads=None, repeats: int = 3
     MissingPackageError
         If a package's environment has not been made.
     ConfigurationError
-        If the table has rows of another machine or other settings.
+        If the table has rows of another machine or other settings, or a number is impossible.
     EngineError
         If a process fails, or its network does not learn.
     """
     if quick:
         packages, steps, repeats = (THIS,), QUICK_STEPS, 1
+    check_count("repeats", repeats)
+    cores = available_cores()
+    threads = cores if threads is None else check_count("threads", threads)
+    if threads > cores:
+        raise ConfigurationError(f"this process may use {cores} cores, found threads = {threads}")
     batch_size, batches = (QUICK_BATCH_SIZE, QUICK_BATCHES) if quick else (BATCH_SIZE, BATCHES)
-    settings = machine() | {"threads": threads or available_cores(), "batch_size": batch_size, "batches": batches}
+    settings = machine() | {"threads": threads, "batch_size": batch_size, "batches": batches}
     for package in packages:
         interpreter(package)
     out_dir = Path(out_dir)
@@ -194,15 +200,15 @@ def measure(package: str, task: Path, threads: int) -> dict:
 
 
 def summary(rows: list[dict]) -> list[dict]:
-    """Medians over the repeats, a row for each package and each number of steps; the fastest package first."""
+    """Medians over the repeats, a row for each number of steps and each package's versions; the fastest first."""
     groups = {}
     for row in rows:
-        groups.setdefault((row["steps"], row["package"]), []).append(row)
+        groups.setdefault((row["steps"], row["package"], row["versions"]), []).append(row)
     names = ("samples_per_second", "times_as_long", "peak_memory_mib", "times_the_memory", "first_batch_seconds")
     found = [
-        {"steps": n_steps, "package": package, "versions": group[-1]["versions"]}
+        {"steps": n_steps, "package": package, "versions": versions}
         | {name: float(statistics.median(row[name] for row in group)) for name in names}
-        for (n_steps, package), group in groups.items()
+        for (n_steps, package, versions), group in groups.items()
     ]
     return sorted(found, key=lambda row: (row["steps"], -row["samples_per_second"]))
 

@@ -128,9 +128,10 @@ def pretend(compare, images, monkeypatch):
     return use
 
 
-def test_each_run_adds_pairs_and_ratios_are_of_pairs(compare, pretend, tmp_path):
+def test_each_run_adds_pairs_and_ratios_are_of_pairs(compare, pretend, tmp_path, monkeypatch):
     this = [found("hm2bp_brian", speed, 200.0) for speed in (1000.0, 500.0, 800.0)]
     other = [found("norse", speed, memory) for speed, memory in ((100.0, 800.0), (100.0, 1000.0), (40.0, 900.0))]
+    monkeypatch.setattr(compare, "available_cores", lambda: 4)
     pretend(this[0], other[0], this[1], other[1])
     compare.main(tmp_path, packages=("norse",), steps=(100,), repeats=2)
     pretend(this[2], other[2])
@@ -144,8 +145,28 @@ def test_each_run_adds_pairs_and_ratios_are_of_pairs(compare, pretend, tmp_path)
     assert [row["times_as_long"] for row in summary] == [1.0, 10.0]
     assert [row["samples_per_second"] for row in summary] == [800.0, 100.0]
     assert [row["times_the_memory"] for row in summary] == [1.0, 4.5]
-    with pytest.raises(ConfigurationError, match=r"has rows of \{'threads': .*\}, found .*'threads': 999"):
-        compare.main(tmp_path, packages=("norse",), steps=(100,), threads=999)
+    rows = compare.read(tmp_path / "comparison.csv", {})
+    newer = compare.summary([*rows, rows[1] | {"versions": "norse 2", "times_as_long": 7.0}])
+    assert {row["versions"]: row["times_as_long"] for row in newer if row["package"] == "norse"} == {
+        "norse 1": 10.0,
+        "norse 2": 7.0,
+    }
+    monkeypatch.setattr(compare, "available_cores", lambda: 1)
+    with pytest.raises(ConfigurationError, match=r"has rows of \{'threads': .*\}, found .*'threads': 1"):
+        compare.main(tmp_path, packages=("norse",), steps=(100,))
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"repeats": 0}, "repeats must be a positive integer, found 0"),
+        ({"threads": 0}, "threads must be a positive integer, found 0"),
+        ({"threads": 999}, r"may use \d+ cores, found threads = 999"),
+    ],
+)
+def test_impossible_settings_are_refused(compare, pretend, tmp_path, settings, message):
+    with pytest.raises(ConfigurationError, match=message):
+        compare.main(tmp_path, packages=("norse",), **settings)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +211,7 @@ def test_page_has_the_figures_of_the_table(compare):
     page = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
     rows = compare.read(ROOT / "docs" / "benchmark" / "comparison.csv", {})
     for row in compare.summary(rows):
-        names = ("samples_per_second", "times_as_long", "peak_memory_mib", "times_the_memory")
+        names = ("samples_per_second", "times_as_long", "peak_memory_mib", "times_the_memory", "first_batch_seconds")
         line = [str(row["steps"]), row["package"], *(cell(row[name]) for name in names)]
         assert f"| {' | '.join(line)} |" in page
         assert all(version in page.replace("\n", " ") for version in row["versions"].split(", "))
