@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +14,8 @@ from brian2.units.fundamentalunits import DimensionMismatchError, get_dimensions
 
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError, UnitError
+
+UNKNOWN_IDENTIFIER = re.compile(r'identifier "(\w+)" could not be resolved')
 
 
 def neuron_group(
@@ -71,7 +74,10 @@ def check_with_brian(neuron) -> None:
     try:
         with runtime_device():
             group = neuron.brian_group(neuron.any_size, name="neuron_check*")
-            Network(group).run(0 * second, namespace={})
+            try:
+                Network(group).run(0 * second, namespace={})
+            finally:
+                group._network = "neuron_check"  # keeps Brian2 from warning that a refused one was forgotten
     except Hm2bpError:
         raise
     except Exception as error:  # Brian2 raises several unrelated classes, the reason being the innermost one
@@ -80,6 +86,12 @@ def check_with_brian(neuron) -> None:
             reason = reason.__cause__
         if isinstance(reason, DimensionMismatchError):
             raise UnitError(f"units in the neuron do not fit: {reason}") from error
+        unknown = UNKNOWN_IDENTIFIER.search(str(reason))
+        if unknown:
+            raise ConfigurationError(
+                f"the neuron uses '{unknown[1]}', which has no value: add an equation for it, or give its value as a "
+                f"parameter, NeuronModel(..., {unknown[1]}=...)"
+            ) from error
         raise ConfigurationError(f"Brian2 refuses the neuron: {str(reason).strip(chr(39))}") from error
 
 
