@@ -1,6 +1,7 @@
 """The README's Python samples run, in the order in which they stand."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -23,3 +24,12 @@ def test_python_samples(capsys):
     assert np.mean(scope["record"].dense(0) == record.dense(0)) > 0.999
     exec(samples[2], scope)
     assert scope["neuron"].state_variables == ("I", "h", "u")
+
+
+def test_code_on_the_first_page_fits_its_box():
+    """Of the documentation, whose first page is the part before Exchange: 46em hold 84 characters of code."""
+    page = README.read_text(encoding="utf-8").partition("\n## Exchange")[0]
+    blocks = re.findall(r"```python\n(.*?)```|((?:^    [^\n]*\n)+)", page, flags=re.DOTALL | re.MULTILINE)
+    lines = [line for fenced, indented in blocks for line in (fenced or textwrap.dedent(indented)).splitlines()]
+    assert len(lines) > 60
+    assert [line for line in lines if len(line) > 84] == []
