@@ -31,5 +31,5 @@ def test_code_on_the_first_page_fits_its_box():
     page = README.read_text(encoding="utf-8").partition("\n## Exchange")[0]
     blocks = re.findall(r"```python\n(.*?)```|((?:^    [^\n]*\n)+)", page, flags=re.DOTALL | re.MULTILINE)
     lines = [line for fenced, indented in blocks for line in (fenced or textwrap.dedent(indented)).splitlines()]
-    assert len(lines) > 60
+    assert len(lines) > 40
     assert [line for line in lines if len(line) > 84] == []
