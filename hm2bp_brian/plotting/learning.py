@@ -77,8 +77,8 @@ def learning_curves(groups: Mapping[str, Sequence], column: str | None = None, a
     """
     columns = [history.columns for histories in groups.values() for history in histories if len(history)]
     if column is None:
-        validated = columns and all("validation_accuracy" in names for names in columns)
-        column = "validation_accuracy" if validated else "test_accuracy"
+        tested = not columns or any("test_accuracy" in names for names in columns)
+        column = "test_accuracy" if tested else "validation_accuracy"
     for names in columns:
         if column not in names:
             raise UnknownNameError("column of the histories", column, names)
