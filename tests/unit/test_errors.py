@@ -25,10 +25,11 @@ def test_pickled_errors_say_the_same(kind):
         ("mnist", "mnist-cnn"),
         ("nmist-1k", "nmnist-1k"),
         ("gpu", None),
+        ("SDG", "SGD"),
         ("inn", "in"),
     ],
 )
 def test_the_nearest_name_is_offered_if_one_is_near(name, nearest):
-    message = str(UnknownNameError("name", name, ["fused", "nmnist-1k", "mnist-cnn", "cpu", "in"]))
+    message = str(UnknownNameError("name", name, ["fused", "nmnist-1k", "mnist-cnn", "cpu", "in", "SGD"]))
     found = re.search(r"Did you mean '(.*)'", message)
     assert (found and found[1]) == nearest
