@@ -5,8 +5,8 @@ Write equations, look at their post-synaptic potential, train them like any othe
 
 Two neurons differ from LIF: one adapts (a slow current that follows the membrane potential pulls it back), the other
 has a synapse whose current rises gradually (an alpha function). Nothing is derived by hand: the S-PSP, and with it the
-gradient, follows from the equations, as long as the state update, the reset and the threshold are affine. Each trains
-on 2,000 digits of MNIST for three epochs.
+gradient, follows from the equations: exactly, as the state update, the reset and the threshold of these are affine, and
+:doc:`otherwise along the trajectory </neurons>`. Each trains on 2,000 digits of MNIST for three epochs.
 
 It takes about a minute and saves ``own_neuron.png`` in the current folder; ``--quick`` trains on 200 digits for one
 epoch. The paper has LIF neurons with exponential synapses only.

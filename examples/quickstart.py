@@ -35,7 +35,7 @@ network.summary()
 
 trainer = hb.Trainer(network, hb.SpikeCountLoss(desired=35, undesired=5, margin=5))
 started = time.perf_counter()
-history = trainer.fit(train.subset(n_train), validation=test.subset(500), epochs=1, batch_size=20)
+history = trainer.fit(train.subset(n_train), validation=test.subset(500), epochs=1, batch_size=10)
 seconds = time.perf_counter() - started
 print(f"test accuracy after {n_train:,} digits and {seconds:.1f} s: {100 * history[-1]['validation_accuracy']:.1f} %")
 

@@ -112,8 +112,8 @@ plt.savefig("tutorial_5_hidden_spike.png", dpi=120)
 # --------------------
 # A neuron that adapts: a slow variable ``a`` follows the membrane potential and pulls it back. ``v_th`` is the
 # threshold of the neuron's layer, and incoming spikes add their weight to ``I``. Nothing else is to be derived: the
-# gradient follows from the equations, as long as they, the reset and the threshold are affine (:doc:`/neurons` says
-# why).
+# gradient follows from the equations: exactly where they, the reset and the threshold are affine, and along the
+# trajectory where they are smooth (:doc:`/neurons` says why).
 
 adaptive = hb.NeuronModel(
     """

@@ -55,6 +55,15 @@ def check_seed(seed, name: str = "seed") -> int:
     return int(seed)
 
 
+def check_offers(name: str, value, method: str, such_as: str):
+    """The value; ConfigurationError unless it is an object, and no class or text, with a method."""
+    if isinstance(value, type | str) or not callable(getattr(value, method, None)):
+        raise ConfigurationError(
+            f"{name} must be an object with the method {method}, such as {such_as}; found {value!r}"
+        )
+    return value
+
+
 def check_index(kind: str, index, size: int, where: str, error=ConfigurationError) -> int:
     """The index as an int.
 
@@ -128,7 +137,7 @@ def check_integers(
     if integers.size and (integers.min() < low or integers.max() > high):
         wrong = (integers < low) | (integers > high)
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise error(f"{name} must lie in {low}..{high}, found {integers[place]} at {_place(place)}")
+        raise error(f"{name} must lie in {low}..{high}, found {integers[place]}{_place(place)}")
     return integers.astype(dtype, copy=False)
 
 
@@ -154,4 +163,5 @@ def _range(low: int, high: int | None) -> str:
 
 
 def _place(place: tuple[int, ...]) -> str:
-    return f"index {place[0] if len(place) == 1 else place}"
+    """Of one number among several."""
+    return f" at index {place[0] if len(place) == 1 else place}" if place else ""

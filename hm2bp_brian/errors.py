@@ -36,7 +36,10 @@ class UnknownNameError(Hm2bpError, ValueError):
     def __init__(self, kind: str, name: object, known: Iterable[str]):
         known = sorted(known)
         self._made_of = kind, name, known
-        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+        near = [one for one in known if one.startswith(str(name))]
+        near = near or difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+        if len(str(name)) <= 3:
+            near = [one for one in near if one[:1] == str(name)[:1]]  # "gpu" is not "cpu"
         hint = f" Did you mean '{near[0]}'?" if near else ""
         super().__init__(f"unknown {kind} '{name}'.{hint} Known: {', '.join(known)}.")
 

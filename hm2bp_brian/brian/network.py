@@ -24,7 +24,7 @@ from brian2.equations.equations import FLOAT, INTEGER, PARAMETER, SingleEquation
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from hm2bp_brian.devices import check_device, holding_brian, is_runtime
-from hm2bp_brian.errors import ConfigurationError, NumericalError
+from hm2bp_brian.errors import ConfigurationError, NumericalError, UnknownNameError
 from hm2bp_brian.model.borders import check_batch
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import NeuronModel
@@ -94,6 +94,8 @@ class BrianNetwork:
         self.set_parameters(spiking_network.parameters)
 
     def __getitem__(self, name: str) -> BrianObject:
+        if name not in self.objects:
+            raise UnknownNameError("object of the network", name, self.objects)
         return self.objects[name]
 
     def _step_clock(self) -> Clock:

@@ -8,6 +8,7 @@ import numpy as np
 
 from hm2bp_brian.datasets.labelled import ImageDataset, SpikeDataset, check_dataset
 from hm2bp_brian.encoding.images import checked_images
+from hm2bp_brian.errors import ShapeError
 from hm2bp_brian.spikes import SpikeBatch
 
 
@@ -19,7 +20,7 @@ class ArrayDataset(ImageDataset):
         checked_images(images, f"{self.name}: X")
 
 
-def as_dataset(name: str, value, n_classes: int):
+def as_dataset(name: str, value, n_classes: int, n_steps: int | None = None):
     """A data set as it is, or one made of a pair.
 
     Parameters
@@ -31,13 +32,15 @@ def as_dataset(name: str, value, n_classes: int):
         ``(n, n_steps, *shape)``. y are labels as those of an ImageDataset.
     n_classes : int
         Of a pair.
+    n_steps : int, optional
+        Of a presentation, which the spikes of a pair must fill.
 
     Raises
     ------
     ConfigurationError
         If it is neither.
     ShapeError, LabelError, ConfigurationError, SpikeError
-        As `ImageDataset` and `SpikeBatch.from_dense`.
+        As `ImageDataset` and `SpikeBatch.from_dense`, and if spikes have other steps.
 
     Examples
     --------
@@ -51,5 +54,10 @@ def as_dataset(name: str, value, n_classes: int):
     if isinstance(X, np.ndarray) and X.dtype == bool:
         X = SpikeBatch.from_dense(X)
     if isinstance(X, SpikeBatch):
+        if n_steps not in (None, X.n_steps):
+            raise ShapeError(
+                f"{name}: X has {X.n_steps} steps, but a presentation {n_steps}; change duration= of the network, cut "
+                "X, or add empty steps to it"
+            )
         return SpikeDataset(X.steps, X.neurons, X.offsets[:: X.n_steps], y, X.shape, n_classes, name)
     return ArrayDataset(X, y, n_classes, name)

@@ -67,9 +67,15 @@ class ImageDataset:
 
     def _check_images(self, images: np.ndarray) -> None:
         if images.ndim != 4:
-            raise ShapeError(f"{self.name}: expected images (n, height, width, channels), found {images.shape}")
+            raise ShapeError(
+                f"{self.name}: expected images (n, height, width, channels), found {images.shape}; images without "
+                "channels get one by images[..., None]"
+            )
         if images.dtype != np.uint8:
-            raise ConfigurationError(f"{self.name}: images must be uint8 (pixels 0..255), found {images.dtype}")
+            raise ConfigurationError(
+                f"{self.name}: images must be uint8 (pixels 0..255), found {images.dtype}; fractions become pixels by "
+                "(255 * images).astype(np.uint8)"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -284,6 +290,10 @@ class SpikeDataset:
     def _of_trials(cls, trials, labels, dt, duration, n_classes, name) -> SpikeDataset:
         steps, neurons, offsets, n_neurons = bin_trials(trials, dt, duration, name)
         labels = as_array(name, "labels", labels)
+        if labels.shape[:1] != (len(offsets) - 1,):
+            raise ShapeError(
+                f"{name}: expected a label for each of {len(offsets) - 1} trials, found labels of shape {labels.shape}"
+            )
         if n_classes is None:
             n_classes = count_classes(labels)
         return cls(steps, neurons, offsets, labels, (n_neurons,), n_classes, name, dt=dt)

@@ -13,9 +13,10 @@ from contextlib import nullcontext
 from importlib.metadata import version
 
 from hm2bp_brian.brian.export import export_brian
+from hm2bp_brian.devices import DEVICES as BRIAN_DEVICES
 from hm2bp_brian.devices import named_device, using_device
 from hm2bp_brian.engines import registry
-from hm2bp_brian.errors import ConfigurationError, Hm2bpError
+from hm2bp_brian.errors import ConfigurationError, Hm2bpError, UnknownNameError
 from hm2bp_brian.experiments import recipes
 from hm2bp_brian.experiments.benchmark import benchmark
 from hm2bp_brian.experiments.data_command import add_data
@@ -202,6 +203,8 @@ def _chosen_device(args):
     name, engine = getattr(args, "device", None), getattr(args, "engine", "fused")
     if name is None or (engine != "brian2" and name in registry.DEVICES):
         return nullcontext()
+    if engine != "brian2" and name not in BRIAN_DEVICES:
+        raise UnknownNameError("device", name, registry.DEVICES)
     if engine != "brian2":
         raise ConfigurationError(f"--device {name} goes with --engine brian2, found engine '{engine}'")
     return using_device(named_device(name))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hm2bp_brian.checks import check_offers
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.units import to_float
 
@@ -87,6 +88,8 @@ def check_limit(regularizer, network) -> None:
 
     ConfigurationError if some are single connections, for which it does not know the neuron of each.
     """
+    if regularizer is not None:
+        check_offers("regularizer", regularizer, "gradient", "WeightLimit()")
     if not isinstance(regularizer, WeightLimit):
         return
     for number, projection in enumerate(network.weighted):

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnknownNameError
+from hm2bp_brian.checks import check_index
+from hm2bp_brian.errors import NoSpspError, UnknownNameError
 from hm2bp_brian.learning.links import Link, matrix
 from hm2bp_brian.model.borders import check_record, check_without_delays
 from hm2bp_brian.spike_record import SpikeRecord
@@ -63,8 +64,7 @@ def spsp(network, record: SpikeRecord, layer: int, method: str = "adjoint") -> n
     if method not in METHODS:
         raise UnknownNameError("S-PSP method", method, METHODS)
     check_record(network, record)
-    if not 0 <= layer < len(network.layers):
-        raise ConfigurationError(f"the network has layers 0..{len(network.layers) - 1}, found layer {layer!r}")
+    check_index("layer", layer, len(network.layers), "the network")
     check_without_delays(network, layer)
     if method == "closed_form":
         return _closed_form(network, record, layer)

@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from brian2.parsing.statements import parse_statement
+from brian2.stateupdaters.base import StateUpdateMethod
+from brian2.utils.stringtools import get_identifiers
 
-from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.units import to_float
 
@@ -29,6 +32,9 @@ def checked_method(method):
         raise ConfigurationError(
             f"method must be the name of a Brian2 integration method such as 'euler', or several, found {method!r}"
         )
+    for name in names:
+        if name not in StateUpdateMethod.stateupdaters:
+            raise UnknownNameError("integration method", name, StateUpdateMethod.stateupdaters)
     return method
 
 
@@ -60,6 +66,15 @@ def check_names(neuron, parameters: Iterable[str]) -> None:
         raise ConfigurationError(
             f"the threshold '{neuron.threshold}' must use v_th, which stands for the threshold of the neuron's layer"
         )
+    statements = [parse_statement(line) for line in neuron.reset_statements]
+    read = get_identifiers("\n".join(expression for _, _, expression, _ in statements))
+    for name, *_ in statements:
+        # Brian2 would take it as a variable of the reset's own
+        if name not in neuron.parsed and name not in read:
+            raise ConfigurationError(
+                f"the reset '{neuron.reset}' sets '{name}', which is no variable of the equations; they define "
+                f"{', '.join(sorted(neuron.parsed))}"
+            )
     code = "\n".join([neuron.equations, neuron.threshold, neuron.reset])
     for name in parameters:
         if name in RESERVED_NAMES or name in neuron.parsed:

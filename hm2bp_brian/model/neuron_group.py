@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +14,8 @@ from brian2.units.fundamentalunits import DimensionMismatchError, get_dimensions
 
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError, UnitError
+
+UNKNOWN_IDENTIFIER = re.compile(r'identifier "(\w+)" could not be resolved')
 
 
 def neuron_group(
@@ -82,6 +85,12 @@ def check_with_brian(neuron) -> None:
             reason = reason.__cause__
         if isinstance(reason, DimensionMismatchError):
             raise UnitError(f"units in the neuron do not fit: {reason}") from error
+        unknown = UNKNOWN_IDENTIFIER.search(str(reason))
+        if unknown:
+            raise ConfigurationError(
+                f"the neuron uses '{unknown[1]}', which has no value: add an equation for it, or give its value as a "
+                f"parameter, NeuronModel(..., {unknown[1]}=...)"
+            ) from error
         raise ConfigurationError(f"Brian2 refuses the neuron: {str(reason).strip(chr(39))}") from error
 
 

@@ -102,7 +102,10 @@ class NeuronModel(NeuronEquations):
         try:
             self.parsed = Equations(self.equations)  # of Brian2
         except Exception as error:  # Brian2 raises several unrelated classes for malformed equations
-            raise ConfigurationError(f"the neuron's equations can't be read: {error}") from error
+            raise ConfigurationError(
+                f"the neuron's equations can't be read: {error}\nEach is a line such as 'dv/dt = (I - v)/tau : volt', "
+                "with the unit of the variable behind the colon, 1 if it has none"
+            ) from error
         check_names(self, parameters)
         self.learned, self.initial = {}, {}
         for name, value in given.items():

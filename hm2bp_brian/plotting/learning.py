@@ -51,15 +51,16 @@ def learning_curve(history, ax=None):
     return lines
 
 
-def learning_curves(groups: Mapping[str, Sequence], column: str = "test_accuracy", ax=None):
+def learning_curves(groups: Mapping[str, Sequence], column: str | None = None, ax=None):
     """Draw the mean over the runs of each group, and a band of one standard deviation to each side.
 
     Parameters
     ----------
     groups : mapping of str to sequence of History
         Histories of runs that differ in the seed only, by the name of the group.
-    column : str
-        An accuracy of the histories, such as "holdout_accuracy".
+    column : str, optional
+        An accuracy of the histories, such as "holdout_accuracy". If none is named, that of the test samples, as
+        ``hm2bp train`` writes it, or else of what ``fit`` was given as validation.
     ax : matplotlib Axes, optional
 
     Returns
@@ -71,7 +72,16 @@ def learning_curves(groups: Mapping[str, Sequence], column: str = "test_accuracy
     ------
     ConfigurationError
         If a group is empty, or its histories differ in length.
+    UnknownNameError
+        If a history does not have the column.
     """
+    columns = [history.columns for histories in groups.values() for history in histories if len(history)]
+    if column is None:
+        tested = not columns or any("test_accuracy" in names for names in columns)
+        column = "test_accuracy" if tested else "validation_accuracy"
+    for names in columns:
+        if column not in names:
+            raise UnknownNameError("column of the histories", column, names)
     for name, histories in groups.items():
         lengths = sorted({len(history) for history in histories})
         if len(lengths) != 1:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hm2bp_brian.checks import check_count
+from hm2bp_brian.checks import as_tuple, check_count
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.training.checkpoint import save_checkpoint
 from hm2bp_brian.training.firing_checks import warn_of_rates
@@ -150,8 +150,8 @@ class RateWarning(Callback):
 
 def check_callbacks(callbacks: Sequence, on_a_cluster: bool) -> None:
     """Raise ConfigurationError unless these are callbacks, and on a cluster none that looks at batches."""
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
+    for callback in as_tuple(callbacks):
+        if not isinstance(callback, Callback) or callback is callbacks:
             raise ConfigurationError(
                 f"callbacks must be a sequence of Callback objects, such as [EarlyStopping()], found {callback!r}"
             )

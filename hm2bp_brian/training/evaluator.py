@@ -86,7 +86,7 @@ class Evaluator:
         -------
         float, or float64 array (n_times,)
         """
-        dataset = as_dataset("dataset", dataset, self.network.n_outputs)
+        dataset = as_dataset("dataset", dataset, self.network.n_outputs, self.network.n_steps)
         if np.ndim(dataset.labels) == 2:
             raise LabelError("these labels are wanted spike counts, which have no accuracy; compare them with counts()")
         labels = check_labels(dataset.labels, len(dataset), self.network.n_outputs)
@@ -95,7 +95,7 @@ class Evaluator:
 
     def measure(self, dataset, loss) -> dict[str, float]:
         """Mean ``loss`` of the samples, and ``accuracy``, which is NaN if labels are wanted counts."""
-        dataset = as_dataset("dataset", dataset, self.network.n_outputs)
+        dataset = as_dataset("dataset", dataset, self.network.n_outputs, self.network.n_steps)
         counts, labels = self.counts(dataset), dataset.labels
         accuracy = float(np.mean(np.argmax(counts, axis=1) == labels)) if np.ndim(labels) == 1 else np.nan
         return {"accuracy": accuracy, "loss": float(loss.errors(counts, labels).values.mean())}
@@ -117,7 +117,7 @@ class Evaluator:
         return self._spikes(dataset, np.arange(len(dataset)))
 
     def _checked(self, data):
-        dataset = as_dataset("dataset", data, self.network.n_outputs)
+        dataset = as_dataset("dataset", data, self.network.n_outputs, self.network.n_steps)
         self.inputs.check("dataset", dataset)
         return dataset
 

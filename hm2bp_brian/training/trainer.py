@@ -9,7 +9,7 @@ from functools import cached_property, partial
 import numpy as np
 from tqdm.auto import tqdm
 
-from hm2bp_brian.checks import check_count, check_seed
+from hm2bp_brian.checks import check_count, check_offers, check_seed
 from hm2bp_brian.datasets.arrays import as_dataset
 from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
@@ -130,10 +130,14 @@ class Trainer:
         if dtype not in ("float32", "float64"):
             raise UnknownNameError("dtype", dtype, ("float32", "float64"))
         self.network = network
-        self.loss = SpikeCountLoss() if loss is None else loss
+        self.loss = SpikeCountLoss() if loss is None else check_offers("loss", loss, "errors", "SpikeCountLoss()")
         self.regularizer = regularizer
         check_limit(regularizer, network)
         self.rules = Rules() if rules is None else rules
+        if not isinstance(self.rules, Rules):
+            raise ConfigurationError(f"rules must be Rules, such as Rules(silent_spsp=0.1); found {rules!r}")
+        if encoder is not None:
+            check_offers("encoder", encoder, "encode", "BernoulliEncoder()")
         self.dtype = dtype
         self.seed = check_seed(network.seed if seed is None else seed)
         self.optimizer = make_optimizer(optimizer)
@@ -390,7 +394,7 @@ class Trainer:
         self.network.parameters = self.state.parameters
 
     def _checked(self, name: str, data):
-        dataset = as_dataset(name, data, self.network.n_outputs)
+        dataset = as_dataset(name, data, self.network.n_outputs, self.network.n_steps)
         self.inputs.check(name, dataset)
         check_targets(dataset.labels, len(dataset), self.network.n_outputs)
         return dataset

@@ -57,7 +57,7 @@ EXAMPLES = {
     "own_data.py": r"simulated bars.*: ([\d.]+) % of 100 .*\n.*trembling bars.*: ([\d.]+) % of 100 "
     r".*\n.*recordings.*: ([\d.]+) % of 100 ",
     "own_neuron.py": r"LIF, exp.* ([\d.]+) %\nadaptive LIF.* ([\d.]+) %\n.*alpha .* ([\d.]+) %\n",
-    "neuron_zoo.py": r"LIF trains\nALIF trains\nResonateAndFire trains\nAdEx: no S-PSP: .* the term .*exp",
+    "neuron_zoo.py": r"ALIF trains exactly\nResonateAndFire trains exactly\nAdEx trains along its trajectory\n",
     "resume.py": r"interrupted in epoch 3\ngoing on after epoch 2\nweights after epoch 4: the same, bit for bit\n",
     "frompapers/Jin_et_al_2018/figure_psp_and_spsp.py": "saved psp_and_spsp.png",
     "frompapers/Jin_et_al_2018/figure_network_levels.py": "saved network_levels.png",

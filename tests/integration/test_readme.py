@@ -1,6 +1,7 @@
 """The README's Python samples run, in the order in which they stand."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ def test_python_samples(capsys):
     exec(samples[0], scope)
     network, record = scope["network"], scope["record"]
     assert "635,200" in capsys.readouterr().out
-    assert scope["history"][0]["validation_accuracy"] > 0.85
+    assert scope["history"][0]["validation_accuracy"] > 0.88
     assert record.counts(1).shape == (4, 10) and record.dense(0).shape == (4, 400, 800)
     assert [g.shape for g in scope["grads"]] == [w.shape for w in network.weights]
     exec(samples[1], scope)
@@ -23,3 +24,12 @@ def test_python_samples(capsys):
     assert np.mean(scope["record"].dense(0) == record.dense(0)) > 0.999
     exec(samples[2], scope)
     assert scope["neuron"].state_variables == ("I", "h", "u")
+
+
+def test_code_on_the_first_page_fits_its_box():
+    """Of the documentation, whose first page is the part before Exchange: 46em hold 84 characters of code."""
+    page = README.read_text(encoding="utf-8").partition("\n## Exchange")[0]
+    blocks = re.findall(r"```python\n(.*?)```|((?:^    [^\n]*\n)+)", page, flags=re.DOTALL | re.MULTILINE)
+    lines = [line for fenced, indented in blocks for line in (fenced or textwrap.dedent(indented)).splitlines()]
+    assert len(lines) > 40
+    assert [line for line in lines if len(line) > 84] == []

@@ -29,6 +29,12 @@ def test_the_index_has_a_line_for_all_of_hb(elsewhere):
     assert {name.removeprefix("hm2bp_brian.") for name in listed(elsewhere, "index")} == expected
 
 
+def test_the_index_names_the_modules_of_hb():
+    page = (DOCS / "api" / "index.rst").read_text(encoding="utf-8")
+    modules = [name for name in hb.__all__ if isinstance(getattr(hb, name), types.ModuleType)]
+    assert len(modules) > 5 and [name for name in modules if f"hb.{name}" not in page] == []
+
+
 @pytest.mark.parametrize("module", ["plotting", "encoding", "datasets"])
 def test_a_module_has_its_names_on_its_page(elsewhere, module):
     public = {f"hm2bp_brian.{module}.{name}" for name in getattr(hb, module).__all__ if not name.isupper()}

@@ -83,6 +83,7 @@ def test_integers_out_of_range_are_never_wrapped(values, low, dtype):
         ([3, 2**70], f"found {2**70} at index 1"),
         (np.array([3, 2**64 - 1], np.uint64), f"found {2**64 - 1} at index 1"),
         ([[3, 4], [5, -1]], r"found -1 at index \(1, 1\)"),
+        (-1, "found -1$"),
     ],
 )
 def test_messages_about_arrays(values, message):

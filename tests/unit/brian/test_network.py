@@ -158,3 +158,8 @@ def test_an_unused_simulator_is_forgotten_in_silence(caplog):
     finally:
         logger.removeHandler(caplog.handler)
     assert [record.getMessage() for record in caplog.records if "never included" in record.getMessage()] == []
+
+
+def test_an_object_that_is_not_there_is_told_with_those_that_are():
+    with pytest.raises(UnknownNameError, match="'layer1'. Did you mean 'layer_1'. Known: input, layer_0"):
+        build_brian_network(make_network())["layer1"]

@@ -256,3 +256,10 @@ def test_what_is_no_data_set_is_named():
             ConfigurationError, match=f"train must be an ImageDataset or a SpikeDataset, found {type(wrong).__name__}"
         ):
             check_dataset("train", wrong)
+
+
+def test_classes_in_one_hot_form_are_told():
+    with pytest.warns(UserWarning, match=r"mine: labels of shape \(1, 2\) are wanted .*labels.argmax\(axis=1\)"):
+        images_of([255], labels=[[0.0, 1.0]])
+    for counts in ([[1, 1]], [[0, 0]], [[0, 2]]):
+        images_of([255], labels=counts)

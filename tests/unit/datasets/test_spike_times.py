@@ -127,7 +127,7 @@ def test_dt_and_duration_are_times(setting):
 
 
 def test_there_must_be_a_label_for_each_trial():
-    with pytest.raises(ShapeError, match="offsets must be 3 numbers"):
+    with pytest.raises(ShapeError, match=r"a label for each of 1 trials, found labels of shape \(2,\)"):
         make([[[1] * ms]], [0, 1])
 
 
@@ -154,7 +154,7 @@ def test_pairs_become_data_sets_of_what_they_hold():
         assert isinstance(data, SpikeDataset) and data.n_classes == 4 and data.labels.tolist() == [0, 1, 1]
         np.testing.assert_array_equal(data.batch([2, 0], 20).dense(), dense[[2, 0]])
     pixels = np.random.default_rng(0).random((3, 6))
-    images = as_dataset("train", (pixels, [[0, 1.0]] * 3), 2)
+    images = as_dataset("train", (pixels, [[0, 2.0]] * 3), 2)
     np.testing.assert_array_equal(images.batch([1], 20), pixels[[1]])
     assert images.shape == (6,) and as_dataset("train", images, 2) is images
     for X, error, message in (

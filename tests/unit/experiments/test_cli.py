@@ -262,6 +262,8 @@ def test_the_device_is_set_while_training(tmp_path, monkeypatch):
 def test_devices_that_can_not_be_used(capsys):
     assert run("train", "tiny", "--device", "cpp_standalone") == 2
     assert "--device cpp_standalone goes with --engine brian2, found engine 'fused'" in last_error(capsys)
+    assert run("train", "tiny", "--device", "gpu") == 2
+    assert "unknown device 'gpu'. Known: cpu, cuda." in last_error(capsys)
     assert run("train", "tiny", "--engine", "brian2", "--device", "gpu") == 2
     assert "unknown device 'gpu'" in last_error(capsys)
 

@@ -209,8 +209,8 @@ def test_wrong_arguments_are_refused():
     record = random_record(network, np.random.default_rng(0))
     with pytest.raises(UnknownNameError, match="unknown S-PSP method 'adjoin'.*Did you mean 'adjoint'"):
         spsp(network, record, 0, "adjoin")
-    for layer in (-1, 1):
-        with pytest.raises(ConfigurationError, match=rf"layers 0\.\.0, found layer {layer}"):
+    for layer in (-1, 1, "hidden"):
+        with pytest.raises(ConfigurationError, match=rf"layers 0\.\.0, found layer {layer!r}"):
             spsp(network, record, layer)
     with pytest.raises(ShapeError, match=r"expected .*\(30, \(4,\), \(2,\)\), found \(30, \(4,\), \(3,\)\)"):
         spsp(lif_network(sizes=(4, 2)), record, 0)

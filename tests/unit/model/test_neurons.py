@@ -1,12 +1,14 @@
 """What a user may write as a neuron, and what the errors say."""
 
+import gc
+
 import numpy as np
 import pytest
 from brian2 import amp, ms, mV, ohm, volt
 from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from hm2bp_brian.brian.probing import linear_map
-from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnitError
+from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnitError, UnknownNameError
 from hm2bp_brian.model.neurons import LIF, NeuronModel
 
 TWO_VARIABLES = """
@@ -47,7 +49,7 @@ def test_equal_time_constants_with_exact_integration():
 
 
 def test_missing_and_superfluous_names():
-    with pytest.raises(ConfigurationError, match="tau"):
+    with pytest.raises(ConfigurationError, match=r"uses 'tau', which has no value: .* NeuronModel\(..., tau=...\)"):
         NeuronModel(TWO_VARIABLES)
     with pytest.raises(ConfigurationError, match="'tau_x' is not used"):
         NeuronModel(TWO_VARIABLES, tau=8 * ms, tau_x=3 * ms)
@@ -69,10 +71,26 @@ def test_units_in_equations():
 
 
 def test_unreadable_equations_and_methods():
-    with pytest.raises(ConfigurationError, match="can't be read"):
+    with pytest.raises(ConfigurationError, match="(?s)can't be read.*the unit of the variable behind the colon"):
         NeuronModel("du/dt = (I - u)/tau")
-    with pytest.raises(ConfigurationError, match="Brian2 refuses"):
-        NeuronModel(TWO_VARIABLES, tau=8 * ms, method="eulerian")
+    for wrong in ("eulerian", ("exact", "eulerian")):
+        with pytest.raises(UnknownNameError, match="unknown integration method 'eulerian'. Did you mean 'euler'"):
+            NeuronModel(TWO_VARIABLES, tau=8 * ms, method=wrong)
+
+
+def test_a_reset_of_what_is_no_variable_is_no_reset():
+    with pytest.raises(ConfigurationError, match="the reset 'v = 0' sets 'v', which is no variable.* define I, u"):
+        NeuronModel(TWO_VARIABLES, tau=8 * ms, reset="v = 0")
+    # but one that the reset itself reads is Brian2's way to keep a value in between
+    NeuronModel(TWO_VARIABLES, tau=8 * ms, reset="before = u; u = 0.1*before", method="euler")
+
+
+def test_a_refused_neuron_leaves_no_warning_of_brian2_behind(caplog):
+    for wrong in ({"tau": 8 * mV}, {"tau": 8 * ms, "reset": "u = 0*mV"}):
+        with pytest.raises(UnitError):
+            NeuronModel(TWO_VARIABLES, **wrong)
+    gc.collect()
+    assert [record.message for record in caplog.records if "never included" in record.message] == []
 
 
 def test_one_value_a_neuron():

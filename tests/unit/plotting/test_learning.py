@@ -77,6 +77,17 @@ def test_learning_curves_of_another_column(ax):
     assert ax.get_ylabel() == "train accuracy (%)"
 
 
+def test_learning_curves_of_what_fit_was_given_as_validation(ax):
+    history = make_history(2, 0.8)
+    for row in history.rows:
+        row["validation_accuracy"] = row.pop("test_accuracy")
+    ((line, _),) = plotting.learning_curves({"a": [history]}, ax=ax)
+    np.testing.assert_allclose(line.get_ydata(), [80, 80])
+    assert ax.get_ylabel() == "validation accuracy (%)"
+    with pytest.raises(UnknownNameError, match="unknown column of the histories 'test_accuracy'.*validation_accuracy"):
+        plotting.learning_curves({"a": [history], "b": [make_history(2)]}, ax=ax)
+
+
 @pytest.mark.parametrize("histories", [[], [make_history(2), make_history(3)]], ids=["none", "different lengths"])
 def test_learning_curves_need_equal_lengths(ax, histories):
     with pytest.raises(ConfigurationError, match="group 'a' needs"):

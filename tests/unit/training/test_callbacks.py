@@ -165,3 +165,5 @@ def test_what_is_no_callback_or_can_not_look_is_refused():
     for wrong in (EarlyStopping, print):
         with pytest.raises(ConfigurationError, match="callbacks must be a sequence of Callback objects"):
             fit_with(make_trainer(), wrong)
+    with pytest.raises(ConfigurationError, match="callbacks must be a sequence of .* found <.*EarlyStopping object"):
+        check_callbacks(EarlyStopping(), on_a_cluster=False)

@@ -353,6 +353,7 @@ class Flat(Stub):
         ({"validation": Empty()}, ConfigurationError, "validation is empty"),
         ({"train": WrongLabels()}, LabelError, r"0\.\.2.* found 3 at sample 2"),
         ({"validation": WrongLabels()}, LabelError, "found 3 at sample 2"),
+        ({"train": (np.zeros((2, 7, 4, 4, 1), bool), [0, 1])}, ShapeError, "X has 7 steps, but a presentation 40"),
         ({"train": Flat()}, ShapeError, r"train has samples of shape \(16,\).* \(4, 4, 1\)"),
         ({"validation": Flat()}, ShapeError, "validation has samples"),
         ({"epochs": 0}, ConfigurationError, "epochs must be a positive integer, found 0"),
@@ -400,6 +401,11 @@ def test_wrong_arguments_of_evaluation():
         ({"seed": -1}, ConfigurationError, "seed must be an integer"),
         ({"seed": 2**63}, ConfigurationError, "seed must be an integer"),
         ({"seed": 0.5}, ConfigurationError, "seed must be an integer"),
+        ({"loss": Adam(0.1)}, ConfigurationError, r"loss must be .* SpikeCountLoss\(\); found Adam\("),
+        ({"loss": SpikeCountLoss}, ConfigurationError, "loss must be an object .* found <class"),
+        ({"encoder": "poisson"}, ConfigurationError, "encoder must be .* the method encode, .* found 'poisson'"),
+        ({"regularizer": 0.1}, ConfigurationError, "regularizer must be .* the method gradient, .* found 0.1"),
+        ({"rules": {"silent_spsp": 0}}, ConfigurationError, "rules must be Rules, .* found {'silent_spsp': 0}"),
     ],
 )
 def test_wrong_settings(settings, error, message):
