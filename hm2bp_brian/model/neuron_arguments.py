@@ -66,7 +66,13 @@ def check_names(neuron, parameters: Iterable[str]) -> None:
         raise ConfigurationError(
             f"the threshold '{neuron.threshold}' must use v_th, which stands for the threshold of the neuron's layer"
         )
-    statements = [parse_statement(line) for line in neuron.reset_statements]
+    try:
+        statements = [parse_statement(line) for line in neuron.reset_statements]
+    except ValueError as error:
+        raise ConfigurationError(
+            f"the reset '{neuron.reset}' must be statements such as 'u = 0' or 'w += 1', one a line or between "
+            "semicolons"
+        ) from error
     read = get_identifiers("\n".join(expression for _, _, expression, _ in statements))
     for name, *_ in statements:
         # Brian2 would take it as a variable of the reset's own

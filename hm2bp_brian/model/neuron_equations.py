@@ -99,7 +99,7 @@ class NeuronEquations:
             )
         return crossing.group(1)
 
-    @cached_property
+    @property
     def reset_cuts_the_past(self) -> bool:
         """Whether all that a spike does is to set the variable that has crossed ``v_th`` to a fixed value, as in LIF.
 

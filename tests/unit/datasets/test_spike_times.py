@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hm2bp_brian.datasets import SpikeDataset
 from hm2bp_brian.datasets.arrays import as_dataset
+from hm2bp_brian.datasets.spike_checks import what_is_late
 from hm2bp_brian.datasets.spike_times import classes_of, cut_out
 from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError, SpikeError, UnitError
 from hm2bp_brian.spikes import SpikeBatch
@@ -141,10 +142,8 @@ def test_what_is_cut_out_of_a_session_counts_from_the_onsets():
 
 def test_empty_samples_are_told_apart_from_those_with_a_clock_of_their_own():
     steps, offsets = [1, 70, 80, 2], [0, 1, 3, 3, 4]
-    data = SpikeDataset(steps, [0, 0, 0, 0], offsets, [0, 0, 0, 0], (1,), 1, "mine")
-    assert data._lost(np.array(steps) >= 60, 60).endswith(
-        "50 % of all spikes, of 1 all spikes; 1 have no spikes at all"
-    )
+    lost = what_is_late(np.array(steps) >= 60, np.array(offsets), 81, 60)
+    assert lost.endswith("50 % of all spikes, of 1 all spikes; 1 have no spikes at all")
 
 
 def test_pairs_become_data_sets_of_what_they_hold():

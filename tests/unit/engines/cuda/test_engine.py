@@ -276,4 +276,7 @@ def test_the_command_line_takes_a_device(tmp_path, monkeypatch, capsys, found_ca
     assert accuracies[0] == accuracies[1]
     assert "forward" in found_card.cupy.launched
     assert cli.main(["train", "tiny", "--engine", "brian2", "--device", "cuda"]) == 2
-    assert "unknown device 'cuda'. Known: cpp_standalone, cuda_standalone, runtime." in capsys.readouterr().err
+    assert (
+        "unknown device 'cuda'. Did you mean 'cuda_standalone'? Known: cpp_standalone, cuda_standalone, runtime."
+        in capsys.readouterr().err
+    )
