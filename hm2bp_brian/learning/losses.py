@@ -126,6 +126,8 @@ class Errors:
                 f"stand-ins are for silent output neurons; neuron {chosen.neurons[one]} fired in sample "
                 f"{chosen.samples[one]}"
             )
+        if len(np.unique(chosen.samples * n_outputs + chosen.neurons)) < len(chosen.samples):
+            raise ConfigurationError("stand-ins name a neuron of a sample twice; give each silent neuron one train")
 
     def weighted(self, sample_weights) -> Errors:
         """The same with a factor for each sample.

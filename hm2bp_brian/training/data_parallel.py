@@ -68,7 +68,8 @@ class ShardWorker:
         return begun.result() if begun else self._encode(parts, epoch)
 
     def _begin(self, parts, epoch: int) -> None:
-        self._begun[_key(parts, epoch)] = self._background.submit(self._encode, parts, epoch)
+        if any(map(len, parts)):  # nothing follows the last batch of an epoch
+            self._begun[_key(parts, epoch)] = self._background.submit(self._encode, parts, epoch)
 
     def _encode(self, parts, epoch: int) -> list[SpikeBatch | None]:
         return [self._trainer.input_spikes(self._train, i, epoch) if len(i) else None for i in parts]

@@ -124,6 +124,9 @@ def test_stand_ins_are_for_silent_neurons():
     counts, chosen = np.array([[0, 3], [0, 0]]), StandIns(np.array([1, 0]), np.array([0, 1]), 5)
     with pytest.raises(ConfigurationError, match="neuron 1 fired in sample 0"):
         Errors(np.zeros(2), np.zeros((2, 2)), chosen).check(counts)
+    twice = StandIns(np.array([1, 0, 1]), np.array([0, 0, 0]), 5)
+    with pytest.raises(ConfigurationError, match="name a neuron of a sample twice"):
+        Errors(np.zeros(2), np.zeros((2, 2)), twice).check(counts)
 
 
 class Hinge(Loss):
