@@ -247,6 +247,22 @@ RECIPES = [
         )
         for hidden in ((800,), (400, 400), (800, 800))
     ),
+    # The settings of Zhang & Li (2019), ST-RSBP, of the same group: thresholds, time constants, steps and first rate.
+    Recipe(
+        name="ti46-400-400-400-recurrent",
+        dataset="ti46",
+        layers=(
+            Dense(400, threshold=10.0, initializer=Uniform(1.0)),
+            Dense(400, threshold=8.0, initializer=Uniform(1.0), recurrent=Recurrent(Uniform(0.2))),
+            Dense(400, threshold=8.0, initializer=Uniform(1.0)),
+            Dense(26, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(1.0)),
+        ),
+        duration_ms=700.0,
+        neuron=LIFSettings(tau_m_ms=128.0),
+        optimizer=Adam(0.005, clip=True, schedule=Cosine(final=0.01)),
+        averaging=0.998,
+        epochs=40,
+    ),
 ]
 
 

@@ -87,6 +87,16 @@ def test_networks_for_speech(name, sizes, n_steps):
         assert recipe.loss == SpikeCountLoss(35, 5, 5)
 
 
+def test_the_successors_recurrent_network_for_ti46():
+    recipe = recipes.get("ti46-400-400-400-recurrent")
+    network = recipe.make_network((78,))
+    assert [w.shape for w in network.weights] == [(78, 400), (400, 400), (400, 400), (400, 26), (400, 400)]
+    (loop,) = (p for p in network.projections if p.source is p.target and p.name.startswith("recurrent"))
+    assert loop.target.name == "layer_1"
+    assert network.thresholds == [10.0, 8.0, 8.0, 8.0] and network.n_steps == 700
+    assert [neuron.tau_m / network.dt for neuron in network.neurons] == pytest.approx([128] * 4)
+
+
 def test_nmnist_mlp_keeps_the_papers_time_constants_in_steps():
     recipe = recipes.get("nmnist-mlp")
     network = recipe.make_network((34, 34, 2))
