@@ -1,4 +1,4 @@
-"""From images, events and sounds to spike trains: rate and latency code, binning, ear, BSA, delays, augmentation."""
+"""From images, events and sounds to spike trains: rate and latency code, ear, BSA, delays, tempo, augmentation."""
 
 from hm2bp_brian.encoding.augmentation import Augmentation
 from hm2bp_brian.encoding.bsa import BSA
@@ -11,6 +11,7 @@ from hm2bp_brian.encoding.poisson import BernoulliEncoder, bernoulli_spikes
 from hm2bp_brian.encoding.random_numbers import sample_keys
 from hm2bp_brian.encoding.saccades import SaccadeCamera
 from hm2bp_brian.encoding.speech import SpeechEncoder
+from hm2bp_brian.encoding.stretch import Stretch
 
 __all__ = [
     "BSA",
@@ -21,6 +22,7 @@ __all__ = [
     "SaccadeCamera",
     "SpeechEncoder",
     "SpikeJitter",
+    "Stretch",
     "bernoulli_spikes",
     "bin_events",
     "delay_lines",

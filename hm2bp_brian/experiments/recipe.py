@@ -13,7 +13,7 @@ from brian2 import ms
 from hm2bp_brian.checks import check_count, check_seed
 from hm2bp_brian.datasets import simulated_nmnist
 from hm2bp_brian.datasets.catalogue import CATALOGUE
-from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter
+from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter, Stretch
 from hm2bp_brian.encoding.delays import check_delays, delayed_shape
 from hm2bp_brian.encoding.inputs import Inputs
 from hm2bp_brian.engines.registry import make_engine
@@ -65,6 +65,7 @@ KINDS = {
         BernoulliEncoder,
         Augmentation,
         SpikeJitter,
+        Stretch,
         LIFSettings,
         EquationSettings,
     )
@@ -91,6 +92,8 @@ class Recipe:
         Length of a presentation and time step.
     neuron : LIFSettings or EquationSettings
         Of all layers.
+    stretch : Stretch, optional
+        Brings the spike trains of all samples, of training and of tests, to one duration.
     encoder, loss, optimizer, regularizer, augmentation, delays, averaging, rules, boosting, dtype
         See `hm2bp_brian.training.trainer.Trainer`.
     batch_size, epochs : int
@@ -121,6 +124,7 @@ class Recipe:
     loss: SpikeCountLoss = SpikeCountLoss()
     optimizer: Adam | SGD
     regularizer: WeightLimit | None = None
+    stretch: Stretch | None = None
     augmentation: Augmentation | SpikeJitter | None = None
     delays: tuple[int, ...] = ()
     averaging: float | None = None
@@ -166,6 +170,8 @@ class Recipe:
             If there is no such data set, or it has too few samples.
         DatasetNotFoundError, DatasetError
             If the files can't be had or read.
+        SpikeError
+            If images are to be stretched.
         """
         if self.dataset not in DATASETS:
             raise UnknownNameError("dataset", self.dataset, DATASETS)
@@ -179,6 +185,8 @@ class Recipe:
                 f"hold_out must leave samples to train on: in 0..{len(train) - 1} for {self.dataset}, "
                 f"found {self.hold_out}"
             )
+        if self.stretch is not None:
+            train, test = self.stretch(train), self.stretch(test)
         n_train = len(train) - self.hold_out
         holdout = train.subset(np.arange(n_train, len(train))) if self.hold_out else None
         train = train.subset(_first(self.train_samples, n_train, "training"))

@@ -6,7 +6,8 @@ import tomli_w
 from brian2 import mV
 from tiny_training import tiny_dataset
 
-from hm2bp_brian.encoding import Augmentation, BernoulliEncoder
+from hm2bp_brian.datasets import SpikeDataset
+from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, Stretch
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.experiments import recipes
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
@@ -234,6 +235,14 @@ def test_speakers_are_left_out_by_the_data_set(monkeypatch):
     monkeypatch.setitem(DATASETS, "fsdd", load)
     dataclasses.replace(EVERYTHING, dataset="fsdd").load_data("folder")
     assert asked == {"data": "folder", "leave_out": ("jackson", "theo")}
+
+
+def test_samples_of_training_and_of_tests_are_stretched(monkeypatch):
+    quick, slow = (SpikeDataset([0, end], [0, 1], [0, 2], [0], (2,), 1, "said") for end in (4, 40))
+    monkeypatch.setitem(DATASETS, "fsdd", lambda data: (quick.subset([0, 0]), slow))
+    recipe = dataclasses.replace(recipes.get("fsdd-mlp"), stretch=Stretch(2, 12, tails=0), hold_out=1)
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+    assert [part.steps.tolist() for part in recipe.load_data()] == [[2, 12]] * 3
 
 
 @pytest.mark.parametrize(
