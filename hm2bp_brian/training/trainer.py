@@ -27,7 +27,13 @@ from hm2bp_brian.training.callbacks import Callback, check_callbacks
 from hm2bp_brian.training.checkpoint import load_checkpoint, save_checkpoint
 from hm2bp_brian.training.data_parallel import DataParallel
 from hm2bp_brian.training.evaluator import Evaluator, batches
-from hm2bp_brian.training.firing_checks import FIRST_BATCHES, check_finite, warn_if_out_of_reach, warn_of_rates
+from hm2bp_brian.training.firing_checks import (
+    FIRST_BATCHES,
+    check_finite,
+    check_learns,
+    warn_if_out_of_reach,
+    warn_of_rates,
+)
 from hm2bp_brian.training.history import History
 from hm2bp_brian.training.optimizers import make_optimizer, rate_of_epoch, step_scales
 from hm2bp_brian.training.read_ahead import map_ahead
@@ -214,7 +220,7 @@ class Trainer:
         Raises
         ------
         ConfigurationError, ShapeError, LabelError
-            If data or numbers don't fit, before any work is done.
+            If data or numbers don't fit, or nothing in the network learns, before any work is done.
         NumericalError
             If a gradient is not finite; the message says where.
         """
@@ -224,6 +230,7 @@ class Trainer:
         check_count("epochs", epochs)
         check_count("batch_size", batch_size)
         check_callbacks(callbacks, self._cluster is not None)
+        check_learns(self.network)
         n_outputs = self.network.n_outputs
         self.loss.errors(np.zeros((1, n_outputs), dtype=int), train.labels[:1])  # whether it takes such labels
         if train.labels.ndim == 1:
