@@ -26,7 +26,7 @@ def check_learns(network) -> None:
     if not network.learns:
         names = ", ".join(f"'{projection.name}'" for projection in network.projections)
         raise ConfigurationError(
-            f"there is nothing to train: all projections have fixed weights ({names or 'there are none'}), and no delay, "
+            f"there is nothing to train: all weights are fixed (of {names or 'no projection'}), and no delay, "
             "threshold or parameter is hb.Learned(low, high). Connect what is to learn with plastic=True, and "
             "freeze less; of Brian2's Synapses, give on_pre a weight variable. evaluate, predict and hb.simulate run "
             "the network as it is"

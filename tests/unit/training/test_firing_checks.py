@@ -65,7 +65,7 @@ def test_a_network_in_which_nothing_learns_is_refused():
     make_trainer(network).fit(tiny_dataset(6), epochs=1, batch_size=6, progress=False)  # the other layer learns
     network.freeze(network.neural[1].name)
     names = ", ".join(f"'{projection.name}'" for projection in network.projections)
-    with pytest.raises(hb.errors.ConfigurationError, match=rf"nothing to train: .* fixed \({names}\).*plastic=True"):
+    with pytest.raises(hb.errors.ConfigurationError, match=rf"nothing to train: .* fixed \(of {names}\).*plastic=True"):
         make_trainer(network).fit(tiny_dataset(6), epochs=1, batch_size=6, progress=False)
 
 
