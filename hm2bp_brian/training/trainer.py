@@ -81,7 +81,7 @@ class Trainer:
         Seed of the order of samples, of the augmentation and of the input spikes; that of the network if not given.
     shards : int, optional
         Parts into which each batch is cut, a power of two, whose gradients are added in order: the bits of the results
-        depend on it. One if not given, eight on a cluster.
+        depend on it. One if not given, four on a cluster.
     cluster : distributed.Client, optional
         Its workers compute the shards, with the same bits as without; each gets the data and makes an engine of its
         own, so ``engine`` must be a name. Evaluation stays here.
