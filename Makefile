@@ -2,7 +2,7 @@
 # make test-pythons: the same in Python 3.11, 3.12 and 3.13, in an environment each (some 10 minutes each).
 # make lint: the first half of it.   make package: sdist and wheel, in dist.
 # make docs: documentation with the examples' pictures, in docs/_build/html (minutes).
-# make test-docs: the same, then search, links and notebooks are tested (minutes).
+# make test-docs: the same, then search, links, widths and notebooks are tested (minutes).
 # make test-devices: Brian2's compiling devices (minutes).   make test-cuda: compile for a GPU (minutes, needs nvcc).
 # make test-gpu: the fused engine on a GPU: its kernels are compiled (no GPU needed), and run where there is one.
 # make test-reliability: damage files and kill runs, thousands of times (an hour).

@@ -1,6 +1,6 @@
 """What loops, delays and sparse connections cost: seconds of forward and backward passes, as ratios to dense layers.
 
-    python analysis/graph_speed.py [--samples 50] [--repeats 5] [--sparse]
+Run it with ``python analysis/graph_speed.py [--samples 50] [--repeats 5] [--sparse]``.
 
 Seconds are those of one processor, without those in which it did other work. The two networks alternate, and the
 fastest of the repeats counts. Spikes are synthetic.

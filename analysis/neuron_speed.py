@@ -1,6 +1,6 @@
 """What neurons cost beside LIF in the fused engine: seconds of forward and backward passes of a dense layer, as ratios.
 
-    python analysis/neuron_speed.py [--neurons EIF AdEx] [--samples 50] [--repeats 5] [--threads 2]
+Run it with ``python analysis/neuron_speed.py [--neurons EIF AdEx] [--samples 50] [--repeats 5] [--threads 2]``.
 
 The neurons are those of `neuron_accuracy.py`, one layer of 800 with 784 inputs over 400 steps, float32. Each is timed
 in turn with LIF, and the fastest of the repeats counts, as other work disturbs. All get the same input spikes; their

@@ -1,6 +1,6 @@
 """Training speed and memory of packages that train spiking networks, beside this one on the same machine.
 
-    python analysis/compare_packages/compare.py OUT_DIR --make
+Run it with ``python analysis/compare_packages/compare.py OUT_DIR --make``.
 
 Each package has an environment of its own in ``runs/compare_packages``, made by ``--make`` from the versions in the
 folder ``environments``. They train 784-800-10 on the same spikes of MNIST, from the same weights, each in a process of

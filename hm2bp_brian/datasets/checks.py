@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from hm2bp_brian.checks import check_count, check_integers
 from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError
-from hm2bp_brian.learning.losses import check_wanted_counts
+from hm2bp_brian.learning.losses import check_wanted_counts, warn_of_one_hot
 
 
 def as_array(name: str, field_name: str, value) -> np.ndarray:
@@ -23,19 +21,9 @@ def checked_labels(name: str, labels: np.ndarray, n_classes: int) -> np.ndarray:
     """Classes as int64 (n,), or wanted counts as float64 (n, n_classes); LabelError unless they are one of these."""
     n_classes = check_count(f"{name}: n_classes", n_classes)
     if labels.ndim == 2:
-        _warn_of_one_hot(name, labels)
+        warn_of_one_hot(labels, f"{name}: ")
         return check_wanted_counts(labels, len(labels), n_classes, f"{name}: ")
     return check_integers(f"{name}: labels", labels, 0, n_classes - 1, error=LabelError)
-
-
-def _warn_of_one_hot(name: str, labels: np.ndarray) -> None:
-    if labels.shape[1] > 1 and np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all():
-        warnings.warn(
-            f"{name}: labels of shape {labels.shape} are wanted spike counts, and these want one spike of one neuron "
-            "in each sample; if they are classes in one-hot form, give labels.argmax(axis=1)",
-            UserWarning,
-            stacklevel=2,
-        )
 
 
 def count_classes(labels: np.ndarray) -> int:

@@ -46,6 +46,12 @@ class ImageDataset:
     -----
     UserWarning
         If no pixel is above 1, as if they were meant to be in 0..1.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).integers(0, 256, size=(6, 4, 5, 1), dtype=np.uint8)
+    >>> hb.datasets.ImageDataset(images, [0, 1, 0, 1, 0, 1], n_classes=2, name="noise")
+    ImageDataset(noise, 6 images of (4, 5, 1), 2 classes)
     """
 
     images: np.ndarray
@@ -145,6 +151,13 @@ class SpikeDataset:
         If ``dt`` is no positive time, or ``n_classes`` no positive integer.
     LabelError
         If a label is no integer in 0..n_classes-1.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> trials = [[[3, 8] * ms, []], [[], [5] * ms]]  # in the first trial, neuron 0 fires after 3 and 8 ms
+    >>> hb.datasets.SpikeDataset.from_spike_times(trials, [0, 1], dt=1 * ms, duration=10 * ms)
+    SpikeDataset(recordings, 2 samples of 9 steps and shape (2,), 2 classes)
     """
 
     steps: np.ndarray

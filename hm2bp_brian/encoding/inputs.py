@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -88,7 +89,9 @@ class Inputs:
         shape = delayed_shape(dataset.shape, self.delays)
         if shape != self.shape:
             delayed = f" behind delays={self.delays}" if self.delays else ""
+            same_size = math.prod(shape) == math.prod(self.shape)
+            hint = "; reshape the samples, or give the network their input_shape" if same_size else ""
             raise ShapeError(
-                f"{name} has samples of shape {shape}{delayed}, but the network's input_shape is {self.shape}"
+                f"{name} has samples of shape {shape}{delayed}, but the network's input_shape is {self.shape}{hint}"
             )
         dataset.check_presentation(self.n_steps, self.dt)

@@ -19,6 +19,12 @@ class LatencyEncoder:
 
     White pixels fire in the first step, the darkest of uint8 images just before or in the last one. There are no random
     numbers.
+
+    Examples
+    --------
+    >>> spikes = hb.encoding.LatencyEncoder().encode(np.array([[1.0, 0.5, 0.0]]), n_steps=11)
+    >>> spikes.steps.tolist(), spikes.neurons.tolist()
+    ([0, 5], [0, 1])
     """
 
     def encode(self, images: np.ndarray, n_steps: int, seed: int = 0, epoch: int = 0, indices=None) -> SpikeBatch:

@@ -31,6 +31,12 @@ class BernoulliEncoder:
     ------
     ConfigurationError
         If ``rate_divisor`` is below 1 or not finite.
+
+    Examples
+    --------
+    >>> spikes = hb.encoding.BernoulliEncoder(2.0).encode(np.array([[1.0, 0.5, 0.0]]), n_steps=1000, seed=1)
+    >>> spikes.counts
+    array([[515, 262,   0]])
     """
 
     rate_divisor: float = 5.5

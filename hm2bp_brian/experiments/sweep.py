@@ -115,9 +115,10 @@ def sweep(
             errors = _wait_for(futures, SweepProgress(runs, progress))
     rows = write_tables(out, runs, errors)
     if errors:
-        first = "; ".join(f"{name}: {error}" for name, error in itertools.islice(errors.items(), 3))
+        first_runs = {error: name for name, error in reversed(errors.items())}  # runs often fail alike
+        told = "; ".join(f"{name}: {error}" for error, name in itertools.islice(reversed(first_runs.items()), 3))
         raise SweepError(
-            f"{len(errors)} of {len(runs)} runs failed ({first}{'; ...' if len(errors) > 3 else ''}). "
+            f"{len(errors)} of {len(runs)} runs failed ({told}{'; ...' if len(first_runs) > 3 else ''}). "
             f"{out / 'table.md'} names them all; the same sweep tries them again, and no others"
         )
     return rows

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.gradient_sum import Gradients
-from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.learning.losses import SpikeCountLoss, warn_of_one_hot
 from hm2bp_brian.learning.regularizers import check_limit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.borders import check_record
@@ -30,8 +32,8 @@ def gradients(
     network : SpikingNetwork
     record : SpikeRecord
         The spikes of a run with the network's weights.
-    labels : int array (n_samples,)
-        Class of each sample: the index of the output neuron that is to fire.
+    labels : int array (n_samples,), or array (n_samples, n_outputs)
+        Class of each sample: the index of the output neuron that is to fire. Or wanted spike counts.
     loss : SpikeCountLoss, optional
     regularizer : WeightLimit, optional
     sample_weights : array (n_samples,), optional
@@ -54,6 +56,11 @@ def gradients(
     ConfigurationError
         If a threshold is not positive, lateral inhibition too strong for it, or a sample weight negative or not finite.
 
+    Warns
+    -----
+    UserWarning
+        If wanted counts look like classes in one-hot form.
+
     Examples
     --------
     >>> from brian2 import ms
@@ -68,6 +75,8 @@ def gradients(
     check_limit(regularizer, network)
     loss = SpikeCountLoss() if loss is None else loss
     errors = loss.errors(record.output.counts, labels)
+    if np.ndim(labels) == 2:
+        warn_of_one_hot(np.asarray(labels))
     if sample_weights is not None:
         errors = errors.weighted(sample_weights)
     total = backward(network, network.parameters, record, errors, Rules() if rules is None else rules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -51,6 +52,17 @@ def check_wanted_counts(counts, n_samples: int, n_outputs: int, where: str = "")
             f"output neuron {neuron}"
         )
     return counts.astype(np.float64)
+
+
+def warn_of_one_hot(counts: np.ndarray, where: str = "") -> None:
+    """Warn (UserWarning) if wanted spike counts (n_samples, n_outputs) look like classes in one-hot form."""
+    if counts.shape[1] > 1 and np.isin(counts, (0, 1)).all() and (counts.sum(axis=1) == 1).all():
+        warnings.warn(
+            f"{where}labels of shape {counts.shape} are wanted spike counts, and these want one spike of one neuron in "
+            "each sample; if they are classes in one-hot form, give labels.argmax(axis=1)",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def check_targets(labels, n_samples: int, n_outputs: int) -> np.ndarray:

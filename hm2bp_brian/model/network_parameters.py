@@ -70,6 +70,11 @@ class NetworkParameters(LearnedNeurons):
         self.weights, self.delays, self.neuron_values = arrays[:n_weights], arrays[n_weights:first], arrays[first:]
 
     @property
+    def learns(self) -> bool:
+        """Whether training changes anything: the weights of a projection, delays, or variables of neurons."""
+        return any(p.plastic for p in self.weighted) or bool(self._late or self.learned_variables)
+
+    @property
     def scales(self) -> list[float]:
         """What multiplies the learning rate of each parameter."""
         ranges = [variable.range.high - variable.range.low for variable in self.learned_variables]

@@ -34,7 +34,9 @@ def accuracy_over_time(evaluator, dataset, until=None, ax=None):
 
     Examples
     --------
-    >>> line = hb.plotting.accuracy_over_time(trainer.evaluator, test)  # doctest: +SKIP
+    >>> trainer = hb.Trainer(hb.load_pretrained("mnist-mlp"))
+    >>> _, test = hb.datasets.mnist()
+    >>> line = hb.plotting.accuracy_over_time(trainer.evaluator, test.subset(20))
     """
     network = evaluator.network
     if until is None:

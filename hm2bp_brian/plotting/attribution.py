@@ -52,6 +52,14 @@ def attribution(
     ------
     ShapeError, ConfigurationError, SpikeError, NoSpspError
         As ``spike_attribution``.
+
+    Examples
+    --------
+    >>> network = hb.load_pretrained("mnist-mlp")
+    >>> _, test = hb.datasets.mnist()
+    >>> spikes = hb.encoding.BernoulliEncoder().encode(test.images[:3], network.n_steps)
+    >>> record = hb.simulate(network, spikes)
+    >>> artists = hb.plotting.attribution(network, record, layer=1, neuron=7, spike=3)
     """
     values = spike_attribution(network, record, layer, neuron, spike, sample)
     train = record.layers[layer].train(sample, neuron)

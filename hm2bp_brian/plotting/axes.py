@@ -104,7 +104,12 @@ def png(draw: Callable, figsize=None, dpi: int = 150, rows: int = 1, columns: in
 
     Examples
     --------
-    >>> content = png(lambda ax: learning_curve(history, ax=ax))  # doctest: +SKIP
+    >>> from hm2bp_brian.training.history import History
+    >>> accuracies = {1: 0.8, 2: 0.9, 3: 0.92}
+    >>> history = History([{"epoch": n, "validation_accuracy": a} for n, a in accuracies.items()])
+    >>> content = hb.plotting.png(lambda ax: hb.plotting.learning_curve(history, ax=ax))
+    >>> content[1:4]
+    b'PNG'
     """
     # a figure outside of pyplot, which keeps no list of it and needs no screen
     figure = Figure(figsize=figsize, layout="constrained")

@@ -29,6 +29,10 @@ def confusion_matrix(labels, predictions, n_classes: int, ax=None):
     ------
     LabelError
         If there are not as many predictions as labels, or one is out of range.
+
+    Examples
+    --------
+    >>> image = hb.plotting.confusion_matrix([0, 1, 1, 2], [0, 1, 2, 2], n_classes=3)
     """
     n_classes = check_count("n_classes", n_classes)
     labels = check_labels(labels, len(labels), n_classes)

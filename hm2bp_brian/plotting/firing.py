@@ -45,6 +45,14 @@ def firing_rates(network: SpikingNetwork, record: SpikeRecord, layer: int, ax=No
     ------
     ConfigurationError
         If there is no such layer.
+
+    Examples
+    --------
+    >>> network = hb.load_pretrained("mnist-mlp")
+    >>> _, test = hb.datasets.mnist()
+    >>> spikes = hb.encoding.BernoulliEncoder().encode(test.images[:3], network.n_steps)
+    >>> record = hb.simulate(network, spikes)
+    >>> bars = hb.plotting.firing_rates(network, record, layer=0)
     """
     spikes = population(record, layer)
     rates = mean_counts(spikes) / (record.n_steps * network.dt)

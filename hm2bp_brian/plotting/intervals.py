@@ -33,6 +33,14 @@ def isi_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
     ------
     ConfigurationError
         If there is no such layer.
+
+    Examples
+    --------
+    >>> network = hb.load_pretrained("mnist-mlp")
+    >>> _, test = hb.datasets.mnist()
+    >>> spikes = hb.encoding.BernoulliEncoder().encode(test.images[:3], network.n_steps)
+    >>> record = hb.simulate(network, spikes)
+    >>> bars = hb.plotting.isi_histogram(network, record, layer=0)
     """
     intervals, _ = interspike_intervals(population(record, layer))
     ax = make_axes(ax)
@@ -69,6 +77,14 @@ def cv_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
     ------
     ConfigurationError
         If there is no such layer.
+
+    Examples
+    --------
+    >>> network = hb.load_pretrained("mnist-mlp")
+    >>> _, test = hb.datasets.mnist()
+    >>> spikes = hb.encoding.BernoulliEncoder().encode(test.images[:3], network.n_steps)
+    >>> record = hb.simulate(network, spikes)
+    >>> bars = hb.plotting.cv_histogram(network, record, layer=0)
     """
     values = coefficients_of_variation(population(record, layer))
     ax = make_axes(ax)

@@ -37,6 +37,13 @@ def learning_curve(history, ax=None):
     Returns
     -------
     list of Line2D
+
+    Examples
+    --------
+    >>> from hm2bp_brian.training.history import History
+    >>> accuracies = {1: 0.8, 2: 0.9, 3: 0.92}
+    >>> history = History([{"epoch": n, "validation_accuracy": a} for n, a in accuracies.items()])
+    >>> lines = hb.plotting.learning_curve(history)
     """
     ax = make_axes(ax)
     lines = []
@@ -74,6 +81,13 @@ def learning_curves(groups: Mapping[str, Sequence], column: str | None = None, a
         If a group is empty, or its histories differ in length.
     UnknownNameError
         If a history does not have the column.
+
+    Examples
+    --------
+    >>> from hm2bp_brian.training.history import History
+    >>> accuracies = {1: 0.8, 2: 0.9, 3: 0.92}
+    >>> history = History([{"epoch": n, "validation_accuracy": a} for n, a in accuracies.items()])
+    >>> artists = hb.plotting.learning_curves({"one seed": [history]})
     """
     columns = [history.columns for histories in groups.values() for history in histories if len(history)]
     if column is None:
@@ -127,6 +141,15 @@ def layer_norms(by_epoch: Mapping[int, Gradients], quantity: str = "gradient", a
     ------
     UnknownNameError, ConfigurationError
         If there is no such quantity, or no epoch.
+
+    Examples
+    --------
+    >>> network = hb.load_pretrained("mnist-mlp")
+    >>> _, test = hb.datasets.mnist()
+    >>> spikes = hb.encoding.BernoulliEncoder().encode(test.images[:3], network.n_steps)
+    >>> record = hb.simulate(network, spikes)
+    >>> gradients = hb.gradients(network, record, test.labels[:3])
+    >>> lines = hb.plotting.layer_norms({1: gradients})
     """
     if quantity not in NORMS:
         raise UnknownNameError("quantity", quantity, NORMS)

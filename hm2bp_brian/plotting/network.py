@@ -42,7 +42,7 @@ def network(network: SpikingNetwork, ax=None):
 
     Examples
     --------
-    >>> artists = network(spiking_network)    # doctest: +SKIP
+    >>> artists = hb.plotting.network(hb.load_pretrained("mnist-mlp"))
     """
     ax = make_axes(ax, (7.0, 3.5))
     columns = _columns(network)

@@ -43,7 +43,8 @@ def neuron(model: NeuronModel, threshold, largest_input=None, *, dt=0.5 * ms, du
 
     Examples
     --------
-    >>> hb.plotting.neuron(hb.neurons.ALIF(), threshold=-50 * mV)      # doctest: +SKIP
+    >>> from brian2 import ms, mV
+    >>> artists = hb.plotting.neuron(hb.neurons.ALIF(), threshold=-50*mV, dt=1*ms, duration=100*ms)
     """
     response = neuron_response(model, threshold, largest_input, dt=dt, duration=duration)
     if axes is None:

@@ -29,6 +29,14 @@ def output_counts(record: SpikeRecord, labels, loss: SpikeCountLoss, ax=None):
     ------
     LabelError
         If labels are not one a sample, or out of range.
+
+    Examples
+    --------
+    >>> network = hb.load_pretrained("mnist-mlp")
+    >>> _, test = hb.datasets.mnist()
+    >>> spikes = hb.encoding.BernoulliEncoder().encode(test.images[:3], network.n_steps)
+    >>> record = hb.simulate(network, spikes)
+    >>> artists = hb.plotting.output_counts(record, test.labels[:3], hb.SpikeCountLoss())
     """
     counts = record.output.counts
     labels = check_labels(labels, *counts.shape)

@@ -33,6 +33,14 @@ def population_rate(network: SpikingNetwork, record: SpikeRecord, layer, bin_wid
     ------
     ConfigurationError, UnitError
         If there is no such layer, or the bin is shorter than half a time step or no time.
+
+    Examples
+    --------
+    >>> network = hb.load_pretrained("mnist-mlp")
+    >>> _, test = hb.datasets.mnist()
+    >>> spikes = hb.encoding.BernoulliEncoder().encode(test.images[:3], network.n_steps)
+    >>> record = hb.simulate(network, spikes)
+    >>> line = hb.plotting.population_rate(network, record, layer=0)
     """
     spikes = population(record, layer)
     width = to_float("bin_width", bin_width, second.dim)

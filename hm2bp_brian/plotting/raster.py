@@ -56,6 +56,14 @@ def raster(
     ------
     SpikeError, ConfigurationError, LabelError
         If the record has no such sample or layer, or there is not one label a sample.
+
+    Examples
+    --------
+    >>> network = hb.load_pretrained("mnist-mlp")
+    >>> _, test = hb.datasets.mnist()
+    >>> spikes = hb.encoding.BernoulliEncoder().encode(test.images[:3], network.n_steps)
+    >>> record = hb.simulate(network, spikes)
+    >>> artists = hb.plotting.raster(network, record, range(3), labels=test.labels[:3])
     """
     samples = np.atleast_1d(check_integers("sample", sample, 0, record.n_samples - 1, error=SpikeError))
     if samples.ndim != 1 or samples.size == 0:

@@ -45,6 +45,15 @@ def spsp_map(network: SpikingNetwork, record: SpikeRecord, layer: int, neuron: i
         If there is no such sample, layer or neuron.
     ShapeError
         If the record is not of this network.
+
+    Examples
+    --------
+    >>> network = hb.load_pretrained("mnist-mlp")
+    >>> _, test = hb.datasets.mnist()
+    >>> spikes = hb.encoding.BernoulliEncoder().encode(test.images[:3], network.n_steps)
+    >>> record = hb.simulate(network, spikes)
+    >>> busiest = record.counts(0)[0].argmax()
+    >>> image = hb.plotting.spsp_map(network, record, layer=0, neuron=int(busiest))
     """
     alone = one_sample(record, sample)
     by_neuron = spsp(network, alone, layer)[0]

@@ -32,6 +32,15 @@ def state_traces(traces: StateTraces, variable: str | None = None, ax=None):
         If no variable is named, and the neuron's threshold is not on one variable.
     UnknownNameError
         If the neurons have no such variable.
+
+    Examples
+    --------
+    >>> from hm2bp_brian.brian.state_traces import record_state_traces
+    >>> network = hb.load_pretrained("mnist-mlp")
+    >>> _, test = hb.datasets.mnist()
+    >>> spikes = hb.encoding.BernoulliEncoder().encode(test.images[:3], network.n_steps)
+    >>> traces = record_state_traces(network, spikes, layer=1, neurons=[7, 1])
+    >>> artists = hb.plotting.state_traces(traces)
     """
     variable = traces.membrane if variable is None else variable
     if variable is None:

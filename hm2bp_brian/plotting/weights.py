@@ -46,6 +46,10 @@ def receptive_fields(network: SpikingNetwork, layer: int = 0, neurons: Sequence[
     ------
     ConfigurationError
         If there is no such layer or neuron.
+
+    Examples
+    --------
+    >>> image = hb.plotting.receptive_fields(hb.load_pretrained("mnist-mlp"), neurons=range(16))
     """
     _check_layer(network, layer)
     shape, size = network.shape_before(layer), network.size(layer)
@@ -89,6 +93,10 @@ def kernels(network: SpikingNetwork, layer: int, ax=None):
     ------
     ConfigurationError
         If there is no such layer, or it is no convolution.
+
+    Examples
+    --------
+    >>> image = hb.plotting.kernels(hb.load_pretrained("mnist-cnn"), layer=0)
     """
     _check_layer(network, layer)
     weights = network.weights[layer]

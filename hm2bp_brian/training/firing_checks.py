@@ -1,6 +1,6 @@
 """What keeps a network from learning and is seen at once.
 
-Silence, too many spikes, counts that can't be reached, gradients that are not finite.
+Nothing to learn, silence, too many spikes, counts that can't be reached, gradients that are not finite.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from hm2bp_brian.errors import NumericalError
+from hm2bp_brian.errors import ConfigurationError, NumericalError
 from hm2bp_brian.firing_statistics import SATURATED_FRACTION, most_spikes
 from hm2bp_brian.learning.gradient_sum import Gradients
 from hm2bp_brian.learning.losses import SpikeCountLoss
@@ -19,6 +19,18 @@ FIRST_BATCHES = 10
 # or whenever the refractory time lets it.
 SILENT_COUNT = 0.01
 HIGHEST_FRACTION_OF_STEPS = 0.5
+
+
+def check_learns(network) -> None:
+    """ConfigurationError if there is nothing in a network that training changes."""
+    if not network.learns:
+        names = ", ".join(f"'{projection.name}'" for projection in network.projections)
+        raise ConfigurationError(
+            f"there is nothing to train: all weights are fixed (of {names or 'no projection'}), and no delay, "
+            "threshold or parameter is hb.Learned(low, high). Connect what is to learn with plastic=True, and "
+            "freeze less; of Brian2's Synapses, give on_pre a weight variable. evaluate, predict and hb.simulate run "
+            "the network as it is"
+        )
 
 
 def warn_of_rates(network, counts, when: str, silent_readouts: bool = True) -> None:

@@ -12,7 +12,13 @@ from hm2bp_brian.model.units import to_float
 
 @dataclass(frozen=True)
 class Constant:
-    """The same learning rate in every epoch."""
+    """The same learning rate in every epoch.
+
+    Examples
+    --------
+    >>> [hb.schedules.Constant()(0.01, epoch, epochs=3) for epoch in (1, 2, 3)]
+    [0.01, 0.01, 0.01]
+    """
 
     def __call__(self, learning_rate: float, epoch: int, epochs: int) -> float:
         """Learning rate of an epoch, counted from 1, of so many."""
@@ -27,6 +33,11 @@ class ExponentialDecay:
     ------
     ConfigurationError
         If ``rate`` is not in 0 < rate <= 1.
+
+    Examples
+    --------
+    >>> [hb.schedules.ExponentialDecay(0.5)(0.01, epoch, epochs=3) for epoch in (1, 2, 3)]
+    [0.01, 0.005, 0.0025]
     """
 
     rate: float
@@ -41,7 +52,13 @@ class ExponentialDecay:
 
 @dataclass(frozen=True)
 class InverseSqrt:
-    """Learning rate divided by the square root of the epoch, as in the paper's experiments."""
+    """Learning rate divided by the square root of the epoch, as in the paper's experiments.
+
+    Examples
+    --------
+    >>> [hb.schedules.InverseSqrt()(0.01, epoch, epochs=9) for epoch in (1, 4)]
+    [0.01, 0.005]
+    """
 
     def __call__(self, learning_rate: float, epoch: int, epochs: int) -> float:
         """Learning rate of an epoch, counted from 1, of so many."""
@@ -62,6 +79,12 @@ class Cosine:
     ------
     ConfigurationError
         If ``epochs`` is less than 1 or ``final`` is negative.
+
+    Examples
+    --------
+    >>> [round(hb.schedules.Cosine()(0.01, epoch, epochs=3), 4) for epoch in (1, 2, 3)]
+    [0.01, 0.005, 0.0]
+    >>> optimizer = hb.Adam(0.01, schedule=hb.schedules.Cosine(final=0.1))
     """
 
     epochs: int | None = None

@@ -27,7 +27,13 @@ from hm2bp_brian.training.callbacks import Callback, check_callbacks
 from hm2bp_brian.training.checkpoint import load_checkpoint, save_checkpoint
 from hm2bp_brian.training.data_parallel import DataParallel
 from hm2bp_brian.training.evaluator import Evaluator, batches
-from hm2bp_brian.training.firing_checks import FIRST_BATCHES, check_finite, warn_if_out_of_reach, warn_of_rates
+from hm2bp_brian.training.firing_checks import (
+    FIRST_BATCHES,
+    check_finite,
+    check_learns,
+    warn_if_out_of_reach,
+    warn_of_rates,
+)
 from hm2bp_brian.training.history import History
 from hm2bp_brian.training.optimizers import make_optimizer, rate_of_epoch, step_scales
 from hm2bp_brian.training.read_ahead import map_ahead
@@ -75,7 +81,7 @@ class Trainer:
         Seed of the order of samples, of the augmentation and of the input spikes; that of the network if not given.
     shards : int, optional
         Parts into which each batch is cut, a power of two, whose gradients are added in order: the bits of the results
-        depend on it. One if not given, eight on a cluster.
+        depend on it. One if not given, four on a cluster.
     cluster : distributed.Client, optional
         Its workers compute the shards, with the same bits as without; each gets the data and makes an engine of its
         own, so ``engine`` must be a name. Evaluation stays here.
@@ -214,7 +220,7 @@ class Trainer:
         Raises
         ------
         ConfigurationError, ShapeError, LabelError
-            If data or numbers don't fit, before any work is done.
+            If data or numbers don't fit, or nothing in the network learns, before any work is done.
         NumericalError
             If a gradient is not finite; the message says where.
         """
@@ -224,6 +230,7 @@ class Trainer:
         check_count("epochs", epochs)
         check_count("batch_size", batch_size)
         check_callbacks(callbacks, self._cluster is not None)
+        check_learns(self.network)
         n_outputs = self.network.n_outputs
         self.loss.errors(np.zeros((1, n_outputs), dtype=int), train.labels[:1])  # whether it takes such labels
         if train.labels.ndim == 1:

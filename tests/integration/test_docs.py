@@ -24,6 +24,14 @@ def run_samples(page, folder):
     return scope
 
 
+def test_two_pages_name_every_analysis_script():
+    folder = DOCS.parent / "analysis"
+    scripts = {path.stem for path in folder.glob("*.py")} - {"command_line"} | {"compare_packages/compare"}
+    named = re.findall(r"^\| `([\w/]+)\.py", (DOCS / "command_line.md").read_text(encoding="utf-8"), re.MULTILINE)
+    shown = re.findall(r"automodule:: ([\w.]+)", (DOCS / "api" / "analysis.rst").read_text(encoding="utf-8"))
+    assert set(named) == {module.replace(".", "/") for module in shown} == scripts
+
+
 @pytest.fixture(scope="module")
 def extending(tmp_path_factory):
     return run_samples("extending.md", tmp_path_factory.mktemp("extending"))

@@ -231,6 +231,13 @@ def test_quick_learning_curves_leave_the_committed_picture_alone(histories, tmp_
     assert plt.imread(scripts / "learning_curves_quick.png").min() < 0.5
 
 
+@pytest.mark.parametrize("script", ["table_mnist", "table_other_data"])
+def test_the_tables_of_the_readme_are_those_that_are_printed(script, monkeypatch, capsys):
+    for module in import_from(PAPER, script, monkeypatch):
+        module.main()
+    assert capsys.readouterr().out in (PAPER.parents[2] / "README.md").read_text(encoding="utf-8")
+
+
 def test_readme_of_the_paper_lists_every_script():
     readme = (PAPER / "README.md").read_text(encoding="utf-8")
     for script in PAPER.glob("*.py"):

@@ -5,8 +5,10 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 README = Path(__file__).parents[2] / "README.md"
+PAPER = "examples/frompapers/Jin_et_al_2018"
 
 
 def test_python_samples(capsys):
@@ -33,3 +35,11 @@ def test_code_on_the_first_page_fits_its_box():
     lines = [line for fenced, indented in blocks for line in (fenced or textwrap.dedent(indented)).splitlines()]
     assert len(lines) > 40
     assert [line for line in lines if len(line) > 84] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "examples/README.md", PAPER + "/README.md"])
+def test_links_and_pictures_lead_to_files(page):
+    path = README.parent / page
+    targets = re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8"))
+    files = [target.partition("#")[0] for target in targets if not target.startswith(("http", "#"))]
+    assert [file for file in files if not (path.parent / file).exists()] == []

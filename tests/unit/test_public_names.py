@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import operator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,11 @@ import pytest
 
 import hm2bp_brian as hb
 
+IN_MODULES = (
+    *(f"plotting.{name}" for name in hb.plotting.__all__ if name not in ("COLOURS", "CLASS_COLOURS")),
+    *(f"schedules.{name}" for name in ("Constant", "Cosine", "ExponentialDecay", "InverseSqrt")),
+    *("datasets.ImageDataset", "datasets.SpikeDataset", "encoding.BernoulliEncoder", "encoding.LatencyEncoder"),
+)
 OPTIONAL = ("SpikingClassifier",)
 TAKES_MINUTES = ("sweep",)
 DOCUMENTED = [name for name in hb.__all__ if not inspect.ismodule(getattr(hb, name)) and name not in TAKES_MINUTES]
@@ -21,10 +27,10 @@ def test_completion_offers_what_there_is():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("name", DOCUMENTED)
+@pytest.mark.parametrize("name", [*DOCUMENTED, *IN_MODULES])
 def test_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    docstring = inspect.getdoc(getattr(hb, name))
+    docstring = inspect.getdoc(operator.attrgetter(name)(hb))
     scope = {public: getattr(hb, public) for public in hb.__all__} | {"hb": hb, "np": np}
     examples = doctest.DocTestParser().get_doctest(docstring, scope, name, None, None)
     executed = [e for e in examples.examples if not e.options.get(doctest.SKIP)]

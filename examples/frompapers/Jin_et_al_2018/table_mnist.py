@@ -6,8 +6,8 @@ The paper's MNIST figures for both of its networks, reported in three ways, as a
 Jin, Y., Zhang, W. & Li, P. (2018). Hybrid macro/micro level backpropagation for training deep spiking neural
 networks. Advances in Neural Information Processing Systems 31. arXiv:1805.07866. Its tables of results on MNIST.
 
-The three ways differ in who chooses the epoch; the README beside this file explains them and says how to make the
-histories that are read.
+Figures are test accuracies in %, mean ± sd over seeds. The three ways differ in who chooses the epoch; the README
+beside this file explains them and says how to make the histories that are read.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from hm2bp_brian.tables import to_markdown
 from hm2bp_brian.training.history import History
 
 FIGURES = ("chosen on held-out digits", "last epoch", "best on the test set")
-HEADER = ("network", "test accuracy (%), mean ± sd", "seeds", "epochs", *FIGURES)
+HEADER = ("network", "source", "seeds", "epochs", *FIGURES)
 
 
 def main(histories=HISTORIES) -> str:

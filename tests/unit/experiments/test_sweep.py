@@ -232,6 +232,13 @@ def test_lost_futures_are_told(tmp_path, monkeypatch):
     assert errors == ["cancelled: the scheduler or the connection to it has ended", "OSError: lost at sea"]
 
 
+def test_what_all_runs_say_is_told_once(tmp_path):
+    with pytest.raises(SweepError, match="3 of 3 runs failed") as caught:
+        sweep(SHORT, tmp_path, seeds=[1, 2, 3], settings={"train_samples": [31]}, progress=False)
+    assert str(caught.value).count("there are 30 training samples") == 1
+    assert len(rows_of(tmp_path / "table.csv")) == 3
+
+
 def test_progress_counts_epochs_runs_and_the_best(tmp_path, capsys):
     sweep(SHORT, tmp_path, seeds=[1], progress=False)
     best = max(row["test_accuracy"] for row in sweep(SHORT, tmp_path, seeds=[1, 2], progress=True))

@@ -301,6 +301,16 @@ def test_rules_must_be_numbers(name, value):
         Rules(**{name: value})
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_classes_in_one_hot_form_are_told():
+    network = lif_network("euler", sizes=(4, 3))
+    record = random_record(network, np.random.default_rng(0))
+    one_hot = np.eye(3)[np.arange(record.n_samples) % 3]
+    with pytest.warns(UserWarning, match=r"^labels of shape .* one spike of one neuron .*labels.argmax\(axis=1\)"):
+        gradients(network, record, one_hot.tolist())
+    gradients(network, record, 2 * one_hot)  # warnings are errors here
+
+
 def test_labels_and_records_must_fit_the_network():
     network = lif_network(sizes=(4, 3))
     record = random_record(network, np.random.default_rng(0))

@@ -3,6 +3,8 @@
 import warnings
 
 import numpy as np
+import pytest
+from brian2 import ms
 from tiny_training import LAYERS, make_trainer, tiny_dataset, tiny_network
 
 import hm2bp_brian as hb
@@ -55,3 +57,25 @@ def test_a_count_out_of_reach():
     (message,) = warned(loss=hb.SpikeCountLoss())
     assert "wants 35 spikes (give or take 5)" in message and "at most 20 times in 40 steps: ask for fewer" in message
     assert warned(loss=hb.SpikeCountLoss(25, 1, 5)) == []  # the margin makes up for it
+
+
+def test_a_network_in_which_nothing_learns_is_refused():
+    network = tiny_network()
+    network.freeze(network.neural[0].name)
+    make_trainer(network).fit(tiny_dataset(6), epochs=1, batch_size=6, progress=False)  # the other layer learns
+    network.freeze(network.neural[1].name)
+    names = ", ".join(f"'{projection.name}'" for projection in network.projections)
+    with pytest.raises(hb.errors.ConfigurationError, match=rf"nothing to train: .* fixed \(of {names}\).*plastic=True"):
+        make_trainer(network).fit(tiny_dataset(6), epochs=1, batch_size=6, progress=False)
+
+
+@pytest.mark.parametrize("learned", ["delay", "threshold"])
+def test_delays_and_variables_of_neurons_are_something_to_learn(learned):
+    network = hb.SpikingNetwork(dt=1 * ms, duration=20 * ms)
+    network.input("in", 2)
+    threshold = hb.Learned(0.5, 1.5) if learned == "threshold" else 1
+    neuron = hb.NeuronModel("du/dt = (I - u)/(10*ms) : 1\ndI/dt = -I/(5*ms) : 1", method="euler")
+    network.population("out", 2, neuron=neuron, threshold=threshold, readout=True)
+    delay = hb.Learned(0 * ms, 5 * ms) if learned == "delay" else 0 * ms
+    network.connect("in", "out", weights=1.0, plastic=False, delay=delay)
+    assert network.learns

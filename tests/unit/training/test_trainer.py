@@ -468,8 +468,10 @@ def test_pairs_of_arrays_and_of_spikes_are_trained_on_like_data_sets():
     pair = (TEST.images, TEST.labels)
     assert trained[0].evaluate(pair) == trained[0].evaluate(TEST)
     assert trained[0].record(pair, 3).layers == trained[0].record(TEST, 3).layers
-    with pytest.raises(ShapeError, match=r"train has samples of shape \(4, 4\), but"):
+    with pytest.raises(ShapeError, match=r"train has samples of shape \(4, 4\), but .*; reshape the samples"):
         fit(trained[0], train=(TRAIN.images[..., 0], TRAIN.labels))
+    with pytest.raises(ShapeError, match=r"train has samples of shape \(2, 4, 1\), but .* is \(4, 4, 1\)$"):
+        fit(trained[0], train=(TRAIN.images[:, :2], TRAIN.labels))
     with pytest.raises(LabelError, match=r"train: labels must lie in 0\.\.2, found 3"):
         fit(trained[0], train=(TRAIN.images, np.arange(30) % 4))
 
