@@ -136,13 +136,16 @@ def add_inspect(subcommands) -> None:
     _add_data_and_engine(parser)
     parser.add_argument("--test-samples", type=int, metavar="N", help="the first N samples only")
     parser.add_argument("--sample", type=int, default=0, metavar="K", help="test sample of raster and attribution")
+    parser.add_argument(
+        "--out", metavar="FILE", help="default: report.html in the run's folder, or beside the weight file"
+    )
     parser.set_defaults(run=run_inspect)
 
 
 def run_inspect(args) -> None:
-    """Write ``report.html`` into the run folder, or that of the weight file, and print its path."""
+    """Write the page, and print its path."""
     run = load_trained(args.path, args.data, args.test_samples, args.engine, args.threads, _own_device(args))
-    print(write_report(run, args.sample))
+    print(write_report(run, args.sample, args.out))
 
 
 def add_bench(subcommands) -> None:

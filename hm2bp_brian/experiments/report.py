@@ -49,14 +49,16 @@ class Picture(NamedTuple):
         return base64.b64encode(self.content).decode()
 
 
-def write_report(run: TrainedRun, sample: int = 0) -> Path:
-    """Evaluate a trained network, draw it, and write ``report.html`` into the run's folder, made if need be.
+def write_report(run: TrainedRun, sample: int = 0, path=None) -> Path:
+    """Evaluate a trained network, draw it, and write the page.
 
     Parameters
     ----------
     run : TrainedRun
     sample : int
         The test sample of raster and attribution.
+    path : path, optional
+        The file; ``report.html`` in the run's folder, made if need be, if it is not given.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def write_report(run: TrainedRun, sample: int = 0) -> Path:
     if not 0 <= sample < len(run.test):
         raise ConfigurationError(f"sample must be a test sample in 0..{len(run.test) - 1}, found {sample}")
     page = render("hm2bp_brian.experiments", "report.html", heading=_heading, cell=cell, **_contents(run, sample))
-    path = run.folder.path / "report.html"
+    path = run.folder.path / "report.html" if path is None else Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, page.encode())
     return path

@@ -137,6 +137,13 @@ def test_inspect_of_a_weight_file(run_dir, capsys):
     assert f"{100 * accuracy:.2f} %" in text
 
 
+def test_the_report_goes_where_it_is_told_to(run_dir, tmp_path, capsys):
+    path = tmp_path / "new" / "mine.html"
+    assert cli.main(["inspect", str(run_dir), "--out", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}\n" and path.read_text(encoding="utf-8").startswith("<!")
+    assert not (run_dir / "report.html").exists()
+
+
 def test_inspect_of_a_sample_that_is_not_there(run_dir, capsys):
     assert cli.main(["inspect", str(run_dir), "--sample", "18"]) == 2
     assert "sample must be a test sample in 0..17, found 18" in capsys.readouterr().err
