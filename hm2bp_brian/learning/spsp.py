@@ -220,6 +220,7 @@ def _closed_form(network, record: SpikeRecord, layer: int) -> np.ndarray:
             f"the closed form of the S-PSP is known for LIF neurons, found {neuron!r}; take method='adjoint'"
         )
     pre, post = record.presynaptic(layer), record.layers[layer]
+    tau_m, tau_s = (np.broadcast_to(time, post.n_neurons) for time in (neuron.tau_m, neuron.tau_s))
     e = np.zeros((record.n_samples, post.n_neurons, pre.n_neurons))
     for sample in range(record.n_samples):
         arriving = pre.sample(sample)
@@ -230,6 +231,6 @@ def _closed_form(network, record: SpikeRecord, layer: int) -> np.ndarray:
             free_from = np.concatenate([[-1], firing[:-1] + neuron.refractory_steps(network.dt)])[: len(firing)]
             s = (firing - free_from)[:, None] * network.dt
             x = (firing[:, None] - arriving.steps) * network.dt
-            potentials = kernel(s, x, neuron.tau_m, neuron.tau_s)
+            potentials = kernel(s, x, tau_m[i], tau_s[i])
             e[sample, i] = np.bincount(arriving.neurons, potentials.sum(axis=0), pre.n_neurons)
     return e

@@ -11,7 +11,7 @@ import copy
 from dataclasses import dataclass
 
 import numpy as np
-from brian2 import Equations
+from brian2 import Equations, Quantity
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 from brian2.units.fundamentalunits import Dimension
 
@@ -41,6 +41,14 @@ def declare(neuron, name: str, learned: Learned, dimension: Dimension, what: str
     found = Range(low, high, learned.shared)
     neuron.learned, neuron.initial = neuron.learned | {name: found}, neuron.initial | {name: found.middle}
     neuron.forget()
+
+
+def learned_ranges(neuron) -> dict[str, Learned]:
+    """What a neuron's learned variables were given as, with their units."""
+    return {
+        name: Learned(*(Quantity(end, dim=neuron.dimension_of(name)) for end in (found.low, found.high)), found.shared)
+        for name, found in neuron.learned.items()
+    }
 
 
 def parsed_anew(neuron, equations: str) -> Equations:

@@ -12,7 +12,7 @@ from hm2bp_brian.devices import holding_brian
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.jacobian import Jacobian, jacobian
-from hm2bp_brian.model.learned import declare
+from hm2bp_brian.model.learned import declare, learned_ranges
 from hm2bp_brian.model.neuron_arguments import (
     check_names,
     check_parameter,
@@ -274,8 +274,8 @@ class LIF(NeuronModel):
 
     Parameters
     ----------
-    tau_m, tau_s : Quantity
-        Membrane and synaptic time constants; they may be equal.
+    tau_m, tau_s : Quantity or Learned
+        Membrane and synaptic time constants; they may be equal. Such a neuron is affine unless one is learned.
     refractory : Quantity
         Absolute refractory time; 3 ms at dt = 1 ms leave two whole steps after the spike's own step.
     method : str
@@ -296,20 +296,24 @@ class LIF(NeuronModel):
     """
 
     def __init__(self, tau_m, tau_s, refractory=0 * second, method: str = "euler"):
-        self.tau_m = to_float("LIF.tau_m", tau_m, second.dim)
-        self.tau_s = to_float("LIF.tau_s", tau_s, second.dim)
-        for name, value in (("tau_m", self.tau_m), ("tau_s", self.tau_s)):
-            if value <= 0:
-                raise ConfigurationError(f"LIF.{name} must be positive, found {value} s")
-        equal = self.tau_m == self.tau_s
+        times, ends = {"tau_m": tau_m, "tau_s": tau_s}, {}
+        for name, time in times.items():
+            pair = (time.low, time.high) if isinstance(time, Learned) else (time, time)
+            ends[name] = [to_float(f"LIF.{name}", end, second.dim) for end in pair]
+            if ends[name][0] <= 0:
+                raise ConfigurationError(f"LIF.{name} must be positive, found {ends[name][0]} s")
+        learned = any(isinstance(time, Learned) for time in times.values())
+        meet = max(low for low, _ in ends.values()) <= min(high for _, high in ends.values())
+        equal = meet and not learned
         refractory_flag = "(unless refractory)" if to_float("refractory", refractory, second.dim) else ""
-        if equal and refractory_flag and method in ("exact", "linear"):
+        if meet and (learned or refractory_flag) and method in ("exact", "linear"):
+            which = "learned tau_m and tau_s that may be equal" if learned else "tau_m = tau_s and a refractory time"
             raise ConfigurationError(
-                "LIF with tau_m = tau_s and a refractory time: Brian2's exact integration divides by their difference "
-                "there; take method='rk4', or time constants that differ by a millionth"
+                f"LIF with {which}: Brian2's exact integration divides by their difference there; take method='rk4', "
+                f"or time constants that differ by a millionth; found {tau_m!r} and {tau_s!r}"
             )
         # one symbol for one value, for the same reason
-        names = {"tau_m": tau_m} if equal else {"tau_m": tau_m, "tau_s": tau_s}
+        names = {"tau_m": tau_m} if equal else times
         synapse = "tau_s" if "tau_s" in names else "tau_m"
         super().__init__(
             f"""
@@ -321,8 +325,22 @@ class LIF(NeuronModel):
             **names,
         )
 
+    @property
+    def tau_m(self) -> float | np.ndarray:
+        """Membrane time constant in seconds; an array, one a neuron, in a network that has learned it."""
+        return self._time("tau_m")
+
+    @property
+    def tau_s(self) -> float | np.ndarray:
+        """Synaptic time constant in seconds; an array, one a neuron, in a network that has learned it."""
+        return self._time("tau_s")
+
+    def _time(self, name: str) -> float | np.ndarray:
+        if name in self.learned:
+            return self.initial[name]
+        return float(self.parameters[name if name in self.parameters else "tau_m"])
+
     def __repr__(self) -> str:
-        return (
-            f"LIF(tau_m={self.tau_m * second!r}, tau_s={self.tau_s * second!r}, "
-            f"refractory={self.refractory * second!r}, method={self.method!r})"
-        )
+        ranges = learned_ranges(self)
+        tau_m, tau_s = (ranges.get(name, self._time(name) * second) for name in ("tau_m", "tau_s"))
+        return f"LIF({tau_m=!r}, {tau_s=!r}, refractory={self.refractory * second!r}, method={self.method!r})"

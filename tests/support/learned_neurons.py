@@ -40,6 +40,11 @@ LEARNED = {
         ),
         *(-55 * mV, 30 * mV),
     ),
+    "time constants of LIF": (
+        lambda: hb.LIF(hb.Learned(5 * ms, 80 * ms), hb.Learned(3 * ms, 9 * ms, shared=True), refractory=2 * ms),
+        hb.Learned(0.8, 1.6),
+        2.0,
+    ),
     "AdEx": (
         lambda: hb.neurons.AdEx(b=hb.Learned(20 * pA, 100 * pA), tau_w=hb.Learned(50 * ms, 200 * ms)),
         *(-42 * mV, 1200 * pA),

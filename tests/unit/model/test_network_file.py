@@ -32,7 +32,23 @@ def distances():
     return network
 
 
+def learned():
+    tau_s = hb.Learned(3 * ms, 9 * ms, shared=True)
+    tau_m = hb.Learned(20 * ms, 80 * ms)
+    upswing = {"initial": {"v": hb.Learned(-1.0, 0.5)}, "threshold": "v > v_th", "reset": "v = 0", "tau_m": tau_m}
+    neurons = [
+        hb.LIF(hb.Learned(5 * ms, 80 * ms), tau_s, refractory=2 * ms),
+        hb.NeuronModel("dv/dt = (I - v)/tau_m : 1\ndI/dt = -I/tau_m : 1", **upswing),
+        hb.LIF(9 * ms, 5 * ms),
+    ]
+    layers = [
+        hb.Dense(n, threshold, initializer=hb.Uniform(3)) for n, threshold in ((5, hb.Learned(1, 2)), (4, 1), (3, 1))
+    ]
+    return hb.SpikingNetwork(4, layers, neurons, dt=1 * ms, duration=30 * ms, seed=3)
+
+
 NETWORKS = {
+    "learned": learned,
     "chain": images,
     "graph": graph_of_all_kinds,
     "nonlinear": lambda: nonlinear_network("AdEx"),

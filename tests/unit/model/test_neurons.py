@@ -9,6 +9,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from hm2bp_brian.brian.probing import linear_map
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnitError, UnknownNameError
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.neurons import LIF, NeuronModel
 
 TWO_VARIABLES = """
@@ -24,6 +25,8 @@ dI/dt = -I/tau : 1
         ((64 * ms, 8 * mV), UnitError, r"LIF.tau_s needs a value in second.*found 8. \* mvolt"),
         ((64 * ms, -8 * ms), ConfigurationError, "LIF.tau_s must be positive, found -0.008 s"),
         ((64 * ms, 0 * ms), ConfigurationError, "LIF.tau_s must be positive"),
+        ((Learned(0 * ms, 9 * ms), 8 * ms), ConfigurationError, "LIF.tau_m must be positive, found 0.0 s"),
+        ((Learned(1, 9), 8 * ms), UnitError, r"LIF.tau_m needs a value in second"),
         ((np.nan * ms, 8 * ms), ConfigurationError, "LIF.tau_m must be one finite number"),
         (([1, 2] * ms, 8 * ms), ConfigurationError, "LIF.tau_m must be one finite number"),
     ],
@@ -45,6 +48,9 @@ def test_equal_time_constants_with_exact_integration():
     with pytest.raises(ConfigurationError, match="tau_m = tau_s"):
         LIF(8 * ms, 8 * ms, refractory=3 * ms, method="exact")
     LIF(8 * ms, 8 * ms, method="exact")
+    with pytest.raises(ConfigurationError, match="learned tau_m and tau_s that may be equal.*take method='rk4'"):
+        LIF(Learned(5 * ms, 20 * ms), 8 * ms, method="exact")
+    LIF(Learned(9 * ms, 20 * ms), 8 * ms, method="exact")
     LIF(8 * ms, 8 * ms, refractory=3 * ms, method="euler")
 
 
