@@ -167,6 +167,10 @@ class SpikingNetwork(NetworkParameters, PopulationGraph):
             )
         return self._trajectories[layer]
 
+    def dynamics(self, layer: int):
+        """What happens to a layer's neurons: ``linear_map``, or ``trajectories`` where they are not affine."""
+        return self.linear_map(layer) if self.neural[layer].neuron.is_affine else self.trajectories(layer)
+
     def trains(self, batch: SpikeBatch, layers=()) -> dict[str, SpikeBatch]:
         """The spikes of each population by its name.
 
