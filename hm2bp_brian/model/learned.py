@@ -15,6 +15,7 @@ from brian2 import Equations, Quantity
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 from brian2.units.fundamentalunits import Dimension
 
+from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.sizes import single_precision
 
@@ -35,6 +36,8 @@ class Range:
 
 def declare(neuron, name: str, learned: Learned, dimension: Dimension, what: str) -> None:
     """Make a name in a new neuron's equations, threshold or reset a variable that is learned."""
+    if neuron.spsp != "value":
+        raise ConfigurationError(f"{what} can't be learned in a neuron with spsp='share'; give it a value")
     low, high = learned.limits(what, dimension)
     if name not in neuron.parsed:
         neuron.parsed += _declaration(name, dimension)

@@ -26,7 +26,7 @@ DESCRIPTION = "network"
 # Records that may be part of a network; the file names them by their class.
 LAYERS = (Dense, Conv2D, SumPool2D, Recurrent, Scaled, Uniform, Between, Normal, Learned, RateBand)
 RECORDS = {kind.__name__: kind for kind in (*LAYERS, Population, Projection, AllPairs, Pairs, Windows, Delays)}
-NEURON = ("equations", "threshold", "reset", "method", "synaptic_variable", "parameters")
+NEURON = ("equations", "threshold", "reset", "method", "synaptic_variable", "spsp", "parameters")
 LIF_TIMES = ("tau_m", "tau_s")
 
 

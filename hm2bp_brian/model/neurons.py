@@ -18,6 +18,7 @@ from hm2bp_brian.model.neuron_arguments import (
     check_parameter,
     checked_initial,
     checked_method,
+    checked_spsp,
     code_without_comments,
 )
 from hm2bp_brian.model.neuron_equations import NeuronEquations
@@ -47,6 +48,11 @@ class NeuronModel(NeuronEquations):
     initial : mapping of str to Quantity, float, array or Learned, optional
         Values of variables at the start of every presentation, one or one a neuron. What is not named starts at rest:
         at the stable fixed point of the equations without input, where they are affine and have just one, else at 0.
+    spsp : "value" or "share"
+        How S-PSPs of a neuron that is not affine count. "value": by what inputs have changed of what the threshold
+        reads at a spike. "share": by their shares of that, among all inputs since the spike before, each without its
+        sign; a spike's shares are together the distance from rest to the threshold. It is for upswings that multiply
+        what came before by orders of magnitude, as Izhikevich's: see ``docs/neurons.md``.
     **parameters : Quantity, float, array or Learned
         Values of the names in the equations: scalars, one value a neuron, or what training finds.
 
@@ -85,6 +91,7 @@ class NeuronModel(NeuronEquations):
         method: str | tuple[str, ...] = ("exact", "euler", "heun"),
         synaptic_variable: str = "I",
         initial: Mapping | None = None,
+        spsp: str = "value",
         **parameters,
     ):
         self.equations = code_without_comments("equations", equations)
@@ -92,6 +99,7 @@ class NeuronModel(NeuronEquations):
         self.reset = code_without_comments("reset", reset)
         self.method = checked_method(method)
         self.synaptic_variable = code_without_comments("synaptic_variable", synaptic_variable)
+        self.spsp = checked_spsp(spsp)
         given = {name: value for name, value in parameters.items() if isinstance(value, Learned)}
         self.parameters = {name: value for name, value in parameters.items() if name not in given}
         for name, value in self.parameters.items():
@@ -117,6 +125,10 @@ class NeuronModel(NeuronEquations):
                 self.initial[name] = value
         self.forget()
         check_with_brian(self)
+        if self.spsp == "share" and self.is_affine:
+            raise ConfigurationError(
+                "spsp='share' is for neurons that are not affine; S-PSPs of this one are exact without it"
+            )
 
     @property
     def any_size(self) -> int:

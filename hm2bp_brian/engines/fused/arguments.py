@@ -65,7 +65,7 @@ class LayerTrains(ctypes.Structure):
     _fields_ = [
         *pointers("pre_steps pre_trains post_steps post_trains"),
         *_integers("n_samples n_steps"),
-        *pointers("active refractory reset readout"),
+        *pointers("active refractory reset readout distance"),
         *_integers("refractory_steps threads"),
         *pointers("forward"),
     ]
@@ -87,7 +87,7 @@ class Backward(LayerTrains):
     """HM2-BP through a layer."""
 
     _fields_ = [
-        *pointers("weights distance nu_pre delta factor"),
+        *pointers("weights nu_pre delta factor"),
         ("rules", Rules),
         *pointers("gradient delta_pre nu"),
         *_integers("n_learned"),

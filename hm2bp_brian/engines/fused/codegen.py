@@ -207,6 +207,7 @@ def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian 
         "RESET_CLEARS_FIRST": neuron.reset_cuts_the_past and not neuron.learned,
         "ALONG_TRAJECTORY": jacobian is not None,
         "OWN_NU": not neuron.nu_is_distance,
+        "SHARES": neuron.spsp == "share",
     }
     flags = ", ".join(f"{name} = {str(flag).lower()}" for name, flag in flags.items())
     facts = (

@@ -238,6 +238,7 @@ class GraphKernels:
             arrays = self._codes[number].pointers(self.network.learned_values(population, walk.parameters))
             forward = self._forward_of(self._codes[number], arrays[0], spikes.n_samples, spikes.n_steps, kept)
             kept.append(arrays)
+        distance = distance_as_learned(self.network, population, walk.parameters).astype(self.dtype)
         steps, offsets = spikes.by_neuron
         structures = (arguments.LayerTrains * len(receptors))()
         for place, variable in enumerate(receptors):
@@ -249,11 +250,12 @@ class GraphKernels:
                 n_samples=spikes.n_samples,
                 n_steps=spikes.n_steps,
                 **{name: pointer(array) for name, array in matrices.items()},
+                distance=pointer(distance),
                 refractory_steps=min(dynamics.refractory_steps, spikes.n_steps),
                 forward=forward and ctypes.addressof(forward),
             )
             kept.append(matrices)
-        kept += [steps, offsets, structures]
+        kept += [distance, steps, offsets, structures]
         return structures
 
     def _dynamics(self, number: int, receptor: str):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from brian2 import ms, mV
 from networks import engine_gradients, make_input
-from nonlinear_neurons import NONLINEAR, SMOOTH, nonlinear_network
+from nonlinear_neurons import NONLINEAR, SHARES, SMOOTH, nonlinear_network
 
 import hm2bp_brian as hb
 from hm2bp_brian.engines.registry import make_engine, simulate
@@ -18,7 +18,7 @@ from hm2bp_brian.learning.losses import SpikeCountLoss
 LOSS = SpikeCountLoss(desired=6, undesired=1, margin=1)
 
 
-@pytest.mark.parametrize("name", [*NONLINEAR, *SMOOTH])
+@pytest.mark.parametrize("name", [*NONLINEAR, *SMOOTH, *SHARES])
 def test_spikes_are_brians_and_gradients_numpys(name):
     network = nonlinear_network(name, sizes=(70, 17))
     batch, labels = make_input(network, 3, rate=0.2), np.array([2, 16, 0])
@@ -73,8 +73,9 @@ def test_maps_train_compiled(name, monkeypatch):
     assert_trains_compiled_as_in_numpy(network, make_input(network, 3, rate=0.2), np.array([2, 16, 0]), monkeypatch)
 
 
-def test_loops_delays_and_single_connections_train_compiled(monkeypatch):
-    kinds = {"neuron": hb.neurons.QIF(refractory=2 * ms), "threshold": -35 * mV}
+@pytest.mark.parametrize("spsp", ["value", "share"])
+def test_loops_delays_and_single_connections_train_compiled(spsp, monkeypatch):
+    kinds = {"neuron": hb.neurons.QIF(refractory=2 * ms, spsp=spsp), "threshold": -35 * mV}
     network = hb.SpikingNetwork(dt=1 * ms, duration=60 * ms)
     network.input("sound", 5)
     network.population("loop", 70, **kinds)
@@ -97,3 +98,20 @@ def test_spikes_at_other_steps_do_not_run_away():
     found, expected = engine_gradients(engine, network, late, labels, LOSS), gradients(network, late, labels, LOSS)
     for mine, array in zip(found.arrays, expected.arrays, strict=True):
         np.testing.assert_allclose(mine, array, rtol=1e-9, atol=1e-9 * np.abs(array).max())
+
+
+def test_shares_are_finite_where_derivatives_grow_beyond_all_numbers():
+    found = {}
+    for spsp in ("value", "share"):
+        neuron = hb.NeuronModel(
+            "dv/dt = (I + 5*sin(9*v))/(5*ms) : 1\ndI/dt = -I/(5*ms) : 1",
+            **{"threshold": "v > v_th", "reset": "v = 0", "method": "euler", "spsp": spsp},
+        )
+        layers = [hb.Dense(17, 8.0, initializer=hb.Uniform(1.0))]
+        network = hb.SpikingNetwork(5, layers, neuron, dt=1 * ms, duration=600 * ms, seed=3)
+        engine = make_engine(network, "fused", "float32", 2)
+        record = engine.forward(network.parameters, make_input(network, 3, rate=0.2)).record
+        assert record.output.counts.sum() > 20
+        found[spsp] = engine_gradients(engine, network, record, np.array([2, 16, 0]), LOSS).arrays[0]
+    assert not np.isfinite(found["value"]).all()
+    assert np.isfinite(found["share"]).all() and np.abs(found["share"]).max() > 0

@@ -52,6 +52,7 @@ NETWORKS = {
     "chain": images,
     "graph": graph_of_all_kinds,
     "nonlinear": lambda: nonlinear_network("AdEx"),
+    "shares": lambda: nonlinear_network("Izhikevich, shares"),
     "distances": distances,
 }
 
@@ -61,7 +62,11 @@ def test_all_is_there_again(name, tmp_path):
     network = NETWORKS[name]()
     network.save(tmp_path / "one.npz")
     again = hb.load(tmp_path / "one.npz")
-    assert str(again) == str(network) or name in ("nonlinear", "distances")  # a neuron of the library by its equations
+    assert str(again) == str(network) or name in (
+        "nonlinear",
+        "shares",
+        "distances",
+    )  # a neuron of the library by its equations
     assert (again.dt, again.n_steps, again.seed, again.is_chain) == (
         *(network.dt, network.n_steps, network.seed),
         network.is_chain,
@@ -69,6 +74,7 @@ def test_all_is_there_again(name, tmp_path):
     for one, other in zip(network.parameters, again.parameters, strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
+    assert [neuron.spsp for neuron in network.neurons] == [neuron.spsp for neuron in again.neurons]
     assert [p.plastic for p in network.projections] == [p.plastic for p in again.projections]
     assert again.generator.random() == network.generator.random()  # what is added later is drawn on
     spikes = np.random.default_rng(0).random((2, network.n_steps, *network.input_shape)) < 0.3

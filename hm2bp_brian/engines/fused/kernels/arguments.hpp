@@ -43,6 +43,7 @@ struct LayerTrains {
     int64_t n_samples, n_steps;
     const scalar *active, *refractory;  // (n_post, K, K): a step takes x to A x
     const scalar *reset, *readout;      // (n_post, K, K): a spike takes x to R x; (n_post, K): the threshold reads c x
+    const scalar *distance;             // (n_post), from rest to the threshold
     int64_t refractory_steps;
     int64_t threads;
     const Forward *forward;  // to run the neurons again as they fired; null where a step always does the same
@@ -60,7 +61,7 @@ struct Rules {
 
 struct Backward : LayerTrains {
     const scalar *weights;  // null for pooling
-    const scalar *distance, *nu_pre;  // (n_post), from rest to the threshold; (n_pre), nu, or null for an input
+    const scalar *nu_pre;   // (n_pre), nu, or null for an input
     const scalar *delta, *factor;  // (n_samples, n_post)
     Rules rules;
     scalar *gradient;   // of the weights' shape, summed over samples

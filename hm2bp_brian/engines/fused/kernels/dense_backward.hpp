@@ -36,9 +36,10 @@ struct BackwardScratch {
     BackwardScratch(const PostLayer &layer, int64_t n_pre) : q(layer.n_steps * W), spsp(n_pre * W), adjoint(layer) {}
 };
 
-// Adds what a sample's spikes put into the neurons of a tile in each step: weights of the inputs, and lateral inhibition.
+// What a sample's spikes put into the neurons of a tile in each step (n_steps, W): weights of the inputs, and lateral
+// inhibition.
 template <int W>
-static void add_spikes(const DenseBackward &b, int64_t sample, const scalar *weights, const int32_t *neuron, scalar *added) {
+static void read_spikes(const DenseBackward &b, int64_t sample, const scalar *weights, const int32_t *neuron, scalar *added) {
     const int64_t *offsets = b.forward->pre_offsets + sample * b.n_steps;
     for (int64_t step = 0; step < b.n_steps; step++) {
         vector_t sums[W / LANES] = {};
@@ -65,7 +66,7 @@ static void backward_sample(const DenseBackward &b, int64_t sample, const PostLa
     scalar *q = scratch.q.data, *spsp = scratch.spsp.data;
     alignas(64) scalar counts[W], delta[W], factor[W], start[K * W];
     layer_adjoint<W, W>(layer, sample, tiles, tile.number, scratch.adjoint, q, counts, start, [&](scalar *added) {
-        add_spikes<W>(b, sample, weights, tiles.neuron(tile.number), added);
+        read_spikes<W>(b, sample, weights, tiles.neuron(tile.number), added);
     });
     alignas(64) scalar tpsp[W] = {};
     const int64_t *trains = b.pre_trains + sample * b.n_pre;

@@ -128,11 +128,12 @@ static inline void each_part(const Layout &layout, int64_t tile, Visit visit) {
     }
 }
 
-// Adds what a sample's spikes put into the neurons of a tile in each step (n_steps, W).
+// What a sample's spikes put into the neurons of a tile in each step (n_steps, W).
 template <int W, int SPAN>
-static void add_spikes(const BackwardMap &b, int64_t sample, int64_t tile, const PreNeurons &fired, scalar *added) {
+static void read_spikes(const BackwardMap &b, int64_t sample, int64_t tile, const PreNeurons &fired, scalar *added) {
     const int64_t *trains = b.pre_trains + sample * b.windows.n_pre();
     const int64_t stripe = b.post.layout.stripe;
+    std::fill(added, added + b.n_steps * W, scalar(0));
     each_part<W, SPAN>(b.post.layout, tile, [&](int64_t lane, int64_t position, int64_t channel) {
         if (b.kernel)
             return fired.each(b.windows, position, [&](int64_t row, int64_t neuron) {
@@ -253,7 +254,7 @@ static void backward_map(const BackwardMap &b, int64_t sample, const PostTiles<W
         if (!any) continue;
         layer_adjoint<W, SPAN>(b.post, sample, tiles, number, scratch.adjoint, tile.q, tile.counts,
                                b.n_learned ? tile.start : nullptr,
-                               [&](scalar *added) { add_spikes<W, SPAN>(b, sample, number, scratch.fired, added); });
+                               [&](scalar *added) { read_spikes<W, SPAN>(b, sample, number, scratch.fired, added); });
         each_part<W, SPAN>(layout, number, [&](int64_t lane, int64_t position, int64_t channel) {
             const scalar *q = tile.q + lane * b.n_steps;
             if (b.kernel)
