@@ -197,7 +197,7 @@ class SpikingNetwork(NetworkParameters, PopulationGraph):
         return SpikeRecord(batch, [trains[name] for name in names], names, readouts)
 
     def save(self, path) -> None:
-        """Write the network with its weights and learned delays into one .npz file, which `hm2bp_brian.load` reads.
+        """Write the network with all that it has learned into one .npz file, which `hm2bp_brian.load` reads.
 
         Parameters
         ----------
