@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from brian2 import TimedArray, ms, mV
 from graph_of_all_kinds import graph_of_all_kinds
+from learned_neurons import learned_maps
 from nonlinear_neurons import nonlinear_network
 
 import hm2bp_brian as hb
@@ -49,6 +50,7 @@ def learned():
 
 NETWORKS = {
     "learned": learned,
+    "maps that learn": learned_maps,
     "chain": images,
     "graph": graph_of_all_kinds,
     "nonlinear": lambda: nonlinear_network("AdEx"),
