@@ -3,9 +3,9 @@
 Like `gradient_quality.py`, for the neurons of `neuron_accuracy.py` in networks that were not trained: ten random
 patterns of rates, 100-40-10 neurons. ``nu`` is the distance from rest to the threshold, a_i/o_i of the sample (at least
 a fraction of the distance), or the larger of both; ``reading`` is what the threshold reads at a spike, "value"; or
-that over what it rose in this step, "advance", which is the advance of the spike in time; or that over a of this one
-spike, "share", so that spikes that were long on the way do not outweigh others. Silent neurons, targets included, have
-no delta: their counts do not change by small steps.
+that over what it rose in this step, "advance", which is the advance of the spike in time; or the shares that inputs
+have in it, "share": ``spsp="share"`` of a neuron; the last two for neurons that are not affine. Silent neurons, targets
+included, have no delta: their counts do not change by small steps.
 
 Run it with ``python analysis/neuron_gradients.py OUT.csv``.
 """
@@ -29,7 +29,7 @@ from hm2bp_brian.files import write_atomically
 from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.component import NumpyKernels, Sample
 from hm2bp_brian.learning.losses import SpikeCountLoss, StandIns
-from hm2bp_brian.learning.spsp import Adjoint, dense
+from hm2bp_brian.learning.spsp import Adjoint, adjoint_along, dense
 from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.tables import to_csv, to_markdown
@@ -57,7 +57,7 @@ def main(out, names=tuple(NEURONS), samples: int = 24) -> list[dict]:
         def loss(weights, engine=engine, spikes=spikes, labels=labels) -> float:
             return float(LOSS.errors(engine.forward(weights, spikes).counts, labels).values.mean())
 
-        for nu, reading in CHOICES if not network.neurons[0].is_affine else CHOICES[:-1]:
+        for nu, reading in CHOICES if not network.neurons[0].is_affine else CHOICES[:-2]:
             kernels = FiredOnly(Variant(network, nu, reading))
             gradient = backward(network, network.parameters, record, errors, rules, kernels).mean()
             for layer in range(len(network.weights)):
@@ -109,40 +109,29 @@ class VariantSample(Sample):
         return np.where(o > 0, np.maximum(a / np.maximum(o, 1), least), known)
 
     def _adjoint(self, population, trains, variable):
-        if self.reading == "value":
-            return super()._adjoint(population, trains, variable)
         layer, fires = self.network.neural.index(population), dense(trains, self.sample)
-        drive = self.drive(population, variable)
-        trajectory = self.network.trajectories(layer).along(fires, drive)
+        trajectory = self.network.trajectories(layer).along(fires, self.drive(population, variable))
         far = distance_as_learned(self.network, population, self.network.parameters)
-        rises = self._advances if self.reading == "advance" else self._shares
-        divisors = rises(population, trajectory, fires, drive, far)
+        if self.reading != "advance":
+            shared = far if self.reading == "share" else None
+            return adjoint_along(fires, dataclasses.replace(trajectory, shared=shared))
+        advances = self._advances(population, trajectory, fires, far)
         q, lam = np.empty(fires.shape), np.zeros(trajectory.readout.shape)
         for t in range(len(fires) - 1, -1, -1):
             fired = fires[t]
             lam[fired] = np.einsum("nij,ni->nj", trajectory.reset[t], lam[fired])
             q[t] = lam[:, trajectory.synaptic]
-            lam[fired] += trajectory.readout[fired] / divisors[t, fired, None]
+            lam[fired] += trajectory.readout[fired] / advances[t, fired, None]
             lam = np.einsum("nij,ni->nj", trajectory.update[t], lam)
         return Adjoint(q, lam)
 
-    def _advances(self, population, trajectory, fires, drive, far):
+    def _advances(self, population, trajectory, fires, far):
         """What the reading rises in a step."""
         probe, rises = self.probes[population.name], np.ones(fires.shape)
         for t in np.flatnonzero(fires.any(axis=1)):
             rise = probe.step(trajectory.states[t], ~fires[t])[0] - trajectory.states[t]
             rises[t] = np.maximum((trajectory.readout * rise).sum(axis=1), 1e-3 * far)
         return rises
-
-    def _shares(self, population, trajectory, fires, drive, far):
-        """a of each spike, over nu: the effect of all inputs on its reading, by which each spike then counts alike."""
-        shares, effect = np.ones(fires.shape), np.zeros(trajectory.readout.shape)
-        for t, fired in enumerate(fires):
-            effect = np.einsum("nij,nj->ni", trajectory.update[t], effect)
-            shares[t] = np.maximum((trajectory.readout * effect).sum(axis=1) / far, LEAST)
-            effect[:, trajectory.synaptic] += drive[t]
-            effect[fired] = np.einsum("nij,nj->ni", trajectory.reset[t], effect[fired])
-        return shares
 
 
 def _network(name: str):

@@ -33,6 +33,11 @@ class Trajectory:
     readout : float64 array (n_neurons, n_variables)
         c, as in `LinearMap`.
     synaptic : int
+    drives : dict of int to float64 array (n_steps, n_neurons)
+        What was added to each of the state's variables that spikes add to, in each step.
+    shared : float64 array (n_neurons,) or None
+        Of neurons with ``spsp="share"``, what inputs have shares in at each spike: the distance from rest to the
+        threshold.
     """
 
     states: np.ndarray
@@ -40,6 +45,8 @@ class Trajectory:
     reset: tuple[np.ndarray, ...]
     readout: np.ndarray
     synaptic: int
+    drives: dict[int, np.ndarray]
+    shared: np.ndarray | None = None
 
 
 class Trajectories:
@@ -70,6 +77,7 @@ class Trajectories:
         self.synaptic = self._probe.variables.index(neuron.synaptic_variable)
         self.refractory_steps = neuron.refractory_steps(dt)
         self._starts = neuron.start_values(n_neurons, v_th, dt)
+        self._shared = neuron.threshold_distance(n_neurons, v_th, dt) if neuron.spsp == "share" else None
 
     def along(
         self,
@@ -95,7 +103,7 @@ class Trajectories:
         """
         starts = {**self._starts, **learned}
         state = np.stack([starts[name] for name in self._probe.variables], axis=-1)
-        arriving = [(self.synaptic, drive)] + [(self._probe.variables.index(v), added) for v, added in others.items()]
+        arriving = {self.synaptic: drive} | {self._probe.variables.index(v): added for v, added in others.items()}
         states, update, reset = [], [], []
         free_from = np.zeros(len(state), dtype=int)
         for t, fired in enumerate(fires):
@@ -104,14 +112,16 @@ class Trajectories:
             after, matrices = self._probe.step(state, refractory)
             waits = self._probe.reaches_threshold(after) & ~refractory & ~fired
             state = np.where(waits[:, None], state, after)
-            for variable, added in arriving:
+            for variable, added in arriving.items():
                 state[:, variable] += added[t]
             update.append(matrices)
             after, matrices = self._probe.spike(state) if fired.any() else (state, matrices)
             state = np.where(fired[:, None], after, state)
             reset.append(matrices[fired])
             free_from[fired] = t + 1 + self.refractory_steps
-        return Trajectory(np.array(states), np.array(update), tuple(reset), self.readout, self.synaptic)
+        return Trajectory(
+            np.array(states), np.array(update), tuple(reset), self.readout, self.synaptic, arriving, self._shared
+        )
 
 
 class DerivativeProbe(Probe):

@@ -149,9 +149,29 @@ def adjoint_along(fires: np.ndarray, trajectory, synaptic: int | None = None) ->
     synaptic : int, optional
         By default ``trajectory.synaptic``.
     """
-    update, reset = trajectory.update.__getitem__, trajectory.reset.__getitem__
     synaptic = trajectory.synaptic if synaptic is None else synaptic
+    if trajectory.shared is not None:
+        return _shares(fires, trajectory, synaptic)
+    update, reset = trajectory.update.__getitem__, trajectory.reset.__getitem__
     return _backwards(fires, update, reset, trajectory.readout, synaptic)
+
+
+def _shares(fires: np.ndarray, trajectory, synaptic: int) -> Adjoint:
+    """The adjoint where each spike's S-PSPs are shares of ``trajectory.shared``: see ``spsp`` of `NeuronModel`."""
+    effects, lam = np.empty(trajectory.states.shape), np.zeros(trajectory.readout.shape)
+    for t in range(len(fires) - 1, -1, -1):
+        fired = fires[t]
+        lam[fired] = np.einsum("nij,ni->nj", trajectory.reset[t], lam[fired])
+        effects[t] = lam
+        lam[fired] = trajectory.readout[fired]  # alone: what came before this spike has no part in the next
+        lam = np.einsum("nij,ni->nj", trajectory.update[t], lam)
+    absolute = sum(np.abs(added * effects[:, :, number]) for number, added in trajectory.drives.items())
+    q = effects[:, :, synaptic]
+    spikes_to_come = fires.sum(axis=0) - fires.cumsum(axis=0)
+    for i, to_come in enumerate(spikes_to_come.T):
+        whole = np.bincount(to_come, absolute[:, i])[to_come]
+        q[:, i] *= np.divide(trajectory.shared[i], whole, out=np.zeros(len(fires)), where=whole > 0)
+    return Adjoint(q, lam)
 
 
 def dense(trains: SpikeBatch, sample: int) -> np.ndarray:
@@ -220,6 +240,7 @@ def _closed_form(network, record: SpikeRecord, layer: int) -> np.ndarray:
             f"the closed form of the S-PSP is known for LIF neurons, found {neuron!r}; take method='adjoint'"
         )
     pre, post = record.presynaptic(layer), record.layers[layer]
+    tau_m, tau_s = (np.broadcast_to(time, post.n_neurons) for time in (neuron.tau_m, neuron.tau_s))
     e = np.zeros((record.n_samples, post.n_neurons, pre.n_neurons))
     for sample in range(record.n_samples):
         arriving = pre.sample(sample)
@@ -230,6 +251,6 @@ def _closed_form(network, record: SpikeRecord, layer: int) -> np.ndarray:
             free_from = np.concatenate([[-1], firing[:-1] + neuron.refractory_steps(network.dt)])[: len(firing)]
             s = (firing - free_from)[:, None] * network.dt
             x = (firing[:, None] - arriving.steps) * network.dt
-            potentials = kernel(s, x, neuron.tau_m, neuron.tau_s)
+            potentials = kernel(s, x, tau_m[i], tau_s[i])
             e[sample, i] = np.bincount(arriving.neurons, potentials.sum(axis=0), pre.n_neurons)
     return e

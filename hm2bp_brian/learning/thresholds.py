@@ -31,7 +31,7 @@ def distance_as_learned(network, population: Population, parameters) -> np.ndarr
     moved = {name: value for name, value in values.items() if name not in neuron.state_variables}
     if moved:
         layer, names = network.neural.index(population), neuron.evolving_variables
-        dynamics = network.linear_map(layer) if neuron.is_affine else network.trajectories(layer)
+        dynamics = network.dynamics(layer)
         for name, value in moved.items():
             known = known - dynamics.readout[:, names.index(name)] * (value - neuron.learned[name].middle)
     return known

@@ -8,7 +8,7 @@ import numpy as np
 
 from hm2bp_brian.checks import as_tuple
 from hm2bp_brian.errors import ConfigurationError
-from hm2bp_brian.model.connections import AllPairs
+from hm2bp_brian.model.connections import AllPairs, Windows
 from hm2bp_brian.model.delays import Delays, make_delays
 from hm2bp_brian.model.initializers import Scaled
 from hm2bp_brian.model.layers import Recurrent
@@ -52,7 +52,12 @@ def _add_layer(network, number: int, layer, model: NeuronModel) -> None:
     check_size(f"layer {number}", connection.output_shape)
     model, threshold = with_threshold(f"threshold of layer {number}", model, layer.threshold)
     population = Population(
-        f"layer_{number}", connection.output_shape, model, threshold, rate_band=getattr(layer, "rate", None)
+        f"layer_{number}",
+        connection.output_shape,
+        model,
+        threshold,
+        rate_band=getattr(layer, "rate", None),
+        maps=isinstance(connection, Windows),
     )
     last = number == len(network.layers) - 1
     network.add_population(population, f"layer {number}", readout=last)

@@ -23,7 +23,8 @@ class Learned(Between):
     ----------
     low, high : float or Quantity
     shared : bool
-        Whether all neurons of a population have the same value. Delays are learned one a connection.
+        Whether all neurons of a population have the same value; those of one map of a convolution or pooling layer
+        have in any case. Delays are learned one a connection.
 
     Examples
     --------

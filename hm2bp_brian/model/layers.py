@@ -76,8 +76,7 @@ class Dense:
             raise ConfigurationError(f"Dense.recurrent must be Recurrent(...), found {self.recurrent!r}")
         if self.rate is not None and not isinstance(self.rate, RateBand):
             raise ConfigurationError(f"Dense.rate must be RateBand(...), found {self.rate!r}")
-        if not isinstance(self.threshold, Learned):
-            check_setting("Dense.threshold", self.threshold)
+        _check_threshold(self)
         if to_float("Dense.lateral_inhibition", self.lateral_inhibition, None) < 0:
             raise ConfigurationError(
                 f"Dense.lateral_inhibition is a strength and must be >= 0, found {self.lateral_inhibition!r}"
@@ -97,8 +96,8 @@ class Conv2D:
     channels : int
         Channels of the layer's map.
     kernel_size : int
-    threshold : float or Quantity
-        The layer's ``v_th``.
+    threshold : float, Quantity or Learned
+        The layer's ``v_th``; if it is learned, one a channel.
     padding : int
         Silent neurons added on each side of the input.
     stride : int
@@ -129,7 +128,7 @@ class Conv2D:
         for name in ("channels", "kernel_size", "stride"):
             check_count(f"Conv2D.{name}", getattr(self, name))
         check_integer("Conv2D.padding", self.padding, 0)
-        check_setting("Conv2D.threshold", self.threshold)
+        _check_threshold(self)
         if self.padding >= self.kernel_size:
             raise ConfigurationError(
                 f"Conv2D.padding must be smaller than kernel_size = {self.kernel_size}, found {self.padding}"
@@ -157,8 +156,8 @@ class SumPool2D:
     Parameters
     ----------
     size : int
-    threshold : float or Quantity
-        The layer's ``v_th``.
+    threshold : float, Quantity or Learned
+        The layer's ``v_th``; if it is learned, one a channel.
     stride : int, optional
         ``size`` if not given: windows side by side.
 
@@ -182,7 +181,7 @@ class SumPool2D:
 
     def __post_init__(self):
         check_count("SumPool2D.size", self.size)
-        check_setting("SumPool2D.threshold", self.threshold)
+        _check_threshold(self)
         if self.stride is not None:
             check_count("SumPool2D.stride", self.stride)
             if self.stride > self.size:
@@ -199,6 +198,11 @@ class SumPool2D:
         stride = self.stride or self.size
         rows, columns = (-(-(n - self.size) // stride) + 1 for n in (height, width))
         return Windows(input_shape, (rows, columns, channels), self.size, stride, 0, shared_kernel=False)
+
+
+def _check_threshold(layer) -> None:
+    if not isinstance(layer.threshold, Learned):
+        check_setting(f"{type(layer).__name__}.threshold", layer.threshold)
 
 
 def _map_shape(layer: str, input_shape: tuple[int, ...]) -> tuple[int, int, int]:

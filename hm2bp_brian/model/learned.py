@@ -11,10 +11,11 @@ import copy
 from dataclasses import dataclass
 
 import numpy as np
-from brian2 import Equations
+from brian2 import Equations, Quantity
 from brian2.equations.equations import FLOAT, PARAMETER, SingleEquation
 from brian2.units.fundamentalunits import Dimension
 
+from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.sizes import single_precision
 
@@ -35,12 +36,22 @@ class Range:
 
 def declare(neuron, name: str, learned: Learned, dimension: Dimension, what: str) -> None:
     """Make a name in a new neuron's equations, threshold or reset a variable that is learned."""
+    if neuron.spsp != "value":
+        raise ConfigurationError(f"{what} can't be learned in a neuron with spsp='share'; give it a value")
     low, high = learned.limits(what, dimension)
     if name not in neuron.parsed:
         neuron.parsed += _declaration(name, dimension)
     found = Range(low, high, learned.shared)
     neuron.learned, neuron.initial = neuron.learned | {name: found}, neuron.initial | {name: found.middle}
     neuron.forget()
+
+
+def learned_ranges(neuron) -> dict[str, Learned]:
+    """What a neuron's learned variables were given as, with their units."""
+    return {
+        name: Learned(*(Quantity(end, dim=neuron.dimension_of(name)) for end in (found.low, found.high)), found.shared)
+        for name, found in neuron.learned.items()
+    }
 
 
 def parsed_anew(neuron, equations: str) -> Equations:

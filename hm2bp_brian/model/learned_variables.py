@@ -44,8 +44,10 @@ class LearnedVariable:
 
     @property
     def shape(self) -> tuple[int]:
-        """One value a neuron, or one."""
-        return (1,) if self.range.shared else (self.population.size,)
+        """One value a neuron, one a map where the population is made of maps, or one."""
+        if self.range.shared:
+            return (1,)
+        return self.population.shape[-1:] if self.population.maps else (self.population.size,)
 
     @property
     def limits(self) -> tuple[np.float32, np.float32]:
@@ -57,9 +59,13 @@ class LearnedVariable:
         drawn = generator.uniform(self.range.low, self.range.high, self.shape).astype(np.float32)
         return np.clip(drawn, *self.limits)
 
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """The value of each neuron, float64 (n_neurons,): channels are the last axis of maps."""
+        return np.tile(np.asarray(values, dtype=float), self.population.size // len(values))
+
     def fold(self, gradient: np.ndarray) -> np.ndarray:
-        """A gradient (n_neurons,) in the shape of the values."""
-        return gradient.sum(keepdims=True) if self.range.shared else gradient
+        """A gradient, with one number a neuron or one a map, in the shape of the values."""
+        return gradient.reshape(-1, *self.shape).sum(axis=0)
 
 
 class LearnedNeurons:
@@ -78,7 +84,7 @@ class LearnedNeurons:
 
     @property
     def neuron_values(self) -> LearnedValues:
-        """Values of ``learned_variables``, in SI base units: one array for each, of all neurons or one number."""
+        """Values of ``learned_variables``, in SI base units: an array for each, of all neurons, all maps, or one."""
         return self._neuron_values
 
     @neuron_values.setter
@@ -91,7 +97,7 @@ class LearnedNeurons:
         if population.neuron is None or not population.neuron.learned:
             return {}
         return {
-            variable.name: np.broadcast_to(np.asarray(parameters[variable.number], dtype=float), population.size)
+            variable.name: variable.spread(parameters[variable.number])
             for variable in self.learned_variables
             if variable.population is population
         }

@@ -167,6 +167,10 @@ class SpikingNetwork(NetworkParameters, PopulationGraph):
             )
         return self._trajectories[layer]
 
+    def dynamics(self, layer: int):
+        """What happens to a layer's neurons: ``linear_map``, or ``trajectories`` where they are not affine."""
+        return self.linear_map(layer) if self.neural[layer].neuron.is_affine else self.trajectories(layer)
+
     def trains(self, batch: SpikeBatch, layers=()) -> dict[str, SpikeBatch]:
         """The spikes of each population by its name.
 
@@ -193,7 +197,7 @@ class SpikingNetwork(NetworkParameters, PopulationGraph):
         return SpikeRecord(batch, [trains[name] for name in names], names, readouts)
 
     def save(self, path) -> None:
-        """Write the network with its weights and learned delays into one .npz file, which `hm2bp_brian.load` reads.
+        """Write the network with all that it has learned into one .npz file, which `hm2bp_brian.load` reads.
 
         Parameters
         ----------

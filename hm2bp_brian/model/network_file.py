@@ -6,7 +6,7 @@ import dataclasses
 import json
 
 import numpy as np
-from brian2 import Quantity, second
+from brian2 import Equations, Quantity, second
 from brian2.units.fundamentalunits import DIMENSIONLESS, get_dimensions, get_or_create_dimension
 
 from hm2bp_brian.errors import CheckpointError, ConfigurationError
@@ -15,6 +15,7 @@ from hm2bp_brian.model.connections import AllPairs, Pairs, Windows
 from hm2bp_brian.model.delays import Delays, Learned
 from hm2bp_brian.model.initializers import Between, Normal, Scaled, Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, Recurrent, SumPool2D
+from hm2bp_brian.model.learned import learned_ranges, with_threshold
 from hm2bp_brian.model.neurons import LIF, NeuronModel
 from hm2bp_brian.model.populations import Population, RateBand
 from hm2bp_brian.model.projections import Projection
@@ -25,7 +26,7 @@ DESCRIPTION = "network"
 # Records that may be part of a network; the file names them by their class.
 LAYERS = (Dense, Conv2D, SumPool2D, Recurrent, Scaled, Uniform, Between, Normal, Learned, RateBand)
 RECORDS = {kind.__name__: kind for kind in (*LAYERS, Population, Projection, AllPairs, Pairs, Windows, Delays)}
-NEURON = ("equations", "threshold", "reset", "method", "synaptic_variable", "parameters")
+NEURON = ("equations", "threshold", "reset", "method", "synaptic_variable", "spsp", "parameters")
 LIF_TIMES = ("tau_m", "tau_s")
 
 
@@ -46,6 +47,7 @@ def save(network, path) -> None:
         "readouts": [network.neural.index(population) for population in network.readouts],
         "weights": file.encode("weights", list(network.weights)),
         "delays": file.encode("delays", list(network.delays)),
+        "neuron_values": file.encode("neuron_values", list(network.neuron_values)),
     }
     write_arrays(path, {DESCRIPTION: np.array(json.dumps(description))} | file.arrays)
 
@@ -106,7 +108,7 @@ class _Writer:
 
     def __init__(self, network):
         self.arrays: dict[str, np.ndarray] = {}
-        self.neurons = list(dict.fromkeys(network.neurons))
+        self.neurons = list(dict.fromkeys(population.neuron for population in network.neural))
 
     def encode(self, where: str, value):
         if value is None or isinstance(value, bool | int | float | str):
@@ -138,11 +140,13 @@ class _Writer:
         return {"kind": "array", "name": where}
 
     def _neuron(self, where: str, neuron: NeuronModel) -> dict:
-        names = (*LIF_TIMES, "method") if type(neuron) is LIF else NEURON
-        known = {name: getattr(neuron, name) for name in names} | {"refractory": neuron.refractory}
-        if type(neuron) is not LIF:
-            known["initial"] = {k: Quantity(v, dim=neuron.dimension_of(k)) for k, v in neuron.initial.items()}
-        kind = "LIF" if type(neuron) is LIF else "NeuronModel"
+        is_lif = type(neuron) is LIF
+        known = {name: getattr(neuron, name) for name in ((*LIF_TIMES, "method") if is_lif else NEURON)}
+        known |= {"refractory": neuron.refractory, "learned": learned_ranges(neuron)}
+        if not is_lif:
+            values = {name: value for name, value in neuron.initial.items() if name not in neuron.learned}
+            known["initial"] = {name: Quantity(v, dim=neuron.dimension_of(name)) for name, v in values.items()}
+        kind = "LIF" if is_lif else "NeuronModel"
         return {"kind": kind} | {name: self.encode(f"{where}/{name}", value) for name, value in known.items()}
 
     def _record(self, where: str, record) -> dict:
@@ -174,12 +178,12 @@ class _Reader:
                 return Quantity(known["value"], dim=get_or_create_dimension(known["exponents"]))
             case "dict":
                 return {name: self.decode(item) for name, item in value["items"].items()}
-            case "LIF":
-                times = {name: known.pop(name) * second for name in (*LIF_TIMES, "refractory")}
-                return LIF(**times, **known)
-            case "NeuronModel":
-                refractory, parameters = known.pop("refractory") * second, known.pop("parameters")
-                return NeuronModel(known.pop("equations"), refractory=refractory, **known, **parameters)
+            case "LIF" | "NeuronModel" as kind:
+                learned = known.pop("learned")
+                threshold, refractory = learned.pop("v_th", None), known.pop("refractory") * second
+                make = self._lif if kind == "LIF" else self._neuron
+                neuron = make(known, learned, refractory)
+                return neuron if threshold is None else with_threshold("v_th", neuron, threshold)[0]
             case "Population":
                 neuron = known.pop("neuron")
                 made = Population(neuron=None if neuron is None else self.neurons[neuron], **known)
@@ -191,13 +195,25 @@ class _Reader:
             case kind:
                 return RECORDS[kind](**known)
 
+    @staticmethod
+    def _lif(known: dict, learned: dict, refractory) -> LIF:
+        times = {name: known.pop(name) * second for name in LIF_TIMES} | learned
+        return LIF(**times, refractory=refractory, **known)
+
+    @staticmethod
+    def _neuron(known: dict, learned: dict, refractory) -> NeuronModel:
+        equations, parameters = known.pop("equations"), known.pop("parameters")
+        starts = {name: value for name, value in learned.items() if name in Equations(equations)}
+        parameters |= {name: value for name, value in learned.items() if name not in starts}
+        known["initial"] |= starts
+        return NeuronModel(equations, refractory=refractory, **known, **parameters)
+
 
 def _made(description: dict, arrays: dict[str, np.ndarray]):
     from hm2bp_brian.model.network import SpikingNetwork  # which imports this file
 
     dt, n_steps = description["dt"], description["n_steps"]
     network = SpikingNetwork(dt=dt * second, duration=n_steps * dt * second, seed=description["seed"])
-    network.generator.bit_generator.state = description["generator"]
     reader = _Reader(arrays)
     reader.neurons = reader.decode(description["neurons"])
     network.inputs.extend(reader.decode(description["inputs"]))
@@ -212,4 +228,6 @@ def _made(description: dict, arrays: dict[str, np.ndarray]):
         else:
             network.add_projection(projection, next(weights))
     network.delays = reader.decode(description["delays"])
+    network.neuron_values = reader.decode(description["neuron_values"])
+    network.generator.bit_generator.state = description["generator"]
     return network

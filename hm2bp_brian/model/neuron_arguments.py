@@ -15,6 +15,7 @@ from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.units import to_float
 
 COMMENT = re.compile(r"[ \t]*#.*")
+SPSPS = ("value", "share")
 RESERVED_NAMES = {"v_th", "N", "i", "dt", "t", "t_in_timesteps", "lastspike", "not_refractory"}
 
 
@@ -36,6 +37,13 @@ def checked_method(method):
         if name not in StateUpdateMethod.stateupdaters:
             raise UnknownNameError("integration method", name, StateUpdateMethod.stateupdaters)
     return method
+
+
+def checked_spsp(spsp: str) -> str:
+    """The name of how S-PSPs count; UnknownNameError if there is no such way."""
+    if spsp not in SPSPS:
+        raise UnknownNameError("spsp", spsp, SPSPS)
+    return spsp
 
 
 def check_parameter(name: str, value) -> None:

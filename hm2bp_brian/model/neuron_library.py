@@ -27,6 +27,8 @@ class LibraryNeuron(NeuronModel):
         Absolute refractory time, in which the potential stands still.
     method : str
         Brian2 integration method.
+    spsp : "value" or "share"
+        As of `NeuronModel`; "value" for all but Izhikevich's.
     **parameters : Quantity, float, array or Learned
         Values in place of those in ``DEFAULTS``, one or one a neuron, or what training finds.
 
@@ -43,9 +45,10 @@ class LibraryNeuron(NeuronModel):
     RESET = "v = E_L"
     SYNAPTIC_VARIABLE = "I"
     METHOD = "euler"
+    SPSP = "value"
     DEFAULTS: dict = {}
 
-    def __init__(self, *, refractory=0 * second, method: str | None = None, **parameters):
+    def __init__(self, *, refractory=0 * second, method: str | None = None, spsp: str | None = None, **parameters):
         for name, value in parameters.items():
             self._check(name, value)
         values = self.DEFAULTS | parameters
@@ -58,6 +61,7 @@ class LibraryNeuron(NeuronModel):
             method=self.METHOD if method is None else method,
             synaptic_variable=self.SYNAPTIC_VARIABLE,
             initial=self.initial_values({name: _middle(value) for name, value in values.items()}),
+            spsp=self.SPSP if spsp is None else spsp,
             **values,
         )
 
@@ -238,7 +242,7 @@ class AdEx(LibraryNeuron):
 
 
 class Izhikevich(LibraryNeuron):
-    """Izhikevich's simple model; weights are in volts a second. It runs, but its gradients are poor: see the docs.
+    """Izhikevich's simple model; weights are in volts a second. Each spike's S-PSPs are shares: see `NeuronModel`.
 
     Izhikevich, *Simple model of spiking neurons*, IEEE Transactions on Neural Networks 14:1569, 2003; the constants are
     those of a regular spiking neuron. There ``v_th`` is 30 mV.
@@ -253,6 +257,7 @@ class Izhikevich(LibraryNeuron):
     v = c
     u += d
     """
+    SPSP = "share"
     DEFAULTS = {"a": 0.02 / ms, "b": 0.2 / ms, "c": -65 * mV, "d": 8 * mV / ms, "tau_s": 5 * ms}
 
     def initial_values(self, parameters: dict) -> dict:

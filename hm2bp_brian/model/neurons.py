@@ -12,12 +12,13 @@ from hm2bp_brian.devices import holding_brian
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.jacobian import Jacobian, jacobian
-from hm2bp_brian.model.learned import declare
+from hm2bp_brian.model.learned import declare, learned_ranges
 from hm2bp_brian.model.neuron_arguments import (
     check_names,
     check_parameter,
     checked_initial,
     checked_method,
+    checked_spsp,
     code_without_comments,
 )
 from hm2bp_brian.model.neuron_equations import NeuronEquations
@@ -47,6 +48,11 @@ class NeuronModel(NeuronEquations):
     initial : mapping of str to Quantity, float, array or Learned, optional
         Values of variables at the start of every presentation, one or one a neuron. What is not named starts at rest:
         at the stable fixed point of the equations without input, where they are affine and have just one, else at 0.
+    spsp : "value" or "share"
+        How S-PSPs of a neuron that is not affine count. "value": by what inputs have changed of what the threshold
+        reads at a spike. "share": by their shares of that, among all inputs since the spike before, each without its
+        sign; a spike's shares are together the distance from rest to the threshold. It is for upswings that multiply
+        what came before by orders of magnitude, as Izhikevich's: see ``docs/neurons.md``.
     **parameters : Quantity, float, array or Learned
         Values of the names in the equations: scalars, one value a neuron, or what training finds.
 
@@ -85,6 +91,7 @@ class NeuronModel(NeuronEquations):
         method: str | tuple[str, ...] = ("exact", "euler", "heun"),
         synaptic_variable: str = "I",
         initial: Mapping | None = None,
+        spsp: str = "value",
         **parameters,
     ):
         self.equations = code_without_comments("equations", equations)
@@ -92,6 +99,7 @@ class NeuronModel(NeuronEquations):
         self.reset = code_without_comments("reset", reset)
         self.method = checked_method(method)
         self.synaptic_variable = code_without_comments("synaptic_variable", synaptic_variable)
+        self.spsp = checked_spsp(spsp)
         given = {name: value for name, value in parameters.items() if isinstance(value, Learned)}
         self.parameters = {name: value for name, value in parameters.items() if name not in given}
         for name, value in self.parameters.items():
@@ -117,6 +125,10 @@ class NeuronModel(NeuronEquations):
                 self.initial[name] = value
         self.forget()
         check_with_brian(self)
+        if self.spsp == "share" and self.is_affine:
+            raise ConfigurationError(
+                "spsp='share' is for neurons that are not affine; S-PSPs of this one are exact without it"
+            )
 
     @property
     def any_size(self) -> int:
@@ -274,8 +286,8 @@ class LIF(NeuronModel):
 
     Parameters
     ----------
-    tau_m, tau_s : Quantity
-        Membrane and synaptic time constants; they may be equal.
+    tau_m, tau_s : Quantity or Learned
+        Membrane and synaptic time constants; they may be equal. Such a neuron is affine unless one is learned.
     refractory : Quantity
         Absolute refractory time; 3 ms at dt = 1 ms leave two whole steps after the spike's own step.
     method : str
@@ -296,20 +308,24 @@ class LIF(NeuronModel):
     """
 
     def __init__(self, tau_m, tau_s, refractory=0 * second, method: str = "euler"):
-        self.tau_m = to_float("LIF.tau_m", tau_m, second.dim)
-        self.tau_s = to_float("LIF.tau_s", tau_s, second.dim)
-        for name, value in (("tau_m", self.tau_m), ("tau_s", self.tau_s)):
-            if value <= 0:
-                raise ConfigurationError(f"LIF.{name} must be positive, found {value} s")
-        equal = self.tau_m == self.tau_s
+        times, ends = {"tau_m": tau_m, "tau_s": tau_s}, {}
+        for name, time in times.items():
+            pair = (time.low, time.high) if isinstance(time, Learned) else (time, time)
+            ends[name] = [to_float(f"LIF.{name}", end, second.dim) for end in pair]
+            if ends[name][0] <= 0:
+                raise ConfigurationError(f"LIF.{name} must be positive, found {ends[name][0]} s")
+        learned = any(isinstance(time, Learned) for time in times.values())
+        meet = max(low for low, _ in ends.values()) <= min(high for _, high in ends.values())
+        equal = meet and not learned
         refractory_flag = "(unless refractory)" if to_float("refractory", refractory, second.dim) else ""
-        if equal and refractory_flag and method in ("exact", "linear"):
+        if meet and (learned or refractory_flag) and method in ("exact", "linear"):
+            which = "learned tau_m and tau_s that may be equal" if learned else "tau_m = tau_s and a refractory time"
             raise ConfigurationError(
-                "LIF with tau_m = tau_s and a refractory time: Brian2's exact integration divides by their difference "
-                "there; take method='rk4', or time constants that differ by a millionth"
+                f"LIF with {which}: Brian2's exact integration divides by their difference there; take method='rk4', "
+                f"or time constants that differ by a millionth; found {tau_m!r} and {tau_s!r}"
             )
         # one symbol for one value, for the same reason
-        names = {"tau_m": tau_m} if equal else {"tau_m": tau_m, "tau_s": tau_s}
+        names = {"tau_m": tau_m} if equal else times
         synapse = "tau_s" if "tau_s" in names else "tau_m"
         super().__init__(
             f"""
@@ -321,8 +337,22 @@ class LIF(NeuronModel):
             **names,
         )
 
+    @property
+    def tau_m(self) -> float | np.ndarray:
+        """Membrane time constant in seconds; an array, one a neuron, in a network that has learned it."""
+        return self._time("tau_m")
+
+    @property
+    def tau_s(self) -> float | np.ndarray:
+        """Synaptic time constant in seconds; an array, one a neuron, in a network that has learned it."""
+        return self._time("tau_s")
+
+    def _time(self, name: str) -> float | np.ndarray:
+        if name in self.learned:
+            return self.initial[name]
+        return float(self.parameters[name if name in self.parameters else "tau_m"])
+
     def __repr__(self) -> str:
-        return (
-            f"LIF(tau_m={self.tau_m * second!r}, tau_s={self.tau_s * second!r}, "
-            f"refractory={self.refractory * second!r}, method={self.method!r})"
-        )
+        ranges = learned_ranges(self)
+        tau_m, tau_s = (ranges.get(name, self._time(name) * second) for name in ("tau_m", "tau_s"))
+        return f"LIF({tau_m=!r}, {tau_s=!r}, refractory={self.refractory * second!r}, method={self.method!r})"

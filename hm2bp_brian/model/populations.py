@@ -80,6 +80,8 @@ class Population:
     rate_band : RateBand, optional
     always : bool
         An input that fires in each step.
+    maps : bool
+        Whether it is made of maps, one a channel, as convolutions and pooling are: the neurons of one map learn as one.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Population:
     sign: np.ndarray | None = None
     rate_band: RateBand | None = None
     always: bool = False
+    maps: bool = False
 
     @property
     def size(self) -> int:

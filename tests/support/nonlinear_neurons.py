@@ -21,7 +21,7 @@ NONLINEAR = {
     "EIF": (lambda n: library.EIF(refractory=2 * ms), -45 * mV, 30 * mV),
     "QIF": (lambda n: library.QIF(), -35 * mV, 30 * mV),
     "AdEx": (lambda n: library.AdEx(refractory=2 * ms), -42 * mV, 1.2 * nA),
-    "Izhikevich": (lambda n: library.Izhikevich(), 30 * mV, 12 * mV / ms),
+    "Izhikevich": (lambda n: library.Izhikevich(spsp="value"), 30 * mV, 12 * mV / ms),
     "COBA": (lambda n: library.COBA(refractory=2 * ms, tau_m=np.linspace(15, 25, n) * ms), -55 * mV, 0.7),
 }
 SMOOTH = {
@@ -50,11 +50,15 @@ SMOOTH = {
         *(2.0, 3.0),
     ),
 }
+SHARES = {
+    "Izhikevich, shares": (lambda n: library.Izhikevich(refractory=2 * ms), 30 * mV, 12 * mV / ms),
+    "QIF, shares": (lambda n: library.QIF(spsp="share"), -35 * mV, 30 * mV),
+}
 
 
 def nonlinear_network(name, sizes=(20, 17), n_inputs=7, n_steps=60, lateral=0.02):
     """Dense layers of these neurons, which fire at moderate rates; lateral inhibition in the last."""
-    make, v_th, limit = (NONLINEAR | SMOOTH)[name]
+    make, v_th, limit = (NONLINEAR | SMOOTH | SHARES)[name]
     strengths = [0.0] * (len(sizes) - 1) + [lateral * limit]
     layers = [
         Dense(n, v_th, strength, initializer=Uniform(limit)) for n, strength in zip(sizes, strengths, strict=True)

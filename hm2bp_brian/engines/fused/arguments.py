@@ -65,8 +65,9 @@ class LayerTrains(ctypes.Structure):
     _fields_ = [
         *pointers("pre_steps pre_trains post_steps post_trains"),
         *_integers("n_samples n_steps"),
-        *pointers("active refractory reset readout"),
+        *pointers("active refractory reset readout distance"),
         *_integers("refractory_steps threads"),
+        *pointers("forward"),
     ]
 
 
@@ -86,22 +87,18 @@ class Backward(LayerTrains):
     """HM2-BP through a layer."""
 
     _fields_ = [
-        *pointers("weights distance nu_pre delta factor"),
+        *pointers("weights nu_pre delta factor"),
         ("rules", Rules),
         *pointers("gradient delta_pre nu"),
+        *_integers("n_learned"),
+        *pointers("learned start_gradient"),
     ]
-
-
-class Recorded(Forward):
-    """What is needed to run a layer again as it fired."""
-
-    _fields_ = [*pointers("post_neurons post_offsets"), *_floats("lateral_inhibition")]
 
 
 class DenseBackward(Backward):
     """HM2-BP through a dense layer."""
 
-    _fields_ = [*_integers("n_pre n_post n_learned"), *pointers("learned start_gradient recorded")]
+    _fields_ = [*_integers("n_pre n_post"), *_floats("lateral_inhibition")]
 
 
 class WindowsBackward(Backward):
@@ -125,6 +122,8 @@ class GraphPopulation(ctypes.Structure):
         *pointers("receptors forward counts spikes trains nu"),
         *_integers("own_nu"),
         *pointers("delta factor"),
+        *_integers("along_trajectory n_variables n_learned"),
+        *pointers("learned start_gradient"),
     ]
 
 
@@ -164,6 +163,6 @@ class GraphBackward(ctypes.Structure):
 
 STRUCTURES = (
     *(Windows, Forward, DenseForward, WindowsForward),
-    *(LayerTrains, DenseSpsp, Rules, Backward, Recorded, DenseBackward, WindowsBackward),
+    *(LayerTrains, DenseSpsp, Rules, Backward, DenseBackward, WindowsBackward),
     *(PopulationCalls, GraphPopulation, GraphProjection, GraphForward, GraphBackward),
 )

@@ -193,6 +193,7 @@ def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian 
                 "numpy_type": "bool" if np.issubdtype(v.dtype, np.bool_) else _c_type(v.dtype),
                 "changes": v.name in neuron.changing_variables,
                 "synaptic": v.name == neuron.synaptic_variable,
+                "number": neuron.evolving_variables.index(v.name) if v.name in neuron.state_variables else None,
             }
             for v in arrays
         ],
@@ -206,6 +207,7 @@ def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian 
         "RESET_CLEARS_FIRST": neuron.reset_cuts_the_past and not neuron.learned,
         "ALONG_TRAJECTORY": jacobian is not None,
         "OWN_NU": not neuron.nu_is_distance,
+        "SHARES": neuron.spsp == "share",
     }
     flags = ", ".join(f"{name} = {str(flag).lower()}" for name, flag in flags.items())
     facts = (

@@ -6,8 +6,6 @@ import numpy as np
 
 from hm2bp_brian.engines.fused.graph_kernels import GraphKernels
 from hm2bp_brian.engines.fused.layer_kernels import DenseKernels, WindowsKernels
-from hm2bp_brian.learning.backward import Walk
-from hm2bp_brian.learning.component import NumpyKernels
 from hm2bp_brian.model.connections import AllPairs, Windows
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
@@ -22,16 +20,3 @@ def make_kernels(network: SpikingNetwork, component: Component, dtype: np.dtype,
         if isinstance(connection, Windows) and not component.lateral:
             return WindowsKernels(network, component, dtype, threads)
     return GraphKernels(network, component, dtype, threads)
-
-
-def backward(kernels, walk: Walk) -> None:
-    """Take a component backwards; in numpy, which is slow, what is compiled for dense layers of chains only.
-
-    These are neurons that are not affine, and those with learned variables.
-    """
-    neurons = [population.neuron for population in kernels.component.populations]
-    if isinstance(kernels, DenseKernels) or all(neuron.is_affine and not neuron.learned for neuron in neurons):
-        return kernels.backward(walk)
-    NumpyKernels(kernels.network).backward_component(kernels.component, walk)
-    for number, gradient in walk.gradients.items():
-        walk.gradients[number] = gradient.astype(kernels.dtype, copy=False)

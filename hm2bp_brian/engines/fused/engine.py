@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
-from hm2bp_brian.engines.fused.component_kernels import backward as backward_compiled
 from hm2bp_brian.engines.fused.component_kernels import make_kernels
 from hm2bp_brian.engines.fused.encoder import CompiledBernoulliEncoder
 from hm2bp_brian.engines.fused.update_kernels import CompiledUpdater
@@ -76,8 +75,8 @@ class FusedEngine:
         return backward(self.network, tape.parameters, tape.record, errors, rules, kernels=self)
 
     def backward_component(self, component, walk) -> None:
-        """The same as ``learning.component.NumpyKernels.backward_component``, compiled where it can be."""
-        backward_compiled(self._kernels_of(component), walk)
+        """The same as ``learning.component.NumpyKernels.backward_component``, compiled."""
+        self._kernels_of(component).backward(walk)
 
     def own_spsp(self, population, trains: SpikeBatch) -> np.ndarray:
         """The same as ``learning.component.NumpyKernels.own_spsp``, compiled."""

@@ -13,7 +13,7 @@ from hm2bp_brian.engines.fused import arguments, spike_kernels
 from hm2bp_brian.engines.fused.calls import call, check_state, pointer
 from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.compiler import load
-from hm2bp_brian.engines.fused.layer_kernels import kernel_matrices
+from hm2bp_brian.engines.fused.layer_kernels import kernel_matrices, places_of
 from hm2bp_brian.engines.fused.sources import neuron_source, plain_source
 from hm2bp_brian.engines.fused.stored_projection import StoredProjection
 from hm2bp_brian.errors import EngineError
@@ -66,7 +66,7 @@ class GraphKernels:
         self._stored.sort(key=lambda stored: (stored.projection.lateral, network.projections.index(stored.projection)))
 
     def _functions(self, neuron: NeuronModel, code) -> arguments.PopulationCalls:
-        source = neuron_source(code, self.dtype, ("population.hpp",)) + _variable_of(neuron)
+        source = neuron_source(code, self.dtype, ("population.hpp",))
         library = load(source, f"a population in {self.dtype} of {neuron!r}")
         names = "new receptor free start update reset finite adjoint_new adjoint_free adjoint".split()
         functions = (getattr(library, f"population_{name}") for name in names)
@@ -176,23 +176,34 @@ class GraphKernels:
         component, kept = self.component, []
         n_samples, n_steps = next((b.n_samples, b.n_steps) for b in walk.trains.values())
         populations = (arguments.GraphPopulation * len(component.populations))()
-        deltas, nus = {}, {}
+        deltas, nus, start_gradients = {}, {}, []
         for number, population in enumerate(component.populations):
             delta = deltas[population.name] = np.array(walk.deltas[population.name], dtype=self.dtype, order="C")
             factor = np.ascontiguousarray(walk.factor(population.name), dtype=self.dtype)
             nus[population.name] = self._nu(distance_as_learned(self.network, population, walk.parameters), n_samples)
-            trains = self._trains_of(number, walk.trains[population.name], kept)
+            trains = self._trains_of(number, walk, kept)
+            learned = [v for v in self.network.learned_variables if v.population is population]
+            places = places_of(learned, self._dynamics(number, self._receptors[number][0]))
+            start_gradient = np.empty((len(learned), population.size), dtype=self.dtype)
+            start_gradients += zip(learned, start_gradient, strict=True)
+            receiving = self._numbers(number)
             populations[number] = arguments.GraphPopulation(
                 calls=self._calls[number],
                 n_neurons=population.size,
                 n_receptors=len(trains),
+                receptors=pointer(receiving),
+                along_trajectory=not population.neuron.is_affine,
+                n_variables=len(population.neuron.evolving_variables),
+                n_learned=len(learned),
+                learned=pointer(places),
+                start_gradient=pointer(start_gradient),
                 trains=ctypes.addressof(trains),
                 nu=pointer(nus[population.name]),
                 own_nu=not population.neuron.nu_is_distance,
                 delta=pointer(delta),
                 factor=pointer(factor),
             )
-            kept.append(factor)
+            kept += [factor, receiving, places, start_gradient]
         projections = self._projections(walk.parameters, walk.trains, kept, backwards=True)
         results = [self._results(stored, s, walk, nus) for stored, s in zip(self._stored, projections, strict=True)]
         n_numbers = sum(stored.n_entries for stored in self._stored)
@@ -214,33 +225,50 @@ class GraphKernels:
         )
         for stored, (gradient, delay_gradient, delta_pre) in zip(self._stored, results, strict=True):
             self._put(stored, gradient, delay_gradient, delta_pre, walk)
+        for variable, sums in start_gradients:
+            walk.gradients[variable.number] = variable.fold(sums)
         walk.deltas |= deltas
         walk.cut.append(int(n_cut[0]))
 
-    def _trains_of(self, number: int, spikes: SpikeBatch, kept: list):
+    def _trains_of(self, number: int, walk: Walk, kept: list):
         """The structures of a population's receptors."""
         population, receptors = self.component.populations[number], self._receptors[number]
-        linear_map = self.network.linear_map(self.network.neural.index(population))
+        spikes, forward = walk.trains[population.name], None
+        if not population.neuron.is_affine:
+            arrays = self._codes[number].pointers(self.network.learned_values(population, walk.parameters))
+            forward = self._forward_of(self._codes[number], arrays[0], spikes.n_samples, spikes.n_steps, kept)
+            kept.append(arrays)
+        distance = distance_as_learned(self.network, population, walk.parameters).astype(self.dtype)
         steps, offsets = spikes.by_neuron
         structures = (arguments.LayerTrains * len(receptors))()
         for place, variable in enumerate(receptors):
-            index = population.neuron.evolving_variables.index(variable)
-            matrices = kernel_matrices(dataclasses.replace(linear_map, synaptic=index), self.dtype)
+            dynamics = self._dynamics(number, variable)
+            matrices = kernel_matrices(dynamics, self.dtype)
             structures[place] = arguments.LayerTrains(
                 post_steps=pointer(steps),
                 post_trains=pointer(offsets),
                 n_samples=spikes.n_samples,
                 n_steps=spikes.n_steps,
                 **{name: pointer(array) for name, array in matrices.items()},
-                refractory_steps=min(linear_map.refractory_steps, spikes.n_steps),
+                distance=pointer(distance),
+                refractory_steps=min(dynamics.refractory_steps, spikes.n_steps),
+                forward=forward and ctypes.addressof(forward),
             )
             kept.append(matrices)
-        kept += [steps, offsets, structures]
+        kept += [distance, steps, offsets, structures]
         return structures
+
+    def _dynamics(self, number: int, receptor: str):
+        """What happens to a population's neurons, to one of whose variables spikes add."""
+        population = self.component.populations[number]
+        dynamics = self.network.dynamics(self.network.neural.index(population))
+        if not population.neuron.is_affine:
+            return dynamics
+        return dataclasses.replace(dynamics, synaptic=population.neuron.evolving_variables.index(receptor))
 
     def _numbers(self, number: int) -> np.ndarray:
         """Numbers of the variables that spikes of a population's inputs add to."""
-        names = self.component.populations[number].neuron.state_variables
+        names = self.component.populations[number].neuron.evolving_variables
         return np.array([names.index(variable) for variable in self._receptors[number]], dtype=np.int64)
 
     def _nu(self, nu: np.ndarray, n_samples: int) -> np.ndarray:
@@ -320,14 +348,3 @@ def _neuron(population: Population, receptors: list[str]) -> NeuronModel:
     changed.synaptic_variable = neuron.membrane_variable
     changed.forget()
     return changed
-
-
-def _variable_of(neuron: NeuronModel) -> str:
-    """C++ that finds each of the state variables, in their order, in a tile."""
-    places = ["synaptic" if name == neuron.synaptic_variable else f"_array_{name}" for name in neuron.state_variables]
-    return f"""
-static scalar *variable_of(Neurons<TILE> &tile, int64_t number) {{
-    scalar *variables[] = {{{", ".join(f"tile.{place}" for place in places)}}};
-    return variables[number];
-}}
-"""

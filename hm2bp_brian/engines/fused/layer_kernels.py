@@ -107,7 +107,16 @@ class LayerKernels:
         far = self.cast(distance_as_learned(self.network, self.population, walk.parameters))
         nu_pre = None if source.neuron is None else self.cast(walk.nu[source.name])
         nu = None if self.population.neuron.nu_is_distance else np.tile(far, (post.n_samples, 1))
+        variables = [v for v in self.network.learned_variables if v.population is self.population]
+        learned = places_of(variables, dynamics)
+        n_starts = self.population.shape[-1] if self.population.maps else self.population.size
+        start_gradient = np.empty((len(variables), n_starts), dtype=self.dtype)
+        forward, _kept = self._again(pre, walk)
         fields = self._trains(pre, post, dynamics) | {
+            "forward": forward and ctypes.addressof(forward),
+            "n_learned": len(variables),
+            "learned": pointer(learned),
+            "start_gradient": pointer(start_gradient),
             "weights": self._pointer_to(weights),
             "distance": pointer(far),
             "nu_pre": pointer(nu_pre),
@@ -118,16 +127,25 @@ class LayerKernels:
             "delta_pre": pointer(delta_pre),
             "nu": pointer(nu),
         }
-        self._backward(fields, walk)
+        self._backward(fields)
         if nu is not None:
             walk.deltas[name] = walk.deltas[name] / nu
         walk.gradients[self.weights_number] = gradient if self.projection.plastic else np.zeros_like(gradient)
         if delta_pre is not None:
             walk.add_delta(source.name, delta_pre)
+        for variable, sums in zip(variables, start_gradient, strict=True):
+            walk.gradients[variable.number] = variable.fold(sums)
 
     def _dynamics(self):
-        """What happens to the neurons in a step and at a spike; NoSpspError where these kernels can't follow it."""
-        return self.network.linear_map(self.layer)
+        """What happens to the neurons in a step and at a spike; NoSpspError if that has no derivative."""
+        return self.network.dynamics(self.layer)
+
+    def _again(self, pre: SpikeBatch, walk: Walk):
+        """What kernels need to run the neurons again as they fired, and what it points to; None where none do."""
+        if self.population.neuron.is_affine:
+            return None, None
+        arrays, kept = self._arrays(walk.parameters)
+        return arguments.Forward(**self._presentation(pre, arrays)), (arrays, kept)
 
     @cached_property
     def _matrices(self) -> dict[str, np.ndarray]:
@@ -173,41 +191,10 @@ class DenseKernels(LayerKernels):
         check_state(self.label, *failure)
         return spike_kernels.lists_from_bits(bits.transpose(1, 2, 0), counts.sum(axis=0), n_neurons, self.threads)
 
-    def _dynamics(self):
-        trains_along = not self.population.neuron.is_affine
-        return self.network.trajectories(self.layer) if trains_along else super()._dynamics()
-
-    def _backward(self, fields, walk: Walk) -> None:
-        variables = [v for v in self.network.learned_variables if v.population is self.population]
-        learned = np.array([self._place(variable.name) for variable in variables], dtype=np.int32)
-        start_gradient = np.empty((len(variables), self.population.size), dtype=self.dtype)
-        fields |= {
-            "n_learned": len(variables),
-            "learned": pointer(learned),
-            "start_gradient": pointer(start_gradient),
-            **self._sizes,
-        }
-        self._run_backward(fields, walk)
-        for variable, gradient in zip(variables, start_gradient, strict=True):
-            walk.gradients[variable.number] = variable.fold(gradient)
-
-    def _place(self, variable: str) -> int:
-        """Where the kernels have a variable of the state."""
-        number = self.population.neuron.evolving_variables.index(variable)
-        return variable_order(self._dynamics()).tolist().index(number)
-
-    def _run_backward(self, fields, walk: Walk) -> None:
-        if self.population.neuron.is_affine:
-            return self._call("dense_backward", arguments.DenseBackward(**fields))
-        pre, post = walk.trains[self.projection.source.name], walk.trains[self.population.name]
-        arrays, _kept = self._arrays(walk.parameters)
-        recorded = arguments.Recorded(
-            **self._presentation(pre, arrays),
-            post_neurons=pointer(post.neurons),
-            post_offsets=pointer(post.offsets),
-            lateral_inhibition=self._inhibition,
+    def _backward(self, fields) -> None:
+        self._call(
+            "dense_backward", arguments.DenseBackward(**fields, **self._sizes, lateral_inhibition=self._inhibition)
         )
-        self._call("dense_backward", arguments.DenseBackward(**fields, recorded=ctypes.addressof(recorded)))
 
     def own_spsp(self, population: Population, trains: SpikeBatch) -> np.ndarray:
         """The same as ``learning.component.NumpyKernels.own_spsp``."""
@@ -240,7 +227,7 @@ class WindowsKernels(LayerKernels):
         check_state(self.label, *failure)
         return lists
 
-    def _backward(self, fields, walk: Walk) -> None:
+    def _backward(self, fields) -> None:
         self._call("windows_backward", arguments.WindowsBackward(**fields, windows=self._windows))
 
 
@@ -251,6 +238,13 @@ def variable_order(dynamics) -> np.ndarray:
         return np.arange(n_variables)
     read = (dynamics.readout != 0).any(axis=0)
     return np.lexsort((~read, np.arange(n_variables) == dynamics.synaptic))
+
+
+def places_of(variables, dynamics) -> np.ndarray:
+    """Where the kernels have learned variables of the state, int32."""
+    order = variable_order(dynamics).tolist()
+    numbers = [v.population.neuron.evolving_variables.index(v.name) for v in variables]
+    return np.array([order.index(number) for number in numbers], dtype=np.int32)
 
 
 def kernel_matrices(dynamics, dtype: np.dtype) -> dict[str, np.ndarray]:

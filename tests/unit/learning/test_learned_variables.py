@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from brian2 import ms, mV
-from learned_neurons import LEARNED, learned_network
+from learned_neurons import LEARNED, OTHERS, learned_maps, learned_network
 from networks import make_input
 
 import hm2bp_brian as hb
@@ -25,7 +25,8 @@ def readings(network, record, layer: int, values: dict, sample: int) -> np.ndarr
     fires, arriving = (
         batch.dense()[sample].reshape(record.n_steps, -1) for batch in (record.layers[layer], record.presynaptic(layer))
     )
-    states = trajectories.along(fires, arriving @ network.weights[layer].astype(float), learned=values).states
+    weights = network.connections[layer].unroll(network.weights[layer].astype(float))
+    states = trajectories.along(fires, arriving @ weights, learned=values).states
     probe, total, free_from = trajectories._probe, np.zeros(fires.shape[1]), np.zeros(fires.shape[1], dtype=int)
     for t, fired in enumerate(fires):
         after = probe.update(states[t][None], refractory=t < free_from)[0]
@@ -45,7 +46,7 @@ class Keeping(NumpyKernels):
         return self.kept[-1][1]
 
 
-@pytest.mark.parametrize("name", LEARNED)
+@pytest.mark.parametrize("name", [*LEARNED, "maps"])
 def test_gradients_are_finite_differences_of_the_readings_at_fixed_spike_times(name):
     network = learned_network(name)
     record = hb.simulate(network, make_input(network, 3, rate=0.2), engine="brian2", dtype="float64")
@@ -75,26 +76,40 @@ def test_gradients_are_finite_differences_of_the_readings_at_fixed_spike_times(n
             expected += delta * sample.kappa[variable.population.name] * start
         found = total.arrays[variable.number]
         assert np.abs(expected).max() > 0
-        np.testing.assert_allclose(found, expected.sum(keepdims=True) if len(found) == 1 else expected, rtol=1e-9)
+        # each neuron's own, or one a channel, which is the last axis, or one for all
+        np.testing.assert_allclose(found, np.bincount(np.arange(len(expected)) % len(found), expected), rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", LEARNED)
-def test_both_engines_fire_and_learn_alike(name):
+@pytest.mark.parametrize("dtype, rtol", [("float64", 1e-9), ("float32", 1e-4)])
+@pytest.mark.parametrize("name", [*LEARNED, *OTHERS])
+def test_both_engines_fire_and_learn_alike(name, dtype, rtol):
     network = learned_network(name, sizes=(70, 17))
     batch = make_input(network, 3, rate=0.2)
-    fused, reference = make_engine(network, "fused", "float64", 2), make_engine(network, "brian2", "float64")
+    fused = make_engine(network, "fused", dtype, 2)
     random = np.random.default_rng(1)
-    parameters = [*network.weights]
+    parameters = [*network.weights, *network.delays]
     parameters += [random.uniform(*v.limits, v.shape) for v in network.learned_variables]  # not those it was made with
     tape = fused.forward(parameters, batch)
-    assert tape.record.layers == reference.forward(parameters, batch).record.layers
     assert tape.record.layers != fused.forward(network.parameters, batch).record.layers
-    errors = LOSS.errors(tape.counts, LABELS)
-    found = fused.backward(tape, errors, hb.Rules())
-    expected = backward(network, parameters, tape.record, errors, hb.Rules())
+    if dtype == "float64":
+        reference = make_engine(network, "brian2", dtype)
+        assert tape.record.layers == reference.forward(parameters, batch).record.layers
+    errors, rules = LOSS.errors(tape.counts, LABELS), hb.Rules(recurrent_terms=2)
+    found = fused.backward(tape, errors, rules)
+    expected = backward(network, tape.parameters, tape.record, errors, rules)
+    assert all(array.dtype == dtype for array in found.arrays)
     for mine, array in zip((*found.arrays, *found.deltas), (*expected.arrays, *expected.deltas), strict=True):
-        assert np.abs(array).max() > 0
-        np.testing.assert_allclose(mine, array, rtol=1e-9, atol=1e-9 * np.abs(array).max())
+        assert np.abs(array).max(initial=0) > 0 or array.size == 0
+        np.testing.assert_allclose(mine, array, rtol=rtol, atol=rtol * np.abs(array).max(initial=0))
+
+
+def test_the_neurons_of_one_map_learn_as_one():
+    network = learned_maps()
+    assert [array.shape for array in network.neuron_values] == [(3,), (3,), (3,), (1,), (17,)]
+    assert [v.name for v in network.learned_variables] == ["tau_m", "v_th", "v_th", "v_th", "v_th"]
+    network.neuron_values = [*network.neuron_values[:2], np.array([0.3, 0.5, 0.8]), *network.neuron_values[3:]]
+    spread = network.learned_values(network.neural[1], network.parameters)["v_th"].reshape(network.shapes[1])
+    assert np.ptp(spread, axis=(0, 1)).max() == 0 and spread[0, 0] == pytest.approx([0.3, 0.5, 0.8])
 
 
 def test_loops_with_learned_thresholds_train_in_both_engines():

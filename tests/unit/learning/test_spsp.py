@@ -10,10 +10,11 @@ from random_records import dense_trains, drop_refractory, lif_network, random_re
 
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, ShapeError, UnknownNameError
 from hm2bp_brian.learning.spsp import adjoint, kernel, spsp
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
-from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.model.neurons import LIF, NeuronModel
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -51,6 +52,18 @@ def test_closed_form_for_equal_time_constants_and_a_refractory_time():
     e = spsp(network, record, 0)
     assert e.max() > 1
     np.testing.assert_allclose(spsp(network, record, 0, "closed_form"), e, rtol=1e-8)
+
+
+def test_closed_form_knows_learned_time_constants():
+    neuron = LIF(Learned(15 * ms, 30 * ms), Learned(3 * ms, 9 * ms), refractory=2 * ms, method="exact")
+    network = SpikingNetwork(4, [Dense(3, 1.0)], neuron, dt=1 * ms, duration=30 * ms, seed=1)
+    assert np.ptp(network.neuron_values[0]) > 1e-3
+    random = np.random.default_rng(1)
+    pre, post = random.random((2, 30, 4)) < 0.3, drop_refractory(random.random((2, 30, 3)) < 0.2, 1)
+    record = SpikeRecord(SpikeBatch.from_dense(pre), (post,))
+    e = spsp(network, record, 0)
+    assert e.max() > 0.3
+    np.testing.assert_allclose(spsp(network, record, 0, "closed_form"), e, **close)
 
 
 def test_kernel_is_continuous_where_the_time_constants_meet():

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from networks import make_input
-from nonlinear_neurons import NONLINEAR, SMOOTH, nonlinear_network
+from nonlinear_neurons import NONLINEAR, SHARES, SMOOTH, nonlinear_network
 
 from hm2bp_brian.brian.trajectory import DerivativeProbe
 from hm2bp_brian.engines.registry import simulate
@@ -86,6 +86,45 @@ def test_spsp_is_the_derivative_of_what_the_threshold_reads(name):
             sides.append(readings(moved)[0])
         difference = (sides[0] - sides[1]) / (2 * step)
         np.testing.assert_allclose(e[:, j], difference, rtol=1e-5, atol=1e-6 * np.abs(e).max())
+
+
+def effects_on_next_spikes(network, record, i):
+    """(spike, step, effect on the reading at this spike of a unit put in at this step) of neuron i, by differences.
+
+    Steps are those since the spike before.
+    """
+    trajectories = network.trajectories(0)
+    fires, arriving = (batch.dense()[0].reshape(record.n_steps, -1) for batch in (record.layers[0], record.input))
+    drive = arriving @ network.weights[0].astype(float)
+    probe = trajectories._probe
+    spikes = np.flatnonzero(fires[:, i])
+    for before, spike in zip([0, *spikes], spikes, strict=False):
+        for step in range(before, spike):
+            readings = []
+            for sign in (1, -1):
+                moved = drive.copy()
+                moved[step, i] += sign * 1e-5 * np.abs(drive).max()
+                before_spike = trajectories.along(fires[: spike + 1], moved[: spike + 1]).states[spike]
+                readings.append(probe.step(before_spike, np.zeros(len(before_spike), bool))[0][i])
+            slope = (readings[0] - readings[1]) / (2e-5 * np.abs(drive).max())
+            yield spike, step, slope[probe.variables.index("v")], drive[step, i]
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_shares_of_a_spike_are_in_all_the_distance(name):
+    network = nonlinear_network(name, sizes=(5,), lateral=0.0, n_steps=50)
+    record = simulate(network, make_input(network, 1, rate=0.2), engine="brian2", dtype="float64")
+    i = int(np.argmax(record.output.counts[0]))
+    assert record.output.counts[0, i] >= 2
+    found = list(effects_on_next_spikes(network, record, i))
+    whole = {}
+    for spike, _, effect, drive in found:
+        whole[spike] = whole.get(spike, 0) + abs(drive * effect)
+    distance = network.neurons[0].threshold_distance(5, network.thresholds[0], network.dt)[i]
+    expected = np.zeros(7)
+    for spike, step, effect, _ in found:
+        expected += record.input.dense()[0, step] * effect * distance / whole[spike]
+    np.testing.assert_allclose(spsp(network, record, 0)[0, i], expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
 def expected_gradients(network, record, labels):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from brian2 import TimedArray, ms, mV
 from graph_of_all_kinds import graph_of_all_kinds
+from learned_neurons import learned_maps
 from nonlinear_neurons import nonlinear_network
 
 import hm2bp_brian as hb
@@ -32,10 +33,28 @@ def distances():
     return network
 
 
+def learned():
+    tau_s = hb.Learned(3 * ms, 9 * ms, shared=True)
+    tau_m = hb.Learned(20 * ms, 80 * ms)
+    upswing = {"initial": {"v": hb.Learned(-1.0, 0.5)}, "threshold": "v > v_th", "reset": "v = 0", "tau_m": tau_m}
+    neurons = [
+        hb.LIF(hb.Learned(5 * ms, 80 * ms), tau_s, refractory=2 * ms),
+        hb.NeuronModel("dv/dt = (I - v)/tau_m : 1\ndI/dt = -I/tau_m : 1", **upswing),
+        hb.LIF(9 * ms, 5 * ms),
+    ]
+    layers = [
+        hb.Dense(n, threshold, initializer=hb.Uniform(3)) for n, threshold in ((5, hb.Learned(1, 2)), (4, 1), (3, 1))
+    ]
+    return hb.SpikingNetwork(4, layers, neurons, dt=1 * ms, duration=30 * ms, seed=3)
+
+
 NETWORKS = {
+    "learned": learned,
+    "maps that learn": learned_maps,
     "chain": images,
     "graph": graph_of_all_kinds,
     "nonlinear": lambda: nonlinear_network("AdEx"),
+    "shares": lambda: nonlinear_network("Izhikevich, shares"),
     "distances": distances,
 }
 
@@ -45,7 +64,11 @@ def test_all_is_there_again(name, tmp_path):
     network = NETWORKS[name]()
     network.save(tmp_path / "one.npz")
     again = hb.load(tmp_path / "one.npz")
-    assert str(again) == str(network) or name in ("nonlinear", "distances")  # a neuron of the library by its equations
+    assert str(again) == str(network) or name in (
+        "nonlinear",
+        "shares",
+        "distances",
+    )  # a neuron of the library by its equations
     assert (again.dt, again.n_steps, again.seed, again.is_chain) == (
         *(network.dt, network.n_steps, network.seed),
         network.is_chain,
@@ -53,6 +76,7 @@ def test_all_is_there_again(name, tmp_path):
     for one, other in zip(network.parameters, again.parameters, strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
+    assert [neuron.spsp for neuron in network.neurons] == [neuron.spsp for neuron in again.neurons]
     assert [p.plastic for p in network.projections] == [p.plastic for p in again.projections]
     assert again.generator.random() == network.generator.random()  # what is added later is drawn on
     spikes = np.random.default_rng(0).random((2, network.n_steps, *network.input_shape)) < 0.3

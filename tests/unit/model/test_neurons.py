@@ -9,6 +9,10 @@ from brian2.units.fundamentalunits import DIMENSIONLESS
 
 from hm2bp_brian.brian.probing import linear_map
 from hm2bp_brian.errors import ConfigurationError, NoSpspError, UnitError, UnknownNameError
+from hm2bp_brian.model.delays import Learned
+from hm2bp_brian.model.layers import Dense
+from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.neuron_library import Izhikevich
 from hm2bp_brian.model.neurons import LIF, NeuronModel
 
 TWO_VARIABLES = """
@@ -24,6 +28,8 @@ dI/dt = -I/tau : 1
         ((64 * ms, 8 * mV), UnitError, r"LIF.tau_s needs a value in second.*found 8. \* mvolt"),
         ((64 * ms, -8 * ms), ConfigurationError, "LIF.tau_s must be positive, found -0.008 s"),
         ((64 * ms, 0 * ms), ConfigurationError, "LIF.tau_s must be positive"),
+        ((Learned(0 * ms, 9 * ms), 8 * ms), ConfigurationError, "LIF.tau_m must be positive, found 0.0 s"),
+        ((Learned(1, 9), 8 * ms), UnitError, r"LIF.tau_m needs a value in second"),
         ((np.nan * ms, 8 * ms), ConfigurationError, "LIF.tau_m must be one finite number"),
         (([1, 2] * ms, 8 * ms), ConfigurationError, "LIF.tau_m must be one finite number"),
     ],
@@ -45,6 +51,9 @@ def test_equal_time_constants_with_exact_integration():
     with pytest.raises(ConfigurationError, match="tau_m = tau_s"):
         LIF(8 * ms, 8 * ms, refractory=3 * ms, method="exact")
     LIF(8 * ms, 8 * ms, method="exact")
+    with pytest.raises(ConfigurationError, match="learned tau_m and tau_s that may be equal.*take method='rk4'"):
+        LIF(Learned(5 * ms, 20 * ms), 8 * ms, method="exact")
+    LIF(Learned(9 * ms, 20 * ms), 8 * ms, method="exact")
     LIF(8 * ms, 8 * ms, refractory=3 * ms, method="euler")
 
 
@@ -221,3 +230,16 @@ def test_comments_are_no_code(comment):
 def test_names_of_brian_are_no_parameters(name):
     with pytest.raises(ConfigurationError, match=f"parameter '{name}' is defined twice"):
         NeuronModel(TWO_VARIABLES.replace("I - u", f"I*{name} - u"), tau=8 * ms, **{name: 3})
+
+
+def test_shares_are_for_neurons_that_are_not_affine_and_learn_nothing():
+    quadratic = "du/dt = (u**2 + I)/(5*ms) : 1\ndI/dt = -I/tau : 1"
+    assert NeuronModel(quadratic, spsp="share", method="euler", tau=5 * ms).spsp == "share"
+    with pytest.raises(UnknownNameError, match="unknown spsp 'shares'. Did you mean 'share'"):
+        NeuronModel(quadratic, spsp="shares", method="euler", tau=5 * ms)
+    with pytest.raises(ConfigurationError, match="spsp='share' is for neurons that are not affine"):
+        NeuronModel(TWO_VARIABLES, spsp="share", tau=5 * ms)
+    with pytest.raises(ConfigurationError, match="parameter 'tau' can't be learned in a neuron with spsp='share'"):
+        NeuronModel(quadratic, spsp="share", method="euler", tau=Learned(5 * ms, 9 * ms))
+    with pytest.raises(ConfigurationError, match="threshold of layer 0 can't be learned in a neuron with spsp='share'"):
+        SpikingNetwork(3, [Dense(2, Learned(20, 30))], Izhikevich(), dt=1 * ms, duration=9 * ms)

@@ -16,12 +16,14 @@ struct PostLayer {
     int64_t n_steps, n_post;
     Layout layout;
     const scalar *active, *refractory, *reset;  // (n_post, K, K); null if ALONG_TRAJECTORY
-    const scalar *readout;                      // (n_post, K)
+    const scalar *readout, *distance;           // (n_post, K), (n_post)
     int64_t refractory_steps;
+    const Forward *forward;  // null unless ALONG_TRAJECTORY
 
     PostLayer(const LayerTrains &t, int64_t n_post, const Layout &layout)
         : steps(t.post_steps), trains(t.post_trains), n_steps(t.n_steps), n_post(n_post), layout(layout),
-          active(t.active), refractory(t.refractory), reset(t.reset), readout(t.readout), refractory_steps(t.refractory_steps) {}
+          active(t.active), refractory(t.refractory), reset(t.reset), readout(t.readout), distance(t.distance),
+          refractory_steps(t.refractory_steps), forward(t.forward) {}
 };
 
 // The matrices of one tile: entry by entry, lane by lane.
@@ -74,7 +76,7 @@ struct Phases {
     static constexpr int VECTORS = W / LANES;
     std::vector<bits_t> fires, refractory;  // (n_steps, VECTORS)
 
-    explicit Phases(int64_t n_steps) : fires(n_steps * VECTORS), refractory(n_steps * VECTORS) {}
+    explicit Phases(const PostLayer &post) : fires(post.n_steps * VECTORS), refractory(post.n_steps * VECTORS) {}
 
     // Also the spike counts. Returns whether there are spikes.
     bool set(const PostLayer &post, int64_t sample, const int32_t *neuron, scalar *counts) {

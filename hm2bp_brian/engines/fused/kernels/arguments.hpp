@@ -43,8 +43,10 @@ struct LayerTrains {
     int64_t n_samples, n_steps;
     const scalar *active, *refractory;  // (n_post, K, K): a step takes x to A x
     const scalar *reset, *readout;      // (n_post, K, K): a spike takes x to R x; (n_post, K): the threshold reads c x
+    const scalar *distance;             // (n_post), from rest to the threshold
     int64_t refractory_steps;
     int64_t threads;
+    const Forward *forward;  // to run the neurons again as they fired; null where a step always does the same
 };
 
 struct DenseSpsp : LayerTrains {
@@ -59,27 +61,20 @@ struct Rules {
 
 struct Backward : LayerTrains {
     const scalar *weights;  // null for pooling
-    const scalar *distance, *nu_pre;  // (n_post), from rest to the threshold; (n_pre), nu, or null for an input
+    const scalar *nu_pre;   // (n_pre), nu, or null for an input
     const scalar *delta, *factor;  // (n_samples, n_post)
     Rules rules;
     scalar *gradient;   // of the weights' shape, summed over samples
     scalar *delta_pre;  // (n_samples, n_pre) or null
     scalar *nu;         // (n_samples, n_post), each sample's own; null where it is the distance
-};
-
-// What is needed to run a layer again as it fired.
-struct Recorded : Forward {
-    const int32_t *post_neurons;  // its own spikes of each step, rising
-    const int64_t *post_offsets;  // (n_samples * n_steps + 1)
-    double lateral_inhibition;
+    int64_t n_learned;       // variables of the neurons that are learned
+    const int32_t *learned;  // (n_learned), which of the state's they are
+    scalar *start_gradient;  // (n_learned, n_post or, of maps, c_out), of their values at the start, summed over samples
 };
 
 struct DenseBackward : Backward {
     int64_t n_pre, n_post;
-    int64_t n_learned;       // variables of the neurons that are learned
-    const int32_t *learned;  // (n_learned), which of the state's they are
-    scalar *start_gradient;  // (n_learned, n_post), of their values at the start, summed over samples
-    const Recorded *recorded;  // null where a step always does the same
+    double lateral_inhibition;
 };
 
 struct WindowsBackward : Backward {

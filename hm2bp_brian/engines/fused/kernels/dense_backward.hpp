@@ -1,8 +1,6 @@
 // HM2-BP through a dense layer by the adjoint: q(t) of a tile backwards over time, then one presynaptic train at a time
 // gives S-PSPs, T-PSP, gradient and delta. learning/backward.py has the same with names and equation numbers.
 #pragma once
-#include <memory>
-
 #include "adjoint.hpp"
 #include "arguments.hpp"
 #include "packed_tiles.hpp"
@@ -34,33 +32,42 @@ struct BackwardTile {
 template <int W>
 struct BackwardScratch {
     Buffer q, spsp;
-    Phases<W> phases;
-    BackwardScratch(int64_t n_steps, int64_t n_pre) : q(n_steps * W), spsp(n_pre * W), phases(n_steps) {}
+    AdjointScratch<W, W> adjoint;
+    BackwardScratch(const PostLayer &layer, int64_t n_pre) : q(layer.n_steps * W), spsp(n_pre * W), adjoint(layer) {}
 };
 
-// How a tile finds its spike counts and q of a sample: with the same matrices in each step, or along the trajectory.
-template <int W, int K>
-static auto adjoint_of_tile(const DenseBackward &b, const PostLayer &layer, const PostTiles<W, K> &tiles,
-                            const BackwardTile<W> &tile, BackwardScratch<W> &scratch) {
-    if constexpr (ALONG_TRAJECTORY) {
-        auto run = std::make_shared<Trajectory<W>>(*b.recorded, layer, tiles, tile.number, tile.weights);
-        return [=](int64_t sample, scalar *q, scalar *counts, scalar *start) { run->adjoint(sample, q, counts, start); };
-    } else {
-        return [&](int64_t sample, scalar *q, scalar *counts, scalar *start) {
-            adjoint<W, W, K>(layer, sample, tiles, tile.number, scratch.phases, q, counts, start);
-        };
+// What a sample's spikes put into the neurons of a tile in each step (n_steps, W): weights of the inputs, and lateral
+// inhibition.
+template <int W>
+static void read_spikes(const DenseBackward &b, int64_t sample, const scalar *weights, const int32_t *neuron, scalar *added) {
+    const int64_t *offsets = b.forward->pre_offsets + sample * b.n_steps;
+    for (int64_t step = 0; step < b.n_steps; step++) {
+        vector_t sums[W / LANES] = {};
+        for (int64_t k = offsets[step]; k < offsets[step + 1]; k++) {
+            const auto *row = reinterpret_cast<const vector_t *>(weights + b.forward->pre_neurons[k] * W);
+            for (int v = 0; v < W / LANES; v++) sums[v] += row[v];
+        }
+        memcpy(added + step * W, sums, sizeof sums);
     }
+    if (b.lateral_inhibition == 0) return;
+    const int64_t *trains = b.post_trains + sample * b.n_post;
+    for (int64_t post = 0; post < b.n_post; post++)
+        for (int64_t k = trains[post]; k < trains[post + 1]; k++)
+            for (int lane = 0; lane < W; lane++)
+                if (neuron[lane] != post) added[b.post_steps[k] * W + lane] -= scalar(b.lateral_inhibition);
 }
 
 // Adds one sample to the tile's gradient (n_pre + n_learned, W), and writes the tile's part of delta_pre (n_pre), if wanted.
-template <int W, int K, typename Adjoint>
-static void backward_sample(const DenseBackward &b, int64_t sample, Adjoint &adjoint, const PostTiles<W, K> &tiles,
+template <int W, int K>
+static void backward_sample(const DenseBackward &b, int64_t sample, const PostLayer &layer, const PostTiles<W, K> &tiles,
                             const BackwardTile<W> &tile, BackwardScratch<W> &scratch, scalar *gradient,
                             scalar *delta_pre) {
     const scalar *weights = tile.weights;
     scalar *q = scratch.q.data, *spsp = scratch.spsp.data;
     alignas(64) scalar counts[W], delta[W], factor[W], start[K * W];
-    adjoint(sample, q, counts, start);
+    layer_adjoint<W, W>(layer, sample, tiles, tile.number, scratch.adjoint, q, counts, start, [&](scalar *added) {
+        read_spikes<W>(b, sample, weights, tiles.neuron(tile.number), added);
+    });
     alignas(64) scalar tpsp[W] = {};
     const int64_t *trains = b.pre_trains + sample * b.n_pre;
     for (int64_t pre = 0; pre < b.n_pre; pre++) {
@@ -103,8 +110,7 @@ static void backward(const DenseBackward &b) {
     parallel_for(n_tiles * n_chunks, b.threads, [&](int64_t unit) {
         const int64_t tile_number = unit / n_chunks, chunk = unit % n_chunks;
         const BackwardTile<W> tile(b, weights, tile_number);
-        BackwardScratch<W> scratch(b.n_steps, b.n_pre);
-        auto adjoint = adjoint_of_tile<W, K>(b, layer, tiles, tile, scratch);
+        BackwardScratch<W> scratch(layer, b.n_pre);
         scalar *sum = partial.data + unit * n_rows * W;
         memset(sum, 0, n_rows * W * sizeof(scalar));
         for (int64_t s = chunk * b.n_samples / n_chunks; s < (chunk + 1) * b.n_samples / n_chunks; s++) {
@@ -112,7 +118,7 @@ static void backward(const DenseBackward &b) {
             bool any = false;  // a sample within the loss's margin has no deltas
             for (int64_t i = 0; i < b.n_post; i++) any |= b.delta[s * b.n_post + i] != 0;
             if (any)
-                backward_sample<W, K>(b, s, adjoint, tiles, tile, scratch, sum, row);
+                backward_sample<W, K>(b, s, layer, tiles, tile, scratch, sum, row);
             else if (row)
                 memset(row, 0, b.n_pre * sizeof(scalar));
         }
@@ -147,13 +153,14 @@ static void all_spsps(const DenseSpsp &b) {
     const PostTiles<W, K> tiles(layer);
     parallel_for(tiles.n_tiles() * b.n_samples, b.threads, [&](int64_t unit) {
         const int64_t sample = unit / tiles.n_tiles(), tile = unit % tiles.n_tiles();
-        BackwardScratch<W> scratch(b.n_steps, b.n_pre);
+        Phases<W> phases(layer);
+        const Buffer q(b.n_steps * W);
         alignas(64) scalar counts[W], sums[W];
-        adjoint<W, W, K>(layer, sample, tiles, tile, scratch.phases, scratch.q.data, counts);
+        adjoint<W, W, K>(layer, sample, tiles, tile, phases, q.data, counts);
         const int32_t *neuron = tiles.neuron(tile);
         for (int64_t pre = 0; pre < b.n_pre; pre++) {
             const int64_t *train = b.pre_trains + sample * b.n_pre + pre;
-            sum_over_train<W>(scratch.q.data, b.pre_steps + train[0], b.pre_steps + train[1], sums);
+            sum_over_train<W>(q.data, b.pre_steps + train[0], b.pre_steps + train[1], sums);
             for (int lane = 0; lane < W; lane++)
                 if (neuron[lane] >= 0) b.spsp[(sample * b.n_pre + pre) * b.n_post + neuron[lane]] = sums[lane];
         }

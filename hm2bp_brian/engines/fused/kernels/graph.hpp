@@ -10,6 +10,8 @@ struct Receptor {
     scalar *tile(int64_t number) const { return first + number * stride; }
 };
 
+struct GraphPopulation;
+
 // The functions of population.hpp, compiled with a population's neurons.
 struct PopulationCalls {
     void *(*make)(const Forward *, int64_t n_neurons);
@@ -19,9 +21,10 @@ struct PopulationCalls {
     int64_t (*update)(void *, int64_t step, int32_t *fired);
     void (*reset)(void *, const int32_t *fired, int64_t n_fired);
     int (*finite)(const void *);
-    void *(*make_adjoint)(const LayerTrains *, int64_t n_neurons);
+    void *(*make_adjoint)(const GraphPopulation *);
     void (*free_adjoint)(void *);
-    void (*adjoint)(const void *, int64_t sample, int64_t tile, scalar *q, scalar *counts);
+    void (*adjoint)(const void *, int64_t sample, int64_t tile, const scalar *const *added, scalar *const *q, scalar *counts,
+                    scalar *start);
 };
 
 struct GraphPopulation {
@@ -36,6 +39,9 @@ struct GraphPopulation {
     int64_t own_nu;
     scalar *delta;         // (n_samples, n_neurons): in what came from outside, out the sum of the series
     const scalar *factor;  // (n_samples, n_neurons)
+    int64_t along_trajectory, n_variables, n_learned;
+    const int32_t *learned;  // (n_learned), which of the state's variables are, as trains[0] orders them
+    scalar *start_gradient;  // (n_learned, n_neurons), of their values at the start, summed over samples
 };
 
 // A projection is dense, a matrix (n_pre, n_post), or it is a list of single connections, one source neuron after the

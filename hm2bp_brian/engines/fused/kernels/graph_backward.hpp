@@ -5,20 +5,18 @@
 #include <memory>
 
 #include "graph_forward.hpp"
-#include "tile_links.hpp"
+#include "tile_receptors.hpp"
 
 // What all threads share.
 struct GraphWalk : GraphBackward {
     std::vector<Walked> projections;
-    std::vector<std::vector<void *>> adjoints;  // of each population's receptors
+    std::vector<void *> adjoints;  // of each population
     std::vector<int64_t> longest_delay, n_tiles;
     bool has_loops = false;
 
     explicit GraphWalk(const GraphBackward &arguments) : GraphBackward(arguments), longest_delay(n_populations) {
         for (int64_t k = 0; k < n_populations; k++) {
-            adjoints.emplace_back();
-            for (int64_t r = 0; r < populations[k].n_receptors; r++)
-                adjoints[k].push_back(populations[k].calls.make_adjoint(populations[k].trains + r, populations[k].n_neurons));
+            adjoints.push_back(populations[k].calls.make_adjoint(populations + k));
             n_tiles.push_back((populations[k].n_neurons + TILE - 1) / TILE);
         }
         for (int64_t k = 0; k < n_projections; k++) {
@@ -29,8 +27,7 @@ struct GraphWalk : GraphBackward {
         }
     }
     ~GraphWalk() {
-        for (int64_t k = 0; k < n_populations; k++)
-            for (void *adjoint : adjoints[k]) populations[k].calls.free_adjoint(adjoint);
+        for (int64_t k = 0; k < n_populations; k++) populations[k].calls.free_adjoint(adjoints[k]);
     }
     GraphWalk(const GraphWalk &) = delete;
 
@@ -38,17 +35,15 @@ struct GraphWalk : GraphBackward {
         return projections[projection].source >= 0 && !projections[projection].lateral;
     }
 
-    // q of a tile, of each receptor.
-    std::vector<std::unique_ptr<TileQ>> make_q(int64_t population) const {
-        std::vector<std::unique_ptr<TileQ>> q;
-        for (size_t r = 0; r < adjoints[population].size(); r++)
-            q.push_back(std::make_unique<TileQ>(n_steps, longest_delay[population]));
-        return q;
+    TileReceptors make_receptors(int64_t population) const {
+        return TileReceptors(populations[population], n_steps, longest_delay[population]);
     }
-    void set_q(int64_t population, int64_t sample, int64_t tile, const std::vector<std::unique_ptr<TileQ>> &q,
-               TilePost &post) const {
-        for (size_t r = 0; r < q.size(); r++)
-            q[r]->set(populations[population], adjoints[population][r], sample, tile, post.counts);
+    void set_q(int64_t population, int64_t sample, int64_t tile, TileReceptors &receptors, TilePost &post) const {
+        for (auto &added : receptors.added) std::fill(added->data, added->data + n_steps * TILE, scalar(0));
+        if (populations[population].along_trajectory)
+            for (const Walked &p : projections)
+                if (p.target == population) receptors.add_spikes(p, sample, tile, n_steps);
+        receptors.set(populations[population], adjoints[population], sample, tile, post.counts);
     }
 
     bool has_deltas(int64_t population, int64_t sample) const {
@@ -75,12 +70,12 @@ struct Loops {
 
     void read(int64_t sample) {
         for (int64_t n = 0; n < g.n_populations; n++) {
-            const auto q = g.make_q(n);
+            TileReceptors receptors = g.make_receptors(n);
             for (int64_t tile = 0; tile < g.n_tiles[n]; tile++) {
-                g.set_q(n, sample, tile, q, posts[n][tile]);
+                g.set_q(n, sample, tile, receptors, posts[n][tile]);
                 for (int64_t k = 0; k < g.n_projections; k++)
                     if (g.is_loop(k) && g.projections[k].target == n)
-                        links[k][tile]->read(sample, *q[g.projections[k].receptor], posts[n][tile]);
+                        links[k][tile]->read(sample, *receptors.q[g.projections[k].receptor], posts[n][tile]);
             }
         }
     }
@@ -139,15 +134,15 @@ static void divide_by_own_nu(const GraphWalk &g, int64_t population, int64_t fir
         for (int64_t k = 0; k < g.n_projections; k++)
             if (g.projections[k].target == population && !g.projections[k].lateral)
                 links.push_back(std::make_unique<TileLinks>(g.projections[k], tile));
-        const auto q = g.make_q(population);
+        TileReceptors receptors = g.make_receptors(population);
         TilePost post;
         for (int64_t s = first; s < last; s++) {
             bool any = false;
             for (int64_t k = 0; k < g.n_populations; k++) any |= g.has_deltas(k, s);
             if (!any) continue;
             post.set_delta(neurons, s, tile);
-            g.set_q(population, s, tile, q, post);
-            for (auto &link : links) link->read(s, *q[link->p.receptor], post);
+            g.set_q(population, s, tile, receptors, post);
+            for (auto &link : links) link->read(s, *receptors.q[link->p.receptor], post);
             const int64_t n_lanes = std::min<int64_t>(TILE, neurons.n_neurons - tile * TILE);
             for (int64_t lane = 0; lane < n_lanes; lane++) {
                 const int64_t place = s * neurons.n_neurons + tile * TILE + lane;
@@ -159,11 +154,14 @@ static void divide_by_own_nu(const GraphWalk &g, int64_t population, int64_t fir
     }
 }
 
-// Sums of one part of the samples: of each projection, tile after tile.
+// Sums of one part of the samples: of each projection, tile after tile; and of each population, learned variable after
+// learned variable.
 struct PartSums {
-    std::vector<std::vector<scalar>> gradient, delay_gradient;
+    std::vector<std::vector<scalar>> gradient, delay_gradient, start_gradient;
 
     explicit PartSums(const GraphWalk &g) : gradient(g.n_projections), delay_gradient(g.n_projections) {
+        for (int64_t k = 0; k < g.n_populations; k++)
+            start_gradient.emplace_back(g.populations[k].n_learned * g.n_tiles[k] * TILE);
         for (int64_t k = 0; k < g.n_projections; k++) {
             const GraphProjection &p = g.projections[k];
             const int64_t n = p.starts ? p.n_entries() : g.n_tiles[p.target] * TILE * p.n_pre;
@@ -184,15 +182,19 @@ static void backward_tile(const GraphWalk &g, int64_t population, int64_t tile, 
         links[k] = std::make_unique<TileLinks>(p, tile);
         links[k]->add_weight_sum(weight_sum);
     }
-    const auto q = g.make_q(population);
+    TileReceptors receptors = g.make_receptors(population);
     TilePost post;
     for (int64_t s = first; s < last; s++) {
         if (!g.has_deltas(population, s)) continue;
         post.set_delta(g.populations[population], s, tile);
-        g.set_q(population, s, tile, q, post);
+        g.set_q(population, s, tile, receptors, post);
         for (auto &link : links)
-            if (link) link->read(s, *q[link->p.receptor], post);
+            if (link) link->read(s, *receptors.q[link->p.receptor], post);
         post.finish(g.populations[population], s, tile, weight_sum, g.rules);
+        for (int64_t k = 0; k < g.populations[population].n_learned; k++)
+            for (int lane = 0; lane < TILE; lane++)
+                sums.start_gradient[population][(k * g.n_tiles[population] + tile) * TILE + lane] +=
+                    post.coefficient[lane] * receptors.start.data[g.populations[population].learned[k] * TILE + lane];
         for (int64_t k = 0; k < g.n_projections; k++) {
             if (!links[k]) continue;
             const int64_t begin = links[k]->p.starts ? links[k]->first : tile * TILE * links[k]->p.n_pre;
@@ -261,6 +263,12 @@ static void backward_graph(const GraphBackward &arguments) {
         const int64_t n = p.starts ? p.n_entries() : p.n_pre;
         add_parts(p, parts, block * n / BLOCKS, (block + 1) * n / BLOCKS, out);
     });
+    for (int64_t n = 0; n < g.n_populations; n++)
+        for (int64_t k = 0; k < g.populations[n].n_learned; k++)
+            for (int64_t i = 0; i < g.populations[n].n_neurons; i++) {
+                scalar &out = g.populations[n].start_gradient[k * g.populations[n].n_neurons + i] = 0;
+                for (const auto &part : sums) out += part->start_gradient[n][k * g.n_tiles[n] * TILE + i];
+            }
     *g.n_cut = n_cut;
 }
 

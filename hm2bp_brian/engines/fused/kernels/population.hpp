@@ -5,13 +5,11 @@
 #include "arguments.hpp"
 #include "graph.hpp"
 #include "tile.hpp"
+#include "trajectory.hpp"
 
 static inline Layout population_layout(int64_t n_neurons) {
     return Layout{1, n_neurons, (n_neurons + TILE - 1) / TILE * TILE};
 }
-
-// One of the neurons' variables, in a tile; Python writes it.
-static scalar *variable_of(Neurons<TILE> &tile, int64_t number);
 
 struct PopulationState {
     NeuronConstants common;
@@ -25,21 +23,41 @@ struct PopulationState {
     }
 };
 
+// Of each receptor, as its variable is the last one of its matrices; along trajectories the first is all.
 struct PopulationAdjoint {
-    PostLayer layer;
-    PostTiles<TILE, N_VARIABLES> tiles;
+    std::vector<int64_t> variables;
+    std::vector<PostLayer> layers;
+    std::vector<PostTiles<TILE, N_VARIABLES>> tiles;
 
-    PopulationAdjoint(const LayerTrains &trains, int64_t n_neurons)
-        : layer(trains, n_neurons, population_layout(n_neurons)), tiles(layer) {}
+    explicit PopulationAdjoint(const GraphPopulation &p) : variables(p.receptors, p.receptors + p.n_receptors) {
+        for (int64_t r = 0; r < (ALONG_TRAJECTORY ? 1 : p.n_receptors); r++) {
+            layers.emplace_back(p.trains[r], p.n_neurons, population_layout(p.n_neurons));
+            tiles.emplace_back(layers.back());
+        }
+    }
 };
+
+template <int W>
+static void adjoint_of_receptors(const PopulationAdjoint &a, int64_t sample, int64_t tile, const scalar *const *added,
+                                 scalar *const *q, scalar *counts, scalar *start) {
+    AdjointScratch<W, W> scratch(a.layers[0]);
+    if constexpr (ALONG_TRAJECTORY) {
+        std::vector<TileReceptor> receptors;
+        for (size_t r = 0; r < a.variables.size(); r++) receptors.push_back({a.variables[r], added[r], q[r]});
+        scratch.adjoint(sample, tile, a.tiles[0].neuron(tile), receptors, counts, start);
+    } else {
+        for (size_t r = 0; r < a.variables.size(); r++)
+            adjoint<W, W, N_VARIABLES>(a.layers[r], sample, a.tiles[r], tile, scratch, q[r], counts, r ? nullptr : start);
+    }
+}
 
 extern "C" {
 
 void *population_new(const Forward *forward, int64_t n_neurons) { return new PopulationState(*forward, n_neurons); }
 
 void population_receptor(PopulationState *state, int64_t variable, Receptor *receptor) {
-    receptor->first = variable_of(state->tiles[0], variable);
-    receptor->stride = state->tiles.size() < 2 ? TILE : variable_of(state->tiles[1], variable) - receptor->first;
+    receptor->first = state->tiles[0].variable(variable);
+    receptor->stride = state->tiles.size() < 2 ? TILE : state->tiles[1].variable(variable) - receptor->first;
 }
 
 void population_free(PopulationState *state) { delete state; }
@@ -65,15 +83,14 @@ int population_finite(const PopulationState *state) {
     return std::all_of(state->tiles.begin(), state->tiles.end(), [](auto &tile) { return tile.finite(); });
 }
 
-void *population_adjoint_new(const LayerTrains *trains, int64_t n_neurons) {
-    return new PopulationAdjoint(*trains, n_neurons);
-}
+void *population_adjoint_new(const GraphPopulation *population) { return new PopulationAdjoint(*population); }
 
 void population_adjoint_free(PopulationAdjoint *adjoint) { delete adjoint; }
 
-// Spike counts of one tile in one sample, and its q (n_steps, TILE).
-void population_adjoint(const PopulationAdjoint *a, int64_t sample, int64_t tile, scalar *q, scalar *counts) {
-    Phases<TILE> phases(a->layer.n_steps);
-    adjoint<TILE, TILE, N_VARIABLES>(a->layer, sample, a->tiles, tile, phases, q, counts);
+// Of one tile in one sample, what spikes `added` (n_steps, TILE) to each receptor given: spike counts, q (n_steps, TILE) of each
+// receptor, and, if wanted, the effect of the state at the start (N_VARIABLES, TILE).
+void population_adjoint(const PopulationAdjoint *a, int64_t sample, int64_t tile, const scalar *const *added,
+                        scalar *const *q, scalar *counts, scalar *start) {
+    adjoint_of_receptors<TILE>(*a, sample, tile, added, q, counts, start);
 }
 }

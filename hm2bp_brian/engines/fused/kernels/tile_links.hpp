@@ -22,10 +22,8 @@ struct TileQ {
     scalar *first_step() const { return memory.data + STEPS_BEFORE * TILE; }
     int64_t n_after() const { return n_rows - STEPS_BEFORE; }
 
-    void set(const GraphPopulation &population, const void *adjoint, int64_t sample, int64_t tile, scalar *counts) {
-        population.calls.adjoint(adjoint, sample, tile, first_step(), counts);
-        memcpy(memory.data, first_step(), TILE * sizeof(scalar));  // before the first step its value stays
-    }
+    // Before the first step its value stays.
+    void extend() { memcpy(memory.data, first_step(), TILE * sizeof(scalar)); }
 };
 
 // q of a few neighbouring neurons, each over time: small enough for first-level cache. Value is scalar, or a pair of q and

@@ -5,33 +5,41 @@
 #include "arguments.hpp"
 #include "tile.hpp"
 
-template <int W>
+// One of the variables that spikes add to, in one tile and sample.
+struct TileReceptor {
+    int64_t variable;
+    const scalar *added;  // (n_steps, W), what spikes add to it in each step
+    scalar *q;            // (W / SPAN, n_steps, SPAN)
+};
+
+template <int W, int SPAN>
 struct Trajectory {
-    const Recorded &recorded;
     const PostLayer &layer;
-    const int32_t *neuron;  // of each lane
-    const scalar *weights;  // (n_pre, W)
     NeuronConstants common;
-    Buffer synaptic, derivatives;  // (W), (n_steps, N_DERIVATIVES, W)
+    Buffer added, synaptic, derivatives;  // (n_steps, W) for whoever has one receptor, (W), (n_steps, N_DERIVATIVES, W)
     Neurons<W> neurons;
-    std::vector<scalar> resets;  // of each spike, in the order of steps and lanes
+    int64_t loaded = -1;  // the tile whose neurons they are
+    std::vector<scalar> resets;   // of each spike, in the order of steps and lanes
     std::vector<uint64_t> fired;  // lanes, in each step
+    alignas(64) scalar absolute[W];  // of each lane, effect of all inputs on its next spike, each without its sign
+    int64_t next_spike[W];
+    std::vector<scalar> shares;  // what scales q after each spike, in the order of the way back
 
-    Trajectory(const Recorded &recorded, const PostLayer &layer, const PostTiles<W, N_VARIABLES> &tiles, int64_t tile,
-               const scalar *weights)
-        : recorded(recorded), layer(layer), neuron(tiles.neuron(tile)), weights(weights), common(recorded), synaptic(W),
-          derivatives(layer.n_steps * Neurons<W>::N_DERIVATIVES * W), fired(layer.n_steps) {
-        neurons.load(recorded.arrays, layer.layout, tile, synaptic.data);
+    explicit Trajectory(const PostLayer &layer)
+        : layer(layer), common(*layer.forward), added(layer.n_steps * W), synaptic(W),
+          derivatives(layer.n_steps * Neurons<W>::N_DERIVATIVES * W), fired(layer.n_steps) {}
+
+    // One tile in one sample: its spike counts, q, and, if wanted, the effect of the state at the start (N_VARIABLES, W).
+    void adjoint(int64_t sample, int64_t tile, const int32_t *neuron, const std::vector<TileReceptor> &receptors, scalar *counts,
+                 scalar *start) {
+        if (tile != loaded) neurons.load(layer.forward->arrays, layer.layout, tile, synaptic.data);
+        loaded = tile;
+        read_trains(sample, neuron, counts);
+        forward(receptors);
+        backward(neuron, receptors, start);
     }
 
-    // One tile in one sample: its spike counts, q (n_steps, W), and the effect of the state at the start (N_VARIABLES, W).
-    void adjoint(int64_t sample, scalar *q, scalar *counts, scalar *start) {
-        read_trains(sample, counts);
-        forward(sample);
-        backward(q, start);
-    }
-
-    void read_trains(int64_t sample, scalar *counts) {
+    void read_trains(int64_t sample, const int32_t *neuron, scalar *counts) {
         std::fill(fired.begin(), fired.end(), 0);
         for (int lane = 0; lane < W; lane++) {
             counts[lane] = 0;
@@ -42,20 +50,18 @@ struct Trajectory {
         }
     }
 
-    void forward(int64_t sample) {
+    void forward(const std::vector<TileReceptor> &receptors) {
         resets.clear();
         neurons.start();
         for (int64_t step = 0; step < layer.n_steps; step++) {
             alignas(64) flag fires[W];
             for (int lane = 0; lane < W; lane++) fires[lane] = flag(fired[step] >> lane & 1);
             neurons.update_along(common, step, fires, derivatives.data + step * Neurons<W>::N_DERIVATIVES * W);
-            const int64_t row = sample * layer.n_steps + step;
-            add_weights(recorded.pre_neurons + recorded.pre_offsets[row], recorded.pre_neurons + recorded.pre_offsets[row + 1]);
-            if (recorded.lateral_inhibition != 0)
-                for (int64_t k = recorded.post_offsets[row]; k < recorded.post_offsets[row + 1]; k++)
-                    for (int lane = 0; lane < W; lane++)
-                        if (neuron[lane] != recorded.post_neurons[k])
-                            neurons.synaptic[lane] += -scalar(recorded.lateral_inhibition);
+            for (const TileReceptor &receptor : receptors) {
+                auto *variable = reinterpret_cast<vector_t *>(neurons.variable(receptor.variable));
+                const auto *row = reinterpret_cast<const vector_t *>(receptor.added + step * W);
+                for (int v = 0; v < W / LANES; v++) variable[v] += row[v];
+            }
             for (uint64_t rest = fired[step]; rest; rest &= rest - 1) {
                 const int lane = __builtin_ctzll(rest);
                 resets.resize(resets.size() + N_VARIABLES * N_VARIABLES);
@@ -65,19 +71,58 @@ struct Trajectory {
         }
     }
 
-    void add_weights(const int32_t *first, const int32_t *last) {
-        auto *synaptic_vectors = reinterpret_cast<vector_t *>(neurons.synaptic);
-        vector_t sums[W / LANES];
-        for (int v = 0; v < W / LANES; v++) sums[v] = synaptic_vectors[v];
-        for (const int32_t *pre = first; pre != last; pre++) {
-            const auto *row = reinterpret_cast<const vector_t *>(weights + *pre * W);
-            for (int v = 0; v < W / LANES; v++) sums[v] += row[v];
-        }
-        for (int v = 0; v < W / LANES; v++) synaptic_vectors[v] = sums[v];
+    // How q of a lane is scaled between two spikes: all inputs have shares in the later one, which are the distance in all.
+    scalar share(int lane, int32_t neuron) const {
+        return neuron < 0 || absolute[lane] == 0 ? 0 : layer.distance[neuron] / absolute[lane];
     }
 
-    void backward(scalar *q, scalar *lambda) const {
-        std::fill(lambda, lambda + N_VARIABLES * W, scalar(0));
+    void add_absolute(int64_t step, const std::vector<TileReceptor> &receptors, const scalar *lambda) {
+        for (const TileReceptor &receptor : receptors)
+            for (int lane = 0; lane < W; lane++)
+                absolute[lane] += std::abs(receptor.added[step * W + lane] * lambda[receptor.variable * W + lane]);
+    }
+
+    // Shares do not depend on the scale of lambda, which may grow beyond all numbers: what belongs to a lane's next spike is
+    // scaled down together.
+    void keep_in_range(int64_t step, const std::vector<TileReceptor> &receptors, scalar *lambda) {
+        constexpr scalar LARGE = scalar(1e15), SMALL = 1 / LARGE;
+        flag beyond[W] = {}, any = 0;
+        for (int i = 0; i < N_VARIABLES; i++)
+            for (int lane = 0; lane < W; lane++) beyond[lane] |= std::abs(lambda[i * W + lane]) > LARGE;
+        for (int lane = 0; lane < W; lane++) any |= beyond[lane];
+        if (!any) return;
+        for (int lane = 0; lane < W; lane++) {
+            if (!beyond[lane]) continue;
+            for (int i = 0; i < N_VARIABLES; i++) lambda[i * W + lane] *= SMALL;
+            for (const TileReceptor &receptor : receptors)
+                for (int64_t s = step; s < next_spike[lane]; s++)
+                    receptor.q[(lane / SPAN * layer.n_steps + s) * SPAN + lane % SPAN] *= SMALL;
+            absolute[lane] *= SMALL;
+        }
+    }
+
+    void scale_by_shares(const int32_t *neuron, const std::vector<TileReceptor> &receptors) const {
+        alignas(64) scalar scale[W];
+        for (int lane = 0; lane < W; lane++) scale[lane] = share(lane, neuron[lane]);
+        const scalar *later = shares.data() + shares.size();
+        for (int64_t step = 0; step < layer.n_steps; step++) {
+            for (uint64_t rest = fired[step]; rest;) {  // the last lane first
+                const int lane = 63 - __builtin_clzll(rest);
+                rest ^= uint64_t(1) << lane;
+                scale[lane] = *--later;
+            }
+            for (const TileReceptor &receptor : receptors)
+                for (int part = 0; part < W / SPAN; part++)
+                    for (int lane = 0; lane < SPAN; lane++)
+                        receptor.q[(part * layer.n_steps + step) * SPAN + lane] *= scale[part * SPAN + lane];
+        }
+    }
+
+    void backward(const int32_t *neuron, const std::vector<TileReceptor> &receptors, scalar *start) {
+        alignas(64) scalar lambda[N_VARIABLES * W] = {};
+        std::fill(absolute, absolute + W, scalar(0));
+        std::fill(next_spike, next_spike + W, 0);
+        shares.clear();
         const scalar *reset = resets.data() + resets.size();
         for (int64_t step = layer.n_steps - 1; step >= 0; step--) {
             for (uint64_t rest = fired[step]; rest;) {  // the last lane first
@@ -89,13 +134,43 @@ struct Trajectory {
                     for (int i = 0; i < N_VARIABLES; i++) before[i] += reset[j * N_VARIABLES + i] * lambda[j * W + lane];
                 for (int i = 0; i < N_VARIABLES; i++) lambda[i * W + lane] = before[i];
             }
-            memcpy(q + step * W, lambda + SYNAPTIC * W, W * sizeof(scalar));
+            for (const TileReceptor &receptor : receptors)
+                for (int part = 0; part < W / SPAN; part++)
+                    memcpy(receptor.q + (part * layer.n_steps + step) * SPAN, lambda + receptor.variable * W + part * SPAN,
+                           SPAN * sizeof(scalar));
+            if (SHARES) add_absolute(step, receptors, lambda);
             for (uint64_t rest = fired[step]; rest; rest &= rest - 1) {
                 const int lane = __builtin_ctzll(rest);
+                if (SHARES) {
+                    shares.push_back(share(lane, neuron[lane]));
+                    absolute[lane] = 0;
+                    next_spike[lane] = step;
+                    for (int i = 0; i < N_VARIABLES; i++) lambda[i * W + lane] = 0;
+                }
                 for (int i = 0; i < N_VARIABLES; i++)
                     lambda[i * W + lane] += layer.readout[neuron[lane] * N_VARIABLES + i];
             }
             Neurons<W>::adjoint_of_update(derivatives.data + step * Neurons<W>::N_DERIVATIVES * W, lambda);
+            if (SHARES) keep_in_range(step, receptors, lambda);
         }
+        if (SHARES) scale_by_shares(neuron, receptors);
+        if (start) memcpy(start, lambda, sizeof lambda);
     }
 };
+
+// What a thread needs to find the adjoint of tiles.
+template <int W, int SPAN>
+using AdjointScratch = std::conditional_t<ALONG_TRAJECTORY, Trajectory<W, SPAN>, Phases<W>>;
+
+// One tile of a layer in one sample: its spike counts, q (W / SPAN, n_steps, SPAN), and, if wanted, the effect of the state at
+// the start (K, W). read_spikes(added) writes what spikes put into the synaptic variable in each step, (n_steps, W).
+template <int W, int SPAN, int K, typename ReadSpikes>
+static void layer_adjoint(const PostLayer &post, int64_t sample, const PostTiles<W, K> &tiles, int64_t tile,
+                          AdjointScratch<W, SPAN> &scratch, scalar *q, scalar *counts, scalar *start, ReadSpikes read_spikes) {
+    if constexpr (ALONG_TRAJECTORY) {
+        read_spikes(scratch.added.data);
+        scratch.adjoint(sample, tile, tiles.neuron(tile), {{SYNAPTIC, scratch.added.data, q}}, counts, start);
+    } else {
+        adjoint<W, SPAN, K>(post, sample, tiles, tile, scratch, q, counts, start);
+    }
+}

@@ -6,6 +6,7 @@
 #include "parallel.hpp"
 #include "post_neurons.hpp"
 #include "status.hpp"
+#include "trajectory.hpp"
 #include "windows.hpp"
 
 // Visit(row in the kernel over c_in, first pixel, how many) for each row of a position's window inside the map.
@@ -59,6 +60,10 @@ struct BackwardMap : WindowsBackward {
         });
     }
 
+    // Rows of a gradient: of the kernel, then of learned variables.
+    int64_t n_kernel_rows() const { return kernel ? windows.n_rows() : 0; }
+    int64_t n_rows() const { return n_kernel_rows() + n_learned; }
+
     // Keeps nu of neighbouring channels of a position, from `channel` on.
     void keep_nu(int64_t sample, int64_t position, int64_t channel, int64_t n_channels, const scalar *own) const {
         const int64_t neuron = position * windows.c_out + channel;
@@ -69,7 +74,7 @@ struct BackwardMap : WindowsBackward {
 // What is known of the post neurons of one tile in one sample.
 template <int W>
 struct PostTile {
-    alignas(64) scalar counts[W], delta[W], factor[W], distance[W];
+    alignas(64) scalar counts[W], delta[W], factor[W], distance[W], start[N_VARIABLES * W];
     scalar *q;  // (W / SPAN, n_steps, SPAN)
 };
 
@@ -94,13 +99,13 @@ struct PreNeurons {
 };
 
 // Scratch memory of one thread at work.
-template <int W>
+template <int W, int SPAN>
 struct WindowsScratch {
-    Phases<W> phases;
+    AdjointScratch<W, SPAN> adjoint;
     Buffer q, spsp;
     PreNeurons fired, silent;  // apart, as no processor foresees which is which
     explicit WindowsScratch(const BackwardMap &b)
-        : phases(b.n_steps), q(b.n_steps * W), spsp(b.windows.n_rows() * W) {}
+        : adjoint(b.post), q(b.n_steps * W), spsp(b.windows.n_rows() * W) {}
 
     void read(const Windows &w, const int64_t *trains) {
         fired.clear();
@@ -114,12 +119,51 @@ struct WindowsScratch {
     }
 };
 
+// Calls visit(lane, position, channel) for the first of each SPAN neighbouring channels of a position in a tile.
+template <int W, int SPAN, typename Visit>
+static inline void each_part(const Layout &layout, int64_t tile, Visit visit) {
+    for (int64_t lane = 0; lane < W; lane += SPAN) {
+        const int64_t position = (tile * W + lane) / layout.stripe, channel = (tile * W + lane) % layout.stripe;
+        if (position < layout.n_positions && channel < layout.channels) visit(lane, position, channel);
+    }
+}
+
+// What a sample's spikes put into the neurons of a tile in each step (n_steps, W).
+template <int W, int SPAN>
+static void read_spikes(const BackwardMap &b, int64_t sample, int64_t tile, const PreNeurons &fired, scalar *added) {
+    const int64_t *trains = b.pre_trains + sample * b.windows.n_pre();
+    const int64_t stripe = b.post.layout.stripe;
+    std::fill(added, added + b.n_steps * W, scalar(0));
+    each_part<W, SPAN>(b.post.layout, tile, [&](int64_t lane, int64_t position, int64_t channel) {
+        if (b.kernel)
+            return fired.each(b.windows, position, [&](int64_t row, int64_t neuron) {
+                for (int64_t k = trains[neuron]; k < trains[neuron + 1]; k++)
+                    for (int v = 0; v < SPAN; v++)
+                        added[b.pre_steps[k] * W + lane + v] += b.kernel[row * stripe + channel + v];
+            });
+        each_place(b.windows, position, [&](int64_t, int64_t first) {
+            for (int64_t i = 0; i < std::min<int64_t>(b.windows.c_out - channel, SPAN); i++)
+                for (int64_t k = trains[first + channel + i]; k < trains[first + channel + i + 1]; k++)
+                    added[b.pre_steps[k] * W + lane + i] += 1;
+        });
+    });
+}
+
+// Adds to the gradients of learned variables (n_learned, stripe) what neighbouring channels of a position give.
+template <int SPAN, int W>
+static void add_start_gradient(const BackwardMap &b, const PostTile<W> &tile, int64_t lane, const scalar *coefficient,
+                               scalar *gradient) {
+    for (int64_t k = 0; k < b.n_learned; k++)
+        for (int v = 0; v < SPAN; v++)
+            gradient[k * b.post.layout.stripe + v] += coefficient[v] * tile.start[b.learned[k] * W + lane + v];
+}
+
 // SPAN neighbouring channels of one position of a convolution, lanes from `lane` on of its tile, channels from `channel`
 // on. q: (n_steps, SPAN).
 template <int SPAN, int W>
 static void convolution_position(const BackwardMap &b, int64_t sample, int64_t position, int64_t lane,
                                  int64_t channel, const PostTile<W> &tile, const scalar *q,
-                                 const WindowsScratch<W> &scratch, scalar *gradient, scalar *delta_pre) {
+                                 const WindowsScratch<W, SPAN> &scratch, scalar *gradient, scalar *delta_pre) {
     const Windows &map = b.windows;
     const int64_t stripe = b.post.layout.stripe;
     const int64_t *trains = b.pre_trains + sample * map.n_pre();
@@ -139,6 +183,7 @@ static void convolution_position(const BackwardMap &b, int64_t sample, int64_t p
     const PostNeurons<SPAN> post(tile.counts + lane, tile.delta + lane, tile.factor + lane, tpsp, weight_sum,
                                  tile.distance + lane, b.rules);
     if (OWN_NU) b.keep_nu(sample, position, channel, SPAN, post.nu);
+    add_start_gradient<SPAN>(b, tile, lane, post.coefficient, gradient + b.n_kernel_rows() * stripe + channel);
     auto add_delta = [&](int64_t row, int64_t neuron, int64_t count) {
         delta_pre[neuron] += post.delta_before(kernel + row * stripe, spsp + row * SPAN, count) / b.nu_pre[neuron];
     };
@@ -153,7 +198,7 @@ static void convolution_position(const BackwardMap &b, int64_t sample, int64_t p
 // The same for a pooling layer, whose weights are 1 and not learned.
 template <int SPAN, int W>
 static void pooling_position(const BackwardMap &b, int64_t sample, int64_t position, int64_t lane, int64_t channel,
-                             const PostTile<W> &tile, const scalar *q, scalar *delta_pre) {
+                             const PostTile<W> &tile, const scalar *q, scalar *gradient, scalar *delta_pre) {
     const int64_t *trains = b.pre_trains + sample * b.windows.n_pre();
     const int64_t n_channels = std::min(b.windows.c_out - channel, int64_t(SPAN));
     auto spsp = [&](int64_t pre, int64_t i) {
@@ -161,20 +206,18 @@ static void pooling_position(const BackwardMap &b, int64_t sample, int64_t posit
         for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) e += q[b.pre_steps[k] * SPAN + i];
         return e;
     };
-    scalar delta[SPAN];
-    std::copy(tile.delta + lane, tile.delta + lane + SPAN, delta);
-    if (OWN_NU) {
-        scalar nu[SPAN] = {};
+    alignas(64) scalar tpsp[SPAN] = {}, weight_sum[SPAN] = {};
+    if (OWN_NU || b.n_learned)
         each_place(b.windows, position, [&](int64_t, int64_t first) {
-            for (int64_t i = 0; i < n_channels; i++) nu[i] += spsp(first + channel + i, i);
+            for (int64_t i = 0; i < n_channels; i++) {
+                tpsp[i] += spsp(first + channel + i, i);
+                weight_sum[i] += 1;
+            }
         });
-        for (int64_t i = 0; i < n_channels; i++) {
-            const scalar count = tile.counts[lane + i], distance = tile.distance[lane + i];
-            nu[i] = count == 0 ? distance : std::max(nu[i] / count, distance);
-            delta[i] /= nu[i];
-        }
-        b.keep_nu(sample, position, channel, n_channels, nu);
-    }
+    const PostNeurons<SPAN> post(tile.counts + lane, tile.delta + lane, tile.factor + lane, tpsp, weight_sum,
+                                 tile.distance + lane, b.rules);
+    if (OWN_NU) b.keep_nu(sample, position, channel, SPAN, post.nu);
+    add_start_gradient<SPAN>(b, tile, lane, post.coefficient, gradient + channel);
     if (!delta_pre) return;
     each_place(b.windows, position, [&](int64_t, int64_t first) {
         for (int64_t i = 0; i < n_channels; i++) {
@@ -182,16 +225,16 @@ static void pooling_position(const BackwardMap &b, int64_t sample, int64_t posit
             const int64_t count = trains[pre + 1] - trains[pre];
             scalar ratio = scalar(b.rules.silent_delta_ratio);
             if (count && tile.counts[lane + i] != 0) ratio = spsp(pre, i) / scalar(count);
-            delta_pre[pre] += delta[i] * ratio / b.nu_pre[pre];
+            delta_pre[pre] += post.delta[i] * ratio / b.nu_pre[pre];
         }
     });
 }
 
-// Adds one sample to the gradient (size * size * c_in, stripe) and to its row of delta_pre. A tile of W lanes holds whole
+// Adds one sample to the gradient (n_rows, stripe) and to its row of delta_pre. A tile of W lanes holds whole
 // positions of SPAN lanes, or a part of one.
 template <int W, int SPAN, int K>
 static void backward_map(const BackwardMap &b, int64_t sample, const PostTiles<W, K> &tiles,
-                         WindowsScratch<W> &scratch, scalar *gradient, scalar *delta_pre) {
+                         WindowsScratch<W, SPAN> &scratch, scalar *gradient, scalar *delta_pre) {
     const Layout &layout = b.post.layout;
     const scalar *deltas = b.delta + sample * b.post.n_post;
     // within the loss's margin
@@ -209,28 +252,28 @@ static void backward_map(const BackwardMap &b, int64_t sample, const PostTiles<W
             any |= tile.delta[lane] != 0;
         }
         if (!any) continue;
-        adjoint<W, SPAN, K>(b.post, sample, tiles, number, scratch.phases, tile.q, tile.counts);
-        for (int64_t lane = 0; lane < W; lane += SPAN) {
-            const int64_t position = (number * W + lane) / layout.stripe, channel = (number * W + lane) % layout.stripe;
-            if (position >= layout.n_positions || channel >= layout.channels) continue;
+        layer_adjoint<W, SPAN>(b.post, sample, tiles, number, scratch.adjoint, tile.q, tile.counts,
+                               b.n_learned ? tile.start : nullptr,
+                               [&](scalar *added) { read_spikes<W, SPAN>(b, sample, number, scratch.fired, added); });
+        each_part<W, SPAN>(layout, number, [&](int64_t lane, int64_t position, int64_t channel) {
             const scalar *q = tile.q + lane * b.n_steps;
             if (b.kernel)
                 convolution_position<SPAN>(b, sample, position, lane, channel, tile, q, scratch, gradient, delta_pre);
             else
-                pooling_position<SPAN>(b, sample, position, lane, channel, tile, q, delta_pre);
-        }
+                pooling_position<SPAN>(b, sample, position, lane, channel, tile, q, gradient, delta_pre);
+        });
     }
 }
 
-// partial: gradients (n_chunks, size * size * c_in, stripe), each of a part of the samples.
+// partial: gradients (n_chunks, n_rows, stripe), each of a part of the samples.
 template <int W, int SPAN>
 static void backward_samples(const BackwardMap &b, int64_t n_chunks, scalar *partial) {
-    const int64_t n_kernel = b.windows.n_rows() * b.post.layout.stripe, n_pre = b.windows.n_pre();
+    const int64_t n_numbers = b.n_rows() * b.post.layout.stripe, n_pre = b.windows.n_pre();
     const PostTiles<W, N_VARIABLES> tiles(b.post);
     parallel_for(n_chunks, b.threads, [&](int64_t chunk) {
-        WindowsScratch<W> scratch(b);
-        scalar *sum = partial + chunk * n_kernel;
-        memset(sum, 0, n_kernel * sizeof(scalar));
+        WindowsScratch<W, SPAN> scratch(b);
+        scalar *sum = partial + chunk * n_numbers;
+        memset(sum, 0, n_numbers * sizeof(scalar));
         for (int64_t s = chunk * b.n_samples / n_chunks; s < (chunk + 1) * b.n_samples / n_chunks; s++)
             backward_map<W, SPAN>(b, s, tiles, scratch, sum, b.delta_pre ? b.delta_pre + s * n_pre : nullptr);
     });
@@ -239,9 +282,9 @@ static void backward_samples(const BackwardMap &b, int64_t n_chunks, scalar *par
 static void backward_maps(const WindowsBackward &arguments) {
     const BackwardMap b(arguments);
     const Windows &w = b.windows;
-    const int64_t stripe = b.post.layout.stripe, n_kernel = w.n_rows() * stripe;
+    const int64_t stripe = b.post.layout.stripe;
     const int64_t n_chunks = std::min(b.n_samples, BACKWARD_PARTS);
-    Buffer partial(n_chunks * n_kernel);
+    Buffer partial(n_chunks * b.n_rows() * stripe);
     if (b.delta_pre) memset(b.delta_pre, 0, b.n_samples * w.n_pre() * sizeof(scalar));
     const int64_t span = b.post.layout.span();
     auto run = span == 16   ? backward_samples<64, 16>
@@ -249,14 +292,15 @@ static void backward_maps(const WindowsBackward &arguments) {
                : span == 48 ? backward_samples<48, 48>
                             : backward_samples<64, 64>;
     run(b, n_chunks, partial.data);
-    if (!b.kernel) return;
-    for (int64_t row = 0; row < w.n_rows(); row++)
+    for (int64_t row = 0; row < b.n_rows(); row++) {
+        const int64_t number = row - b.n_kernel_rows();
+        scalar *out = number < 0 ? b.gradient + row * w.c_out : b.start_gradient + number * w.c_out;
         for (int64_t channel = 0; channel < w.c_out; channel++) {
-            scalar sum = 0;
+            out[channel] = 0;
             for (int64_t chunk = 0; chunk < n_chunks; chunk++)
-                sum += partial.data[chunk * n_kernel + row * stripe + channel];
-            b.gradient[row * w.c_out + channel] = sum;
+                out[channel] += partial.data[(chunk * b.n_rows() + row) * stripe + channel];
         }
+    }
 }
 
 extern "C" int windows_backward(const WindowsBackward *arguments) {

@@ -29,6 +29,14 @@ struct Neurons {
         }
     }
 
+    // One of the state's variables, of those that spikes can add to.
+    scalar *variable(int64_t number) {
+{% for array in arrays if array.number is not none %}
+        if (number == {{array.number}}) return {{'synaptic' if array.synaptic else '_array_' ~ array.name}};
+{% endfor %}
+        return nullptr;
+    }
+
     void start() {
 {% for array in arrays if array.changes %}
         memcpy({{'synaptic' if array.synaptic else '_array_' ~ array.name}}, start_{{array.name}}, sizeof start_{{array.name}});
