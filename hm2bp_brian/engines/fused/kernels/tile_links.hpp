@@ -226,16 +226,15 @@ struct TileLinks {
         });
     }
 
-    // What this tile adds to the deltas of sources outside.
-    void add_delta(int64_t sample, const TilePost &post, const Rules &rules) const {
+    // What this tile adds to the deltas of sources outside, delta_pre (n_pre).
+    void add_delta(int64_t sample, const TilePost &post, const Rules &rules, scalar *delta_pre) const {
         const scalar silent_ratio = scalar(rules.silent_delta_ratio), *nu_pre = p.nu_pre + sample * p.n_pre;
-        scalar *out = p.delta_pre + sample * p.n_pre;
         if (p.starts)
             return single([&](int64_t c, int64_t lane) {
                 const int64_t pre = p.partners[c], o = count(train(sample, pre));
                 const scalar e = spsp.data[c - first];
                 const scalar flow = o ? post.fired[lane] * e / scalar(o) + post.silent[lane] : post.delta[lane] * silent_ratio;
-                out[pre] += p.weights[c] * flow / nu_pre[pre];
+                delta_pre[pre] += p.weights[c] * flow / nu_pre[pre];
             });
         for (int64_t pre = 0; pre < p.n_pre; pre++) {
             const int64_t o = count(train(sample, pre));
@@ -246,7 +245,7 @@ struct TileLinks {
                     products[lane] = w[lane] * (post.fired[lane] * e[lane] / scalar(o) + post.silent[lane]);
             else
                 for (int lane = 0; lane < TILE; lane++) products[lane] = w[lane] * post.delta[lane] * silent_ratio;
-            out[pre] += lane_sum<TILE>(products) / nu_pre[pre];
+            delta_pre[pre] += lane_sum<TILE>(products) / nu_pre[pre];
         }
     }
 };
