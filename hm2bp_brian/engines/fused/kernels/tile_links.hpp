@@ -27,9 +27,9 @@ struct TileQ {
     }
 };
 
-// q of a few neighbouring neurons, each over time: small enough for first-level cache.
+// q of neighbouring neurons, each over time: as many as a line of the cache holds.
 struct RowsOfQ {
-    static constexpr int NEURONS = 8;
+    static constexpr int NEURONS = 16;
     int64_t length;
     std::unique_ptr<scalar[]> values;  // (NEURONS, length)
 
