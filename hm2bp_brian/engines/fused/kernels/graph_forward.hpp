@@ -133,11 +133,12 @@ struct SegmentBits {
         : length(padded_length(n_steps)), before(p.longest_delay), n_entries(before + length), bits(p.n_pre * n_entries) {
         const int64_t *trains = p.trains + sample * p.n_pre;
         for (int64_t pre = 0; pre < p.n_pre; pre++)
-            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++)
-                for (int lane = 0; lane < LANES; lane++) {
-                    const int64_t entry = before + p.steps[k] - lane * length;
-                    if (entry >= 0 && entry < n_entries) bits[pre * n_entries + entry] |= bits_t(1) << lane;
-                }
+            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
+                int64_t lane = std::min<int64_t>((before + p.steps[k]) / length, LANES - 1);
+                int64_t entry = before + p.steps[k] - lane * length;
+                for (; lane >= 0 && entry < n_entries; lane--, entry += length)
+                    bits[pre * n_entries + entry] |= bits_t(1) << lane;
+            }
     }
 
     static constexpr int64_t BLOCK = 16;  // steps whose sums stay in registers
