@@ -231,7 +231,7 @@ def test_any_number_of_threads_gives_the_same_bits(seed):
 
 
 def test_many_tiles_add_up_whoever_works_on_them():
-    """More tiles than groups of them: gradients and the deltas of a source outside are the numpy kernels' for all threads."""
+    """More tiles than groups of them, with a source outside that wants deltas: as the numpy kernels have it."""
     network = hb.SpikingNetwork(dt=1 * ms, duration=40 * ms, seed=3)
     network.input("in", 5)
     network.population("a", 8, neuron=hb.LIF(20 * ms, 5 * ms), threshold=0.2)

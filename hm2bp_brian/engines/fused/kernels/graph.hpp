@@ -74,5 +74,5 @@ struct GraphBackward {
     GraphPopulation *populations;
     const GraphProjection *projections;
     Rules rules;
-    int64_t *n_cut;   // samples in which the series was cut
+    int64_t *n_cut;  // samples in which the series was cut
 };

@@ -7,7 +7,7 @@
 #include "graph_forward.hpp"
 #include "tile_links.hpp"
 
-// Parts of the samples in which deltas are found.
+// Parts of the samples in which deltas are found: each reads the weights of loops anew.
 constexpr int64_t GRAPH_DELTA_PARTS = 8;
 
 // What all threads share.
@@ -168,7 +168,7 @@ static void divide_by_own_nu(const GraphWalk &g, int64_t population, int64_t fir
 // Who sums what, which decides the last bits: a unit of work are the tiles of one group in the samples of one part. A part
 // has its own gradient, a group its own deltas of sources outside.
 struct UnitsOfWork {
-    static constexpr int64_t GROUPS = 16, LARGEST_SUMS = 2 << 20;  // numbers in all parts' gradients, beyond one part's
+    static constexpr int64_t GROUPS = 16, LARGEST_SUMS = 2 << 20;  // numbers in the gradients of several parts together
     std::vector<std::pair<int64_t, int64_t>> tiles;                // population and number
     int64_t n_groups, n_parts;
 
@@ -273,8 +273,7 @@ static void add_up_tiles(const std::vector<Sums> &all, int64_t projection, const
         }
 }
 
-// The deltas of the component's own populations, in some samples.
-// Returns in how many the series was cut.
+// The deltas of the component's own populations in some samples. Returns in how many the series was cut.
 static int64_t own_deltas(const GraphWalk &g, int64_t first, int64_t last) {
     for (int64_t k = 0; k < g.n_populations; k++)
         if (g.populations[k].own_nu) divide_by_own_nu(g, k, first, last);

@@ -162,8 +162,8 @@ static inline void sum_block(const GraphProjection &p, const SegmentBits &trains
 static inline void drive_from_outside(const GraphProjection &p, int64_t sample, int64_t n_steps, Running &target) {
     constexpr int64_t BLOCK = SegmentBits::BLOCK, NEURONS = 16;
     const SegmentBits trains(p, sample, n_steps);
-    vector_t sums[NEURONS][BLOCK] = {};
-    for (int64_t first = 0; first < p.n_post; first += NEURONS)
+    for (int64_t first = 0; first < p.n_post; first += NEURONS) {
+        vector_t sums[NEURONS][BLOCK] = {};  // 0 of padding
         for (int64_t step = 0; step < trains.length; step += BLOCK) {
             const int64_t n = std::min(NEURONS, p.n_post - first);
             for (int64_t i = 0; i < n; i++) sum_block(p, trains, first + i, step, sums[i]);
@@ -175,6 +175,7 @@ static inline void drive_from_outside(const GraphProjection &p, int64_t sample, 
                     for (int64_t i = 0; i < NEURONS; i++) drive[i] += values[(i * BLOCK + s) * LANES + lane];
                 }
         }
+    }
 }
 
 // What all threads share.

@@ -27,7 +27,7 @@ struct TileQ {
     }
 };
 
-// q of neighbouring neurons, each over time: as many as a line of the cache holds.
+// q of neighbouring neurons, each over time: of so many that q's lines in the cache are read whole.
 struct RowsOfQ {
     static constexpr int NEURONS = 16;
     int64_t length;
