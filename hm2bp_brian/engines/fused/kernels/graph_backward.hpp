@@ -7,8 +7,8 @@
 #include "graph_forward.hpp"
 #include "tile_links.hpp"
 
-// Parts of the samples in which deltas are found: each reads the weights of loops anew.
-constexpr int64_t GRAPH_DELTA_PARTS = 8;
+// Parts into which the samples go at most: each reads the weights anew.
+constexpr int64_t GRAPH_PARTS = 8;
 
 // What all threads share.
 struct GraphWalk : GraphBackward {
@@ -179,7 +179,7 @@ struct UnitsOfWork {
         for (const auto &p : g.projections) n_numbers += p.n_entries();
         n_groups = std::min<int64_t>(tiles.size(), GROUPS);
         const int64_t wanted = (BACKWARD_PARTS + n_groups - 1) / n_groups;
-        n_parts = std::max<int64_t>(1, std::min({g.n_samples, wanted, LARGEST_SUMS / n_numbers}));
+        n_parts = std::max<int64_t>(1, std::min({g.n_samples, GRAPH_PARTS, wanted, LARGEST_SUMS / n_numbers}));
     }
     // Calls visit(population, tile) for the tiles of a group.
     template <typename Visit>
@@ -288,7 +288,7 @@ static int64_t own_deltas(const GraphWalk &g, int64_t first, int64_t last) {
 static void backward_graph(const GraphBackward &arguments) {
     const GraphWalk g(arguments);
     std::atomic<int64_t> n_cut{0};
-    const int64_t n_chunks = std::min(g.n_samples, GRAPH_DELTA_PARTS);
+    const int64_t n_chunks = std::min(g.n_samples, GRAPH_PARTS);
     parallel_for(n_chunks, g.threads, [&](int64_t chunk) {
         n_cut += own_deltas(g, chunk * g.n_samples / n_chunks, (chunk + 1) * g.n_samples / n_chunks);
     });
