@@ -156,7 +156,6 @@ class GraphBackward(ctypes.Structure):
         *_integers("n_samples n_steps n_populations n_projections threads"),
         *pointers("populations projections"),
         ("rules", Rules),
-        *_integers("n_parts"),
         *pointers("n_cut"),
     ]
 

@@ -26,10 +26,6 @@ from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.spikes import SpikeBatch
 
-# Parts of a batch whose gradients are summed one after the other, each in its own memory: so many at most, and so many
-# numbers in all. Part of what makes results the same for any number of threads.
-PARTS, PART_NUMBERS = 8, 2**26
-
 
 @cache
 def _library(dtype: np.dtype) -> ctypes.CDLL:
@@ -206,7 +202,6 @@ class GraphKernels:
             kept += [factor, receiving, places, start_gradient]
         projections = self._projections(walk.parameters, walk.trains, kept, backwards=True)
         results = [self._results(stored, s, walk, nus) for stored, s in zip(self._stored, projections, strict=True)]
-        n_numbers = sum(stored.n_entries for stored in self._stored)
         n_cut = np.zeros(1, dtype=np.int64)
         self._call(
             "graph_backward",
@@ -219,7 +214,6 @@ class GraphKernels:
                 ctypes.addressof(populations),
                 ctypes.addressof(projections),
                 arguments.Rules(*vars(walk.rules).values()),
-                max(2, min(PARTS, PART_NUMBERS // max(n_numbers, 1))),
                 pointer(n_cut),
             ),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hm2bp_brian.model.connections import AllPairs, Windows
+from hm2bp_brian.model.connections import AllPairs, Pairs, Windows
 from hm2bp_brian.model.projections import Projection
 
 # From this part of all pairs on, whole rows of a matrix are faster than single connections (measured: vectors of 16).
@@ -74,6 +74,9 @@ class StoredProjection:
                 False: _Order.of(pre, post, index, connection.n_pre),
                 True: _Order.of(post, pre, index, connection.n_post),
             }
+            # where by target each weight is, if each is one connection's: to fetch is faster than to put
+            places, own = self._orders[True].places, isinstance(connection, Pairs)
+            self._by_target = np.argsort(places) if own and not isinstance(places, slice) else None
 
     def lists(self, by_target: bool) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Where each neuron's connections begin, and the partner in each; None if it is a matrix.
@@ -102,13 +105,16 @@ class StoredProjection:
             return matrix
         if not values.ndim:
             return np.full(self._n_single, values, dtype=dtype)
-        return values.ravel()[self._orders[by_target].places]
+        places = self._orders[by_target].places
+        return values.ravel()[places] if isinstance(places, slice) else values.ravel().take(places)
 
     def fold(self, sums: np.ndarray) -> np.ndarray:
         """Sums of all entries, of single connections by target, in the shape of the network's weights."""
         connection = self.connection
         if self._matrix:
             return connection.fold(sums.reshape(connection.weight_shape))
+        if not self.dense and self._by_target is not None:
+            return sums.take(self._by_target)
         places = self._places if self.dense else self._orders[True].places
         sums = sums[self._cells] if self.dense else sums
         folded = np.zeros(connection.weight_shape, dtype=self.dtype)

@@ -230,6 +230,31 @@ def test_any_number_of_threads_gives_the_same_bits(seed):
         np.testing.assert_array_equal(one, other)
 
 
+def test_many_tiles_add_up_whoever_works_on_them():
+    """More tiles than groups of them, with a source outside that wants deltas: as the numpy kernels have it."""
+    network = hb.SpikingNetwork(dt=1 * ms, duration=40 * ms, seed=3)
+    network.input("in", 5)
+    network.population("a", 8, neuron=hb.LIF(20 * ms, 5 * ms), threshold=0.2)
+    network.population("b", 1100, neuron=hb.LIF(12 * ms, 4 * ms), threshold=0.2)
+    network.population("out", 4, neuron=hb.LIF(20 * ms, 5 * ms), threshold=0.5, readout=True)
+    network.connect("in", "a", weights=hb.Between(0, 1.5))
+    network.connect("a", "b", hb.Sparse(p=0.1), weights=hb.Uniform(1.0), delay=hb.Learned(0 * ms, 9 * ms))
+    network.connect("in", "b", hb.Sparse(p=0.05), weights=hb.Between(0, 1.0))
+    network.connect("b", "out", weights=hb.Between(0, 0.05))
+    engine = quietly(make_engine, network, "fused", "float64", 1)
+    tape = engine.forward(network.parameters, random_input(network, 3, n_samples=3))
+    assert np.diff(tape.record.layers[0].by_neuron[1]).max() > 8  # trains of more than a group of spikes
+    errors = LOSS.errors(tape.counts, [0, 1, 2])
+    wanted = quietly(backward, network, network.parameters, tape.record, errors, RULES).arrays
+    alone = quietly(engine.backward, tape, errors, RULES).arrays
+    together = quietly(make_engine(network, "fused", "float64", 3).backward, tape, errors, RULES).arrays
+    for number, (one, same, other) in enumerate(zip(alone, together, wanted, strict=True)):
+        np.testing.assert_array_equal(one, same)
+        name, scale = network.parameter_name(number), np.abs(other).max()
+        assert scale > 0, name
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * scale, err_msg=name)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_series_that_does_not_converge_is_cut_and_said():
     network = hb.SpikingNetwork(dt=1 * ms, duration=60 * ms)

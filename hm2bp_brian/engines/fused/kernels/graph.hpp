@@ -80,6 +80,5 @@ struct GraphBackward {
     GraphPopulation *populations;
     const GraphProjection *projections;
     Rules rules;
-    int64_t n_parts;  // into which the samples go: decides the last bits of gradients
-    int64_t *n_cut;   // samples in which the series was cut
+    int64_t *n_cut;  // samples in which the series was cut
 };

@@ -1,11 +1,14 @@
 // HM2-BP through populations that feed back on one another, or receive several projections: learning/component.py has
-// the same with names and equations. Samples go into parts. In each, the series through loops gives the deltas of its
-// samples; then tile by tile, all samples of the part, so that a tile's weights and gradient stay in second-level cache.
+// the same with names and equations. First, sample by sample, the series through loops gives the deltas. Then tile by
+// tile, all samples of a part of the batch, so that a tile's weights and gradient stay in second-level cache.
 #pragma once
 #include <memory>
 
 #include "graph_forward.hpp"
 #include "tile_receptors.hpp"
+
+// Parts into which the samples go at most: each reads the weights anew.
+constexpr int64_t GRAPH_PARTS = 8;
 
 // What all threads share.
 struct GraphWalk : GraphBackward {
@@ -50,6 +53,11 @@ struct GraphWalk : GraphBackward {
         const int64_t n = populations[population].n_neurons;
         const scalar *delta = populations[population].delta + sample * n;
         return std::any_of(delta, delta + n, [](scalar d) { return d != 0; });
+    }
+    bool any_deltas(int64_t sample) const {
+        for (int64_t k = 0; k < n_populations; k++)
+            if (has_deltas(k, sample)) return true;
+        return false;
     }
 };
 
@@ -137,9 +145,7 @@ static void divide_by_own_nu(const GraphWalk &g, int64_t population, int64_t fir
         TileReceptors receptors = g.make_receptors(population);
         TilePost post;
         for (int64_t s = first; s < last; s++) {
-            bool any = false;
-            for (int64_t k = 0; k < g.n_populations; k++) any |= g.has_deltas(k, s);
-            if (!any) continue;
+            if (!g.any_deltas(s)) continue;
             post.set_delta(neurons, s, tile);
             g.set_q(population, s, tile, receptors, post);
             for (auto &link : links) link->read(s, *receptors.q[link->p.receptor], post);
@@ -154,26 +160,59 @@ static void divide_by_own_nu(const GraphWalk &g, int64_t population, int64_t fir
     }
 }
 
-// Sums of one part of the samples: of each projection, tile after tile; and of each population, learned variable after
-// learned variable.
-struct PartSums {
-    std::vector<std::vector<scalar>> gradient, delay_gradient, start_gradient;
+// Who sums what, which decides the last bits: a unit of work are the tiles of one group in the samples of one part. A part
+// has its own gradient, a group its own deltas of sources outside.
+struct UnitsOfWork {
+    static constexpr int64_t GROUPS = 16, LARGEST_SUMS = 2 << 20;  // numbers in the gradients of several parts together
+    std::vector<std::pair<int64_t, int64_t>> tiles;                // population and number
+    int64_t n_groups, n_parts;
 
-    explicit PartSums(const GraphWalk &g) : gradient(g.n_projections), delay_gradient(g.n_projections) {
+    explicit UnitsOfWork(const GraphWalk &g) {
         for (int64_t k = 0; k < g.n_populations; k++)
-            start_gradient.emplace_back(g.populations[k].n_learned * g.n_tiles[k] * TILE);
+            for (int64_t tile = 0; tile < g.n_tiles[k]; tile++) tiles.emplace_back(k, tile);
+        int64_t n_numbers = 1;
+        for (const auto &p : g.projections) n_numbers += p.n_entries();
+        n_groups = std::min<int64_t>(tiles.size(), GROUPS);
+        const int64_t wanted = (BACKWARD_PARTS + n_groups - 1) / n_groups;
+        n_parts = std::max<int64_t>(1, std::min({g.n_samples, GRAPH_PARTS, wanted, LARGEST_SUMS / n_numbers}));
+    }
+    // Calls visit(population, tile) for the tiles of a group.
+    template <typename Visit>
+    void of_group(int64_t group, Visit visit) const {
+        const int64_t n = tiles.size();
+        for (int64_t k = group * n / n_groups; k < (group + 1) * n / n_groups; k++) visit(tiles[k].first, tiles[k].second);
+    }
+};
+
+// What is summed of each projection, or population; empty where it is not wanted.
+typedef std::vector<std::vector<scalar>> Sums;
+
+struct PartialSums {
+    std::vector<Sums> gradient, delay_gradient;  // of each part; of dense projections tile after tile
+    std::vector<Sums> start_gradient;            // of each part; of populations, learned variable after learned variable
+    std::vector<Sums> delta_pre;                 // of each group, (n_samples, n_pre)
+
+    PartialSums(const GraphWalk &g, const UnitsOfWork &units)
+        : gradient(units.n_parts, Sums(g.n_projections)), delay_gradient(gradient),
+          start_gradient(units.n_parts, Sums(g.n_populations)), delta_pre(units.n_groups, Sums(g.n_projections)) {
+        for (int64_t k = 0; k < g.n_populations; k++)
+            for (auto &of_part : start_gradient) of_part[k].resize(g.populations[k].n_learned * g.n_tiles[k] * TILE);
         for (int64_t k = 0; k < g.n_projections; k++) {
             const GraphProjection &p = g.projections[k];
             const int64_t n = p.starts ? p.n_entries() : g.n_tiles[p.target] * TILE * p.n_pre;
-            if (p.gradient) gradient[k].resize(n);
-            if (p.delay_gradient) delay_gradient[k].resize(n);
+            for (int64_t part = 0; part < units.n_parts; part++) {
+                if (p.gradient) gradient[part][k].resize(n);
+                if (p.delay_gradient) delay_gradient[part][k].resize(n);
+            }
+            for (auto &of_group : delta_pre)
+                if (p.delta_pre) of_group[k].resize(g.n_samples * p.n_pre);
         }
     }
 };
 
 // One tile through the samples of a part.
 static void backward_tile(const GraphWalk &g, int64_t population, int64_t tile, int64_t first, int64_t last,
-                          PartSums &sums) {
+                          Sums &gradient, Sums &delay_gradient, Sums &start_gradient, Sums &delta_pre) {
     std::vector<std::unique_ptr<TileLinks>> links(g.n_projections);
     alignas(64) scalar weight_sum[TILE] = {};
     for (int64_t k = 0; k < g.n_projections; k++) {
@@ -193,83 +232,100 @@ static void backward_tile(const GraphWalk &g, int64_t population, int64_t tile, 
         post.finish(g.populations[population], s, tile, weight_sum, g.rules);
         for (int64_t k = 0; k < g.populations[population].n_learned; k++)
             for (int lane = 0; lane < TILE; lane++)
-                sums.start_gradient[population][(k * g.n_tiles[population] + tile) * TILE + lane] +=
+                start_gradient[population][(k * g.n_tiles[population] + tile) * TILE + lane] +=
                     post.coefficient[lane] * receptors.start.data[g.populations[population].learned[k] * TILE + lane];
         for (int64_t k = 0; k < g.n_projections; k++) {
             if (!links[k]) continue;
-            const int64_t begin = links[k]->p.starts ? links[k]->first : tile * TILE * links[k]->p.n_pre;
-            if (links[k]->p.gradient) links[k]->add_gradient(s, post, g.rules, sums.gradient[k].data() + begin);
-            if (links[k]->p.delay_gradient)
-                links[k]->add_delay_gradient(post, sums.delay_gradient[k].data() + begin);
-            if (links[k]->p.delta_pre) links[k]->add_delta(s, post, g.rules);
+            const GraphProjection &p = links[k]->p;
+            const int64_t begin = p.starts ? links[k]->first : tile * TILE * p.n_pre;
+            if (p.gradient) links[k]->add_gradient(s, post, g.rules, gradient[k].data() + begin);
+            if (p.delay_gradient) links[k]->add_delay_gradient(post, delay_gradient[k].data() + begin);
+            if (p.delta_pre) links[k]->add_delta(s, post, g.rules, delta_pre[k].data() + s * p.n_pre);
         }
     }
 }
 
-// Sums of parts in order, without padding: of some source neurons, or of some single connections.
-static void add_parts(const GraphProjection &p, const std::vector<const scalar *> &parts, int64_t first, int64_t last,
-                      scalar *out) {
-    if (p.starts) {
-        for (int64_t c = first; c < last; c++) {
-            scalar sum = 0;
-            for (const scalar *part : parts) sum += part[c];
-            out[c] = sum;
-        }
-        return;
+// One of equal blocks of what is to be summed.
+struct Block {
+    static constexpr int64_t N = 32;
+    int64_t number;
+    int64_t first(int64_t n) const { return number * n / N; }
+    int64_t last(int64_t n) const { return (number + 1) * n / N; }
+};
+
+// Adds what is in a block of n numbers, in order.
+static void add_up(const std::vector<Sums> &all, int64_t projection, Block block, int64_t n, scalar *out) {
+    std::fill(out + block.first(n), out + block.last(n), scalar(0));
+    for (const Sums &sums : all) {
+        const scalar *added = sums[projection].data();
+        for (int64_t k = block.first(n); k < block.last(n); k++) out[k] += added[k];
     }
-    for (int64_t pre = first; pre < last; pre++)
+}
+
+// The same of a dense projection's sums, of a block of its source neurons, without padding.
+static void add_up_tiles(const std::vector<Sums> &all, int64_t projection, const GraphProjection &p, Block block) {
+    for (int64_t pre = block.first(p.n_pre); pre < block.last(p.n_pre); pre++)
         for (int64_t post = 0; post < p.n_post; post += TILE) {
-            alignas(64) scalar sums[TILE] = {};
-            for (const scalar *part : parts)
-                for (int lane = 0; lane < TILE; lane++) sums[lane] += part[(post / TILE * p.n_pre + pre) * TILE + lane];
-            std::copy(sums, sums + std::min<int64_t>(TILE, p.n_post - post), out + pre * p.n_post + post);
+            alignas(64) scalar sum[TILE] = {};
+            for (const Sums &sums : all) {
+                const scalar *row = sums[projection].data() + (post / TILE * p.n_pre + pre) * TILE;
+                for (int lane = 0; lane < TILE; lane++) sum[lane] += row[lane];
+            }
+            std::copy(sum, sum + std::min<int64_t>(TILE, p.n_post - post), p.gradient + pre * p.n_post + post);
         }
+}
+
+// The same of what populations learn, without padding.
+static void add_up_starts(const std::vector<Sums> &all, int64_t number, const GraphWalk &g) {
+    const GraphPopulation &p = g.populations[number];
+    std::fill(p.start_gradient, p.start_gradient + p.n_learned * p.n_neurons, scalar(0));
+    for (const Sums &sums : all)
+        for (int64_t k = 0; k < p.n_learned; k++)
+            for (int64_t i = 0; i < p.n_neurons; i++)
+                p.start_gradient[k * p.n_neurons + i] += sums[number][k * g.n_tiles[number] * TILE + i];
+}
+
+// The deltas of the component's own populations in some samples. Returns in how many the series was cut.
+static int64_t own_deltas(const GraphWalk &g, int64_t first, int64_t last) {
+    for (int64_t k = 0; k < g.n_populations; k++)
+        if (g.populations[k].own_nu) divide_by_own_nu(g, k, first, last);
+    if (!g.has_loops) return 0;
+    int64_t n_cut = 0;
+    Loops loops(g);
+    for (int64_t s = first; s < last; s++)
+        if (g.any_deltas(s)) n_cut += loops.sum_series(s);
+    return n_cut;
 }
 
 static void backward_graph(const GraphBackward &arguments) {
     const GraphWalk g(arguments);
-    const int64_t n_parts = std::min(g.n_samples, g.n_parts);
-    std::vector<std::unique_ptr<PartSums>> sums(n_parts);
     std::atomic<int64_t> n_cut{0};
-    parallel_for(n_parts, g.threads, [&](int64_t part) {
-        const int64_t first = part * g.n_samples / n_parts, last = (part + 1) * g.n_samples / n_parts;
-        for (int64_t k = 0; k < g.n_projections; k++)
-            if (g.projections[k].delta_pre) {
-                scalar *delta = g.projections[k].delta_pre;
-                std::fill(delta + first * g.projections[k].n_pre, delta + last * g.projections[k].n_pre, scalar(0));
-            }
-        for (int64_t k = 0; k < g.n_populations; k++)
-            if (g.populations[k].own_nu) divide_by_own_nu(g, k, first, last);
-        if (g.has_loops) {
-            Loops loops(g);
-            for (int64_t s = first; s < last; s++) {
-                bool any = false;
-                for (int64_t k = 0; k < g.n_populations; k++) any |= g.has_deltas(k, s);
-                if (any) n_cut += loops.sum_series(s);
-            }
-        }
-        sums[part] = std::make_unique<PartSums>(g);
-        for (int64_t k = 0; k < g.n_populations; k++)
-            for (int64_t tile = 0; tile < g.n_tiles[k]; tile++) backward_tile(g, k, tile, first, last, *sums[part]);
+    const int64_t n_chunks = std::min(g.n_samples, GRAPH_PARTS);
+    parallel_for(n_chunks, g.threads, [&](int64_t chunk) {
+        n_cut += own_deltas(g, chunk * g.n_samples / n_chunks, (chunk + 1) * g.n_samples / n_chunks);
     });
-    constexpr int64_t BLOCKS = 32;  // of each projection
-    parallel_for(2 * g.n_projections * BLOCKS, g.threads, [&](int64_t unit) {
-        const int64_t k = unit / BLOCKS / 2, block = unit % BLOCKS, is_delay = unit / BLOCKS % 2;
-        const GraphProjection &p = g.projections[k];
-        scalar *out = is_delay ? p.delay_gradient : p.gradient;
-        if (!out) return;
-        std::vector<const scalar *> parts;
-        for (const auto &part : sums) parts.push_back((is_delay ? part->delay_gradient : part->gradient)[k].data());
-        const int64_t n = p.starts ? p.n_entries() : p.n_pre;
-        add_parts(p, parts, block * n / BLOCKS, (block + 1) * n / BLOCKS, out);
-    });
-    for (int64_t n = 0; n < g.n_populations; n++)
-        for (int64_t k = 0; k < g.populations[n].n_learned; k++)
-            for (int64_t i = 0; i < g.populations[n].n_neurons; i++) {
-                scalar &out = g.populations[n].start_gradient[k * g.populations[n].n_neurons + i] = 0;
-                for (const auto &part : sums) out += part->start_gradient[n][k * g.n_tiles[n] * TILE + i];
-            }
     *g.n_cut = n_cut;
+
+    const UnitsOfWork units(g);
+    PartialSums sums(g, units);
+    parallel_for(units.n_groups * units.n_parts, g.threads, [&](int64_t unit) {
+        const int64_t group = unit % units.n_groups, part = unit / units.n_groups;
+        const int64_t first = part * g.n_samples / units.n_parts, last = (part + 1) * g.n_samples / units.n_parts;
+        units.of_group(group, [&](int64_t population, int64_t tile) {
+            backward_tile(g, population, tile, first, last, sums.gradient[part], sums.delay_gradient[part],
+                          sums.start_gradient[part], sums.delta_pre[group]);
+        });
+    });
+    for (int64_t k = 0; k < g.n_populations; k++) add_up_starts(sums.start_gradient, k, g);
+    parallel_for(g.n_projections * Block::N, g.threads, [&](int64_t unit) {
+        const int64_t k = unit / Block::N;
+        const Block block{unit % Block::N};
+        const GraphProjection &p = g.projections[k];
+        if (p.gradient && p.starts) add_up(sums.gradient, k, block, p.n_entries(), p.gradient);
+        if (p.gradient && !p.starts) add_up_tiles(sums.gradient, k, p, block);
+        if (p.delay_gradient) add_up(sums.delay_gradient, k, block, p.n_entries(), p.delay_gradient);
+        if (p.delta_pre) add_up(sums.delta_pre, k, block, g.n_samples * p.n_pre, p.delta_pre);
+    });
 }
 
 extern "C" int graph_backward(const GraphBackward *arguments) {

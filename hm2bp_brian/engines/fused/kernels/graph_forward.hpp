@@ -88,25 +88,25 @@ static inline void deliver_dense(const PaddedRows &rows, const int32_t *spike, c
     }
 }
 
-// Single connections of all neurons are more than caches hold: those of the next spike are fetched while one is delivered.
-static inline void fetch_ahead(const GraphProjection &p, int64_t pre) {
-    constexpr int64_t LINE = 16;
-    for (int64_t c = p.starts[pre]; c < p.starts[pre + 1]; c += LINE) {
-        __builtin_prefetch(p.partners + c);
-        __builtin_prefetch(p.weights + c);
-    }
-}
-
+// Single connections of all neurons are more than caches hold: while those of one spike are delivered, the next one's are
+// fetched.
 static inline void deliver_single(const GraphProjection &p, const int32_t *spike, const int32_t *last, const Receptor &to) {
+    constexpr int64_t LINE = 16;
     scalar *variable = to.first;
     const int64_t gap = to.stride - TILE;  // between tiles
     for (; spike != last; spike++) {
-        if (spike + 1 != last) fetch_ahead(p, spike[1]);
-        if (gap == 0)
-            for (int64_t c = p.starts[*spike]; c < p.starts[*spike + 1]; c++) variable[p.partners[c]] += p.weights[c];
-        else
-            for (int64_t c = p.starts[*spike]; c < p.starts[*spike + 1]; c++)
-                variable[p.partners[c] + p.partners[c] / TILE * gap] += p.weights[c];
+        const int64_t end = p.starts[*spike + 1];
+        int64_t next = spike + 1 != last ? p.starts[spike[1]] : end;
+        for (int64_t line = p.starts[*spike]; line < end; line += LINE, next += LINE) {
+            __builtin_prefetch(p.partners + next);
+            __builtin_prefetch(p.weights + next);
+            const int64_t line_end = std::min(line + LINE, end);
+            if (gap == 0)
+                for (int64_t c = line; c < line_end; c++) variable[p.partners[c]] += p.weights[c];
+            else
+                for (int64_t c = line; c < line_end; c++)
+                    variable[p.partners[c] + p.partners[c] / TILE * gap] += p.weights[c];
+        }
     }
 }
 
@@ -133,11 +133,12 @@ struct SegmentBits {
         : length(padded_length(n_steps)), before(p.longest_delay), n_entries(before + length), bits(p.n_pre * n_entries) {
         const int64_t *trains = p.trains + sample * p.n_pre;
         for (int64_t pre = 0; pre < p.n_pre; pre++)
-            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++)
-                for (int lane = 0; lane < LANES; lane++) {
-                    const int64_t entry = before + p.steps[k] - lane * length;
-                    if (entry >= 0 && entry < n_entries) bits[pre * n_entries + entry] |= bits_t(1) << lane;
-                }
+            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
+                int64_t lane = std::min<int64_t>((before + p.steps[k]) / length, LANES - 1);
+                int64_t entry = before + p.steps[k] - lane * length;
+                for (; lane >= 0 && entry < n_entries; lane--, entry += length)
+                    bits[pre * n_entries + entry] |= bits_t(1) << lane;
+            }
     }
 
     static constexpr int64_t BLOCK = 16;  // steps whose sums stay in registers
@@ -161,19 +162,20 @@ static inline void sum_block(const GraphProjection &p, const SegmentBits &trains
 static inline void drive_from_outside(const GraphProjection &p, int64_t sample, int64_t n_steps, Running &target) {
     constexpr int64_t BLOCK = SegmentBits::BLOCK, NEURONS = 16;
     const SegmentBits trains(p, sample, n_steps);
-    vector_t sums[NEURONS][BLOCK];
-    for (int64_t first = 0; first < p.n_post; first += NEURONS)
+    for (int64_t first = 0; first < p.n_post; first += NEURONS) {
+        vector_t sums[NEURONS][BLOCK] = {};  // 0 of padding
         for (int64_t step = 0; step < trains.length; step += BLOCK) {
             const int64_t n = std::min(NEURONS, p.n_post - first);
             for (int64_t i = 0; i < n; i++) sum_block(p, trains, first + i, step, sums[i]);
-            for (int64_t s = 0; s < BLOCK; s++)
-                for (int lane = 0; lane < LANES; lane++) {
+            const auto *values = reinterpret_cast<const scalar *>(sums);
+            for (int lane = 0; lane < LANES; lane++)
+                for (int64_t s = 0; s < std::min(BLOCK, n_steps - (lane * trains.length + step)); s++) {
                     const int64_t at = lane * trains.length + step + s;
-                    if (at >= n_steps) continue;
                     scalar *drive = target.drives[p.receptor]->data + at * target.stripe + first;
-                    for (int64_t i = 0; i < n; i++) drive[i] += sums[i][s][lane];
+                    for (int64_t i = 0; i < NEURONS; i++) drive[i] += values[(i * BLOCK + s) * LANES + lane];
                 }
         }
+    }
 }
 
 // What all threads share.

@@ -1,6 +1,8 @@
 // The trains of a projection's source, each filled up to whole groups of spikes, so that a sum over a train is a loop that
 // the processor foresees.
 #pragma once
+#include <cstring>
+
 #include "graph.hpp"
 
 struct GroupedTrains {
@@ -22,11 +24,18 @@ struct GroupedTrains {
     }
 };
 
-// The sum of what `values` has at the steps of a train.
+// Values at a step and its neighbours: one before, two after.
+typedef scalar around_t __attribute__((vector_size(4 * sizeof(scalar))));
+
+// The sum of what `values` has at the steps of a train, or of what it has from there on.
 template <typename Value>
-static inline Value sum_over_groups(const Value *values, const int32_t *step, const int32_t *last) {
+static inline Value sum_over_groups(const scalar *values, const int32_t *step, const int32_t *last) {
     Value sums[4] = {};  // so that one addition need not wait for the one before
     for (; step != last; step += GroupedTrains::GROUP)
-        for (int k = 0; k < GroupedTrains::GROUP; k++) sums[k % 4] += values[step[k]];
+        for (int k = 0; k < GroupedTrains::GROUP; k++) {
+            Value added;
+            memcpy(&added, values + step[k], sizeof added);
+            sums[k % 4] += added;
+        }
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }

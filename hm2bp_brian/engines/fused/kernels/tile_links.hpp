@@ -8,7 +8,7 @@
 
 // A tile's q, with one step before the presentation, and some after it that delays reach.
 struct TileQ {
-    static constexpr int64_t STEPS_BEFORE = 1, STEPS_AFTER = 3;
+    static constexpr int64_t STEPS_BEFORE = 1, STEPS_AFTER = 4;
     int64_t n_rows;
     Buffer memory;
 
@@ -16,40 +16,28 @@ struct TileQ {
         : n_rows(STEPS_BEFORE + n_steps + longest_delay + STEPS_AFTER), memory(n_rows * TILE) {
         memset(memory.data, 0, n_rows * TILE * sizeof(scalar));
     }
-    // A step at which q and its slope are 0, whatever the delay.
+    // A step around which q is 0, whatever the delay.
     static int32_t silent_step(int64_t n_steps) { return int32_t(n_steps + 1); }
 
     scalar *first_step() const { return memory.data + STEPS_BEFORE * TILE; }
-    int64_t n_after() const { return n_rows - STEPS_BEFORE; }
 
     // Before the first step its value stays.
     void extend() { memcpy(memory.data, first_step(), TILE * sizeof(scalar)); }
 };
 
-// q of a few neighbouring neurons, each over time: small enough for first-level cache. Value is scalar, or a pair of q and
-// its central difference.
-typedef scalar pair_t __attribute__((vector_size(2 * sizeof(scalar))));
-
-template <typename Value>
+// q of neighbouring neurons, each over time: of so many that q's lines in the cache are read whole.
 struct RowsOfQ {
-    static constexpr int NEURONS = 8;
+    static constexpr int NEURONS = 16;
     int64_t length;
-    std::unique_ptr<Value[]> values;  // (NEURONS, length)
+    std::unique_ptr<scalar[]> values;  // (NEURONS, length)
 
-    explicit RowsOfQ(const TileQ &q) : length(q.n_after() - 1), values(new Value[NEURONS * length]) {}
-    const Value *of(int64_t lane) const { return values.get() + lane % NEURONS * length; }
+    explicit RowsOfQ(const TileQ &q) : length(q.n_rows), values(new scalar[NEURONS * length]) {}
+    const scalar *first_step(int64_t lane) const { return values.get() + lane % NEURONS * length + TileQ::STEPS_BEFORE; }
 
     void set(const TileQ &q, int64_t first_lane) {
-        const scalar *column = q.first_step() + first_lane;
-        for (int64_t step = 0; step < length; step++, column += TILE) {
-            scalar slope[NEURONS];
-            for (int k = 0; k < NEURONS; k++) slope[k] = (column[k + TILE] - column[k - TILE]) / 2;
-            for (int k = 0; k < NEURONS; k++)
-                if constexpr (sizeof(Value) == sizeof(scalar))
-                    values[k * length + step] = column[k];
-                else
-                    values[k * length + step] = Value{column[k], slope[k]};
-        }
+        const scalar *column = q.memory.data + first_lane;
+        for (int64_t step = 0; step < length; step++, column += TILE)
+            for (int k = 0; k < NEURONS; k++) values[k * length + step] = column[k];
     }
 };
 
@@ -127,7 +115,7 @@ struct TileLinks {
 
     // S-PSPs of all source neurons that fired, and what they add to the T-PSPs.
     void read(int64_t sample, const TileQ &q, TilePost &post) {
-        if (p.starts) return p.delay_gradient ? read_single<pair_t>(sample, q, post) : read_single<scalar>(sample, q, post);
+        if (p.starts) return read_single(sample, q, post);
         const scalar *late = q.first_step() + p.delay * TILE;
         for (int64_t pre = 0; pre < p.n_pre; pre++) {
             const int64_t *t = train(sample, pre);
@@ -139,14 +127,13 @@ struct TileLinks {
     }
 
     // Of silent targets all is 0.
-    template <typename Value>
     void read_single(int64_t sample, const TileQ &q, TilePost &post) {
-        RowsOfQ<Value> rows(q);
+        RowsOfQ rows(q);
         for (int64_t lane = 0; lane < n_post; lane++) {
             if (lane % rows.NEURONS == 0) rows.set(q, lane);
             const int64_t begin = p.starts[first_post + lane], end = p.starts[first_post + lane + 1];
             if (post.counts[lane] != 0) {
-                post.tpsp[lane] += read_neuron(sample, rows.of(lane), begin, end);
+                post.tpsp[lane] += read_neuron(sample, rows.first_step(lane), begin, end);
                 continue;
             }
             std::fill(spsp.data + begin - first, spsp.data + end - first, scalar(0));
@@ -154,20 +141,23 @@ struct TileLinks {
         }
     }
 
-    template <typename Value>
-    scalar read_neuron(int64_t sample, const Value *row, int64_t begin, int64_t end) {
+    // q: of the neuron, over time. Returns what its connections add to its T-PSP.
+    scalar read_neuron(int64_t sample, const scalar *q, int64_t begin, int64_t end) {
+        constexpr int64_t AHEAD = 16;  // trains are in second-level cache: fetched before they are wanted
         const int64_t *trains = p.grouped->starts.data() + sample * p.n_pre;
         const int32_t *steps = p.grouped->steps.data();
         scalar tpsp = 0;
         for (int64_t c = begin; c < end; c++) {
-            const int64_t *t = trains + p.partners[c];
-            const Value *late = row + (p.delays ? p.delays[c] : p.delay);
-            const Value sum = sum_over_groups(late, steps + t[0], steps + t[1]);
+            __builtin_prefetch(steps + trains[p.partners[std::min(c + AHEAD, end - 1)]]);
+            const int32_t *train = steps + trains[p.partners[c]], *last = steps + trains[p.partners[c] + 1];
+            const scalar *late = q + (p.delays ? p.delays[c] : p.delay);
             scalar e;
-            if constexpr (sizeof(Value) == sizeof(scalar))
-                e = sum;
-            else
-                e = sum[0], slope[c - first] = sum[1];
+            if (p.delay_gradient) {
+                const around_t sum = sum_over_groups<around_t>(late - 1, train, last);
+                e = sum[1], slope[c - first] = (sum[2] - sum[0]) / 2;
+            } else {
+                e = sum_over_groups<scalar>(late, train, last);
+            }
             spsp.data[c - first] = e;
             tpsp += p.weights[c] * e;
         }
@@ -224,16 +214,15 @@ struct TileLinks {
         });
     }
 
-    // What this tile adds to the deltas of sources outside.
-    void add_delta(int64_t sample, const TilePost &post, const Rules &rules) const {
+    // What this tile adds to the deltas of sources outside, delta_pre (n_pre).
+    void add_delta(int64_t sample, const TilePost &post, const Rules &rules, scalar *delta_pre) const {
         const scalar silent_ratio = scalar(rules.silent_delta_ratio), *nu_pre = p.nu_pre + sample * p.n_pre;
-        scalar *out = p.delta_pre + sample * p.n_pre;
         if (p.starts)
             return single([&](int64_t c, int64_t lane) {
                 const int64_t pre = p.partners[c], o = count(train(sample, pre));
                 const scalar e = spsp.data[c - first];
                 const scalar flow = o ? post.fired[lane] * e / scalar(o) + post.silent[lane] : post.delta[lane] * silent_ratio;
-                out[pre] += p.weights[c] * flow / nu_pre[pre];
+                delta_pre[pre] += p.weights[c] * flow / nu_pre[pre];
             });
         for (int64_t pre = 0; pre < p.n_pre; pre++) {
             const int64_t o = count(train(sample, pre));
@@ -244,7 +233,7 @@ struct TileLinks {
                     products[lane] = w[lane] * (post.fired[lane] * e[lane] / scalar(o) + post.silent[lane]);
             else
                 for (int lane = 0; lane < TILE; lane++) products[lane] = w[lane] * post.delta[lane] * silent_ratio;
-            out[pre] += lane_sum<TILE>(products) / nu_pre[pre];
+            delta_pre[pre] += lane_sum<TILE>(products) / nu_pre[pre];
         }
     }
 };
