@@ -58,6 +58,12 @@ def emnist(split: str = "balanced", data: str | os.PathLike | None = None) -> tu
         If the files are not in ``data``, or nowhere and can't be downloaded.
     DatasetError
         If a file is truncated, damaged or foreign.
+
+    Examples
+    --------
+    >>> train, test = hb.datasets.emnist("letters")                        # doctest: +SKIP
+    >>> train.shape, train.n_classes                                       # doctest: +SKIP
+    ((28, 28, 1), 26)
     """
     if split not in N_CLASSES:
         raise UnknownNameError("split of EMNIST", split, N_CLASSES)

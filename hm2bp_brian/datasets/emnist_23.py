@@ -51,6 +51,12 @@ def emnist_23(data: str | os.PathLike | None = None) -> tuple[ImageDataset, Imag
         If the files are not there.
     DatasetError
         If a file is not the one that is known.
+
+    Examples
+    --------
+    >>> train, test = hb.datasets.emnist_23()                              # doctest: +SKIP
+    >>> test                                                               # doctest: +SKIP
+    ImageDataset(EMNIST-23 subset, 5000 images of (28, 28, 1), 23 classes)
     """
     files = fetch(EMNIST_23, data)
     digits, letters = (EMNIST_23.read(files[file]) for file in (DIGITS, LETTERS))

@@ -37,6 +37,11 @@ def read_idx(file: str | os.PathLike | bytes) -> np.ndarray:
     DatasetError
         If the content is truncated, too long, empty or no IDX; the message names the file, what was expected and
         what was found.
+
+    Examples
+    --------
+    >>> hb.datasets.read_idx(b"\\0\\0\\x08\\x01" + b"\\0\\0\\0\\x03" + b"\\x05\\x00\\x04")  # three uint8
+    array([5, 0, 4], dtype=uint8)
     """
     if isinstance(file, bytes):
         return parse_idx(uncompressed(file, "<bytes>"), "<bytes>")

@@ -68,6 +68,14 @@ def mnist(data: str | os.PathLike | None = None) -> tuple[ImageDataset, ImageDat
         If the files are not in ``data``, or nowhere and can't be downloaded.
     DatasetError
         If a file is truncated, foreign, or its content does not have the known md5 sum.
+
+    Examples
+    --------
+    >>> train, test = hb.datasets.mnist()
+    >>> test
+    ImageDataset(mnist, 10000 images of (28, 28, 1), 10 classes)
+    >>> test.subset(5).labels.tolist()
+    [7, 2, 1, 0, 4]
     """
     return _load(MNIST, data)
 
@@ -93,6 +101,12 @@ def fashion_mnist(data: str | os.PathLike | None = None) -> tuple[ImageDataset, 
         If the files are not in ``data``, or nowhere and can't be downloaded.
     DatasetError
         If a file is truncated, foreign, or its content does not have the known md5 sum.
+
+    Examples
+    --------
+    >>> train, test = hb.datasets.fashion_mnist()                          # doctest: +SKIP
+    >>> test                                                               # doctest: +SKIP
+    ImageDataset(fashion_mnist, 10000 images of (28, 28, 1), 10 classes)
     """
     return _load(FASHION_MNIST, data)
 

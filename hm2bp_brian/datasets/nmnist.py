@@ -78,6 +78,12 @@ def nmnist(data: str | os.PathLike | None = None) -> tuple[SpikeDataset, SpikeDa
         If the files are not in ``data``, or nowhere and can't be downloaded.
     DatasetError
         If a recording or a zip is truncated or damaged, or a folder's name is no digit.
+
+    Examples
+    --------
+    >>> train, test = hb.datasets.nmnist("recordings")                     # doctest: +SKIP
+    >>> test.shape, test.dt                                                # doctest: +SKIP
+    ((34, 34, 2), 0.6 * msecond)
     """
     files = fetch(NMNIST, data)
     return _read_part(files["Train"], "Train"), _read_part(files["Test"], "Test")

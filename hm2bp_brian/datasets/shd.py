@@ -70,6 +70,13 @@ def shd(data: str | os.PathLike | None = None, dt=1 * ms) -> tuple[SpikeDataset,
         If a file is truncated, damaged or foreign, or takes longer than a minute to read, as a damaged one may.
     SpikeError, LabelError
         If a spike or a label in it is out of range.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> train, test = hb.datasets.shd(dt=4*ms)                             # doctest: +SKIP
+    >>> train.shape, train.n_classes                                       # doctest: +SKIP
+    ((1, 700, 1), 20)
     """
     try:
         import h5py  # noqa: F401, it is `shd_reader` that uses it

@@ -42,6 +42,12 @@ def simulated_nmnist(data: str | os.PathLike | None = None) -> tuple[SpikeDatase
     ------
     DatasetNotFoundError, DatasetError
         As `mnist` and `nmnist`.
+
+    Examples
+    --------
+    >>> train, test = hb.datasets.simulated_nmnist()                       # doctest: +SKIP
+    >>> train.name, len(train), train.shape                                # doctest: +SKIP
+    ('simulated nmnist from mnist', 60000, (34, 34, 2))
     """
     _, test = nmnist(data)
     images, _ = mnist(data)
@@ -71,6 +77,15 @@ def simulate_recordings(images: ImageDataset, camera: SaccadeCamera | None = Non
         If the images have another size.
     ConfigurationError
         If ``seed`` is no integer in 0..2**63-1.
+
+    Examples
+    --------
+    >>> pixels = np.zeros((2, 28, 28, 1), np.uint8)
+    >>> pixels[:, 10:18, 10:18] = 255
+    >>> squares = hb.datasets.ImageDataset(pixels, [0, 1], 2, "squares")
+    >>> simulated = hb.datasets.simulate_recordings(squares)
+    >>> simulated.name, simulated.shape, len(simulated)
+    ('simulated nmnist from squares', (34, 34, 2), 2)
     """
     check_seed(seed)
     camera = camera or SaccadeCamera()

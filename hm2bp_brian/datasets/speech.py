@@ -95,6 +95,12 @@ def fsdd(
         If a file is damaged, or its name doesn't fit.
     UnknownNameError, ConfigurationError
         If ``leave_out`` names nobody, or everybody.
+
+    Examples
+    --------
+    >>> train, test = hb.datasets.fsdd(leave_out="theo")                   # doctest: +SKIP
+    >>> test.shape, set(test.speakers.tolist())                            # doctest: +SKIP
+    ((78,), {'theo'})
     """
     encoding = SoundEncoding(SpeechEncoder(), FSDD_SAMPLE_RATE)
     with FSDD.open(data) as members:
@@ -129,6 +135,12 @@ def ti46(
     ------
     DatasetNotFoundError, DatasetError, UnknownNameError, ConfigurationError
         As `fsdd`, but nothing is downloaded; ConfigurationError also if soundfile is needed and not installed.
+
+    Examples
+    --------
+    >>> train, test = hb.datasets.ti46("ti46")                             # doctest: +SKIP
+    >>> train.shape, train.n_classes                                       # doctest: +SKIP
+    ((78,), 26)
     """
     with TI46.open(data) as members:
         if any(file.lower().endswith(".dat") for file in members.names):
@@ -166,6 +178,12 @@ def letters_synthetic(
     ------
     DatasetNotFoundError, DatasetError, UnknownNameError, ConfigurationError
         As `fsdd`, but nothing is downloaded.
+
+    Examples
+    --------
+    >>> train, test = hb.datasets.letters_synthetic(leave_out=("f7", "f8", "m7", "m8"))  # doctest: +SKIP
+    >>> sorted(set(test.speakers.tolist()))                                # doctest: +SKIP
+    ['f7', 'f8', 'm7', 'm8']
     """
     with LETTERS_SYNTHETIC.open(data) as members:
         encoding = _letters_encoding()

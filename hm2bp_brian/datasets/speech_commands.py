@@ -77,6 +77,12 @@ def speech_commands(
         If a file is not the one that is known.
     UnknownNameError, ConfigurationError
         If ``leave_out`` names nobody, or everybody.
+
+    Examples
+    --------
+    >>> train, test = hb.datasets.speech_commands()                        # doctest: +SKIP
+    >>> len(train), len(test), hb.datasets.SPEECH_COMMANDS_WORDS[0]        # doctest: +SKIP
+    (3202, 872, 'yes')
     """
     files = fetch(SPEECH_COMMANDS, data)
     clips, utterances = {}, []

@@ -51,6 +51,16 @@ class SpeechDataset(SpikeDataset):
     ------
     ShapeError
         If there is not one of each for each label.
+
+    Examples
+    --------
+    >>> spikes = {"steps": [4, 8, 1], "neurons": [0, 1, 1], "offsets": [0, 2, 3], "shape": (2,)}
+    >>> speakers, takes = ["anna", "berta"], ["0", "0"]
+    >>> spoken = hb.datasets.SpeechDataset(
+    ...     **spikes, labels=[0, 1], n_classes=2, name="words", speakers=speakers, takes=takes
+    ... )
+    >>> spoken.subset(np.flatnonzero(spoken.speakers == "berta")).labels
+    array([1])
     """
 
     speakers: np.ndarray

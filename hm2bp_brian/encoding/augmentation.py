@@ -54,6 +54,15 @@ class Augmentation:
     ------
     ConfigurationError
         If a value is negative, not finite, or too large (scale from 1, rotation above 180).
+
+    Examples
+    --------
+    >>> images = np.zeros((2, 5, 5, 1), np.uint8)
+    >>> images[:, 2, 2] = 255
+    >>> moved = hb.encoding.Augmentation(shift=1)(images, seed=1, epoch=0, indices=[0, 1])
+    >>> np.argwhere(moved[..., 0])  # image, row, column
+    array([[0, 1, 3],
+           [1, 1, 1]])
     """
 
     shift: int = 1

@@ -44,6 +44,13 @@ class BSA:
     ConfigurationError
         If ``hold`` is no whole number from 1 on, ``scale`` not above 0, or ``threshold`` not in 0..1 (a spike takes
         away at most 1, the kernel's sum).
+
+    Examples
+    --------
+    >>> signals = np.full((1, 20, 1), 0.00025)  # 0.5 a step, when scaled
+    >>> spikes = hb.encoding.BSA()(signals)
+    >>> spikes.shape, int(spikes.sum())
+    ((1, 201, 1), 111)
     """
 
     hold: int = 10

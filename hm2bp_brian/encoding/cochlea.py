@@ -59,6 +59,15 @@ class LyonEar:
     Notes
     -----
     8 kHz gives 64 channels, 12.5 kHz gives 78, 16 kHz gives 86.
+
+    Examples
+    --------
+    >>> ear = hb.encoding.LyonEar(12500)
+    >>> tone = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(2000) / 12500)
+    >>> rates = ear(tone[np.newaxis])
+    >>> loudest = rates[0].mean(axis=0).argmax()
+    >>> rates.shape, int(ear.center_frequencies[loudest])
+    ((1, 10, 78), 970)
     """
 
     sample_rate: float

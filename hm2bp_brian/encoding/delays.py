@@ -51,6 +51,13 @@ def delay_lines(batch: SpikeBatch, delays: Sequence[int]) -> SpikeBatch:
     ------
     ConfigurationError
         If the delays are not whole numbers of steps from 0 on that rise.
+
+    Examples
+    --------
+    >>> batch = hb.SpikeBatch.from_events([0], [1], [0], n_samples=1, n_steps=6, shape=(1,))
+    >>> delayed = hb.encoding.delay_lines(batch, [0, 2, 4])
+    >>> delayed.shape, delayed.steps.tolist(), delayed.neurons.tolist()
+    ((1, 3), [1, 3, 5], [0, 1, 2])
     """
     delays = np.array(check_delays(delays), dtype=np.int64)
     if delays.size == 0:

@@ -49,6 +49,15 @@ def bin_events(events: np.ndarray, shape: tuple[int, int, int], dt, name: str = 
         If ``shape`` is no such shape.
     SpikeError
         If the events lack a field, or one lies outside the sensor or before time 0.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> fields = [("x", int), ("y", int), ("t", int), ("p", bool)]
+    >>> events = np.array([(0, 0, 300, True), (1, 0, 2500, False), (1, 0, 2900, False)], dtype=fields)
+    >>> steps, neurons = hb.encoding.bin_events(events, shape=(1, 2, 2), dt=1 * ms)
+    >>> steps.tolist(), neurons.tolist()
+    ([0, 2], [1, 2])
     """
     height, width, channels = _sensor_shape(shape)
     # rounded to nanoseconds, as float(0.9*ms) * 1e6 is a little more than 900
@@ -85,6 +94,13 @@ def stabilise_saccades(events: np.ndarray) -> np.ndarray:
     ------
     SpikeError
         If the events lack a field, or one lies outside the sensor or before time 0.
+
+    Examples
+    --------
+    >>> fields = [("x", int), ("y", int), ("t", int), ("p", bool)]
+    >>> events = np.array([(10, 10, 0, True), (14, 17, 105_000, True)], dtype=fields)
+    >>> hb.encoding.stabilise_saccades(events)[["x", "y"]].tolist()
+    [(10, 10), (11, 10)]
     """
     events = _structured(events, "N-MNIST events")
     x, y, _, _, inside = _stabilised(events)
@@ -126,6 +142,14 @@ def nmnist_spikes(events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ------
     SpikeError
         If the events lack a field, or one lies outside the sensor or before time 0.
+
+    Examples
+    --------
+    >>> fields = [("x", int), ("y", int), ("t", int), ("p", bool)]
+    >>> events = np.array([(10, 20, 0, True), (10, 20, 1300, False)], dtype=fields)
+    >>> steps, neurons = hb.encoding.nmnist_spikes(events)
+    >>> steps.tolist(), neurons.tolist()
+    ([1, 4], [1381, 1380])
     """
     x, y, t, p, _ = _stabilised(_structured(events, "N-MNIST events"))
     steps = -(-t // NMNIST_STEP) + 1
@@ -137,6 +161,11 @@ def paper_channels(neurons: np.ndarray) -> np.ndarray:
     """The paper's numbers of N-MNIST's input channels, polarity * 1156 + column * 34 + row, from flat indices.
 
     SpikeError unless these are integers in 0..2311.
+
+    Examples
+    --------
+    >>> hb.encoding.paper_channels([0, 1, 2, 68])  # row 0; the other polarity; column 1; row 1
+    array([   0, 1156,   34,    1])
     """
     neurons = check_integers("neurons", neurons, 0, 2 * NMNIST_SIDE**2 - 1, error=SpikeError)
     row, column, polarity = np.unravel_index(neurons, NMNIST_SHAPE)

@@ -43,6 +43,13 @@ class SpikeJitter:
     ------
     ConfigurationError
         If a value is negative, not finite, or too large (``time_scale`` and ``drop`` from 1).
+
+    Examples
+    --------
+    >>> batch = hb.SpikeBatch.from_dense(np.eye(4, dtype=bool)[np.newaxis])
+    >>> later = hb.encoding.SpikeJitter(time_shift=2)(batch, seed=1, epoch=0, indices=[0])
+    >>> batch.steps.tolist(), later.steps.tolist()  # two spikes have left the presentation
+    ([0, 1, 2, 3], [2, 3])
     """
 
     time_shift: int = 0

@@ -113,6 +113,13 @@ def bernoulli_spikes(thresholds: np.ndarray, keys: np.ndarray, n_steps: int, sha
         If thresholds or keys are not uint32.
     SpikeError
         If the batch is empty, or ``n_steps`` below 1.
+
+    Examples
+    --------
+    >>> thresholds = hb.encoding.BernoulliEncoder(2.0).thresholds(np.array([[1.0, 0.5, 0.0]]))
+    >>> keys = hb.encoding.sample_keys(seed=1, epoch=0, indices=[0])
+    >>> hb.encoding.bernoulli_spikes(thresholds, keys, n_steps=1000, shape=(3,)).counts
+    array([[515, 262,   0]])
     """
     n_samples, n_neurons = len(thresholds), int(np.prod(check_shape("shape", shape)))
     if n_samples < 1 or not is_integer(n_steps) or n_steps < 1:

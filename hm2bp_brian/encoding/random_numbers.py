@@ -35,6 +35,12 @@ def sample_keys(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
         If a number is no integer, negative or too large.
     ShapeError
         If ``indices`` is not one-dimensional.
+
+    Examples
+    --------
+    >>> keys = hb.encoding.sample_keys(seed=1, epoch=0, indices=[7, 8, 7])
+    >>> keys.shape, keys.dtype, np.array_equal(keys[0], keys[2]), np.array_equal(keys[0], keys[1])
+    ((3, 2), dtype('uint32'), True, False)
     """
     indices = check_integers("indices", indices, 0)
     if indices.ndim != 1:

@@ -55,6 +55,14 @@ class SaccadeCamera:
     ------
     ConfigurationError
         If a parameter is negative or not finite, or threshold or darkness are 0.
+
+    Examples
+    --------
+    >>> images = np.zeros((1, 28, 28, 1), np.uint8)
+    >>> images[:, 10:18, 10:18] = 255
+    >>> [events] = hb.encoding.SaccadeCamera().record(images, [np.random.default_rng(0)])
+    >>> events.dtype.names, bool(events["t"].max() < 316_000)
+    (('x', 'y', 't', 'p'), True)
     """
 
     threshold: float = 0.134

@@ -20,6 +20,14 @@ class SpeechEncoder:
     ----------
     ear : LyonEar
     bsa : BSA
+
+    Examples
+    --------
+    >>> encoder = hb.encoding.SpeechEncoder()
+    >>> tone = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(2000) / 12500)
+    >>> [(steps, channels)] = encoder.encode([tone])
+    >>> encoder.ear.n_channels, encoder.step_ms, int(np.bincount(channels).argmax())
+    (78, 1.6, 52)
     """
 
     ear: LyonEar = LyonEar(12500)

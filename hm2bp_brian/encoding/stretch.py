@@ -34,9 +34,8 @@ class Stretch:
 
     Examples
     --------
-    >>> from hm2bp_brian.datasets import SpikeDataset
-    >>> slow = SpikeDataset([4, 8, 16, 1], [0, 1, 0, 1], [0, 3, 4], [0, 1], (2,), 2, "slow")
-    >>> stretched = Stretch(first=0, last=3, tails=0)(slow)
+    >>> slow = hb.datasets.SpikeDataset([4, 8, 16, 1], [0, 1, 0, 1], [0, 3, 4], [0, 1], (2,), 2, "slow")
+    >>> stretched = hb.encoding.Stretch(first=0, last=3, tails=0)(slow)
     >>> stretched.steps.tolist(), stretched.neurons.tolist(), stretched.offsets.tolist()
     ([0, 1, 3, 0], [0, 1, 0, 1], [0, 3, 4])
     """

@@ -90,6 +90,12 @@ class ALIF(LibraryNeuron):
     the potential what it had to reach.
 
     Bellec et al., *Long short-term memory and learning-to-learn in networks of spiking neurons*, NeurIPS 2018.
+
+    Examples
+    --------
+    >>> from brian2 import ms, mV
+    >>> hb.neurons.ALIF(tau_theta=500*ms, beta=1*mV).state_variables
+    ('I', 'theta', 'v')
     """
 
     EQUATIONS = """
@@ -111,6 +117,13 @@ class GLIF(LibraryNeuron):
 
     Teeter et al., *Generalized leaky integrate-and-fire models classify multiple neuron types*, Nature Communications
     9:709, 2018. With f_v = a_v = 0 and no changes by spikes it is LIF, their level 1.
+
+    Examples
+    --------
+    >>> from brian2 import ms, mV
+    >>> level_1 = {"f_v": 0, "delta_v": 0*mV, "delta_1": 0*mV, "delta_2": 0*mV, "delta_theta": 0*mV, "a_v": 0/ms}
+    >>> hb.neurons.GLIF(**level_1).is_affine
+    True
     """
 
     EQUATIONS = """
@@ -141,6 +154,12 @@ class MAT(LibraryNeuron):
     Kobayashi, Tsubo & Shinomoto, *Made-to-order spiking neuron model equipped with a multi-timescale adaptive
     threshold*, Frontiers in Computational Neuroscience 3:9, 2009. There ``v_th`` is 19 mV above rest for a regular
     spiking neuron, whose constants are the defaults, and the refractory time is 2 ms; the potential goes on meanwhile.
+
+    Examples
+    --------
+    >>> from brian2 import mV
+    >>> hb.neurons.MAT(alpha_2=0*mV).refractory  # s
+    0.002
     """
 
     EQUATIONS = """
@@ -168,6 +187,12 @@ class ResonateAndFire(LibraryNeuron):
 
     Izhikevich, *Resonate-and-fire neurons*, Neural Networks 14:883, 2001. There a spike puts v to the threshold, here,
     as in other neurons, to rest.
+
+    Examples
+    --------
+    >>> from brian2 import Hz
+    >>> hb.neurons.ResonateAndFire(frequency=40*Hz).state_variables
+    ('I', 'v', 'x')
     """
 
     EQUATIONS = """
@@ -188,6 +213,13 @@ class EIF(LibraryNeuron):
 
     Fourcaud-Trocmé et al., *How spike generation mechanisms determine the neuronal response to fluctuating inputs*,
     Journal of Neuroscience 23:11628, 2003. ``v_th`` is where the upswing is cut, such as 10 Delta_T above V_T.
+
+    Examples
+    --------
+    >>> from brian2 import ms, mV
+    >>> layers, neuron = [hb.Dense(2, threshold=-35*mV)], hb.neurons.EIF(Delta_T=2*mV)
+    >>> hb.SpikingNetwork((3,), layers, neuron, dt=0.5*ms, duration=50*ms).n_steps
+    100
     """
 
     EQUATIONS = """
@@ -204,6 +236,12 @@ class QIF(LibraryNeuron):
     """Quadratic integrate-and-fire, with rest at E_L and the point of no return at V_c.
 
     Latham et al., *Intrinsic dynamics in neuronal networks. I. Theory*, Journal of Neurophysiology 83:808, 2000.
+
+    Examples
+    --------
+    >>> from brian2 import mV
+    >>> hb.neurons.QIF(E_L=-65*mV).initial
+    {'v': -0.065}
     """
 
     EQUATIONS = """
@@ -221,6 +259,12 @@ class AdEx(LibraryNeuron):
 
     Brette & Gerstner, *Adaptive exponential integrate-and-fire model as an effective description of neuronal activity*,
     Journal of Neurophysiology 94:3637, 2005, with the constants given there.
+
+    Examples
+    --------
+    >>> from brian2 import nS, pA
+    >>> hb.neurons.AdEx(a=0*nS, b=0*pA).state_variables  # without adaptation
+    ('I', 'v', 'w')
     """
 
     EQUATIONS = """
@@ -246,6 +290,13 @@ class Izhikevich(LibraryNeuron):
 
     Izhikevich, *Simple model of spiking neurons*, IEEE Transactions on Neural Networks 14:1569, 2003; the constants are
     those of a regular spiking neuron. There ``v_th`` is 30 mV.
+
+    Examples
+    --------
+    >>> from brian2 import ms, mV
+    >>> chattering = hb.neurons.Izhikevich(c=-50*mV, d=2*mV/ms)
+    >>> chattering.spsp
+    'share'
     """
 
     EQUATIONS = """
@@ -269,6 +320,13 @@ class COBA(LibraryNeuron):
 
     Brette et al., *Simulation of networks of spiking neurons: a review of tools and strategies*, Journal of
     Computational Neuroscience 23:349, 2007 (its benchmark 1).
+
+    Examples
+    --------
+    >>> from brian2 import mV
+    >>> inhibited = hb.neurons.COBA(E_e=-80*mV)
+    >>> inhibited.synaptic_variable
+    'g'
     """
 
     EQUATIONS = """

@@ -17,7 +17,7 @@ class Callback:
 
     Examples
     --------
-    >>> class Show(Callback):
+    >>> class Show(hb.callbacks.Callback):
     ...     def on_batch(self, trainer, indices, tape):
     ...         print(tape.record.output.counts)
     """
@@ -43,6 +43,16 @@ class CheckpointCallback(Callback):
     ----------
     path : path
         The file, overwritten each time.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> network = hb.SpikingNetwork((2,), [hb.Dense(2, threshold=1)], hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> trainer, Xy = hb.Trainer(network, hb.SpikeCountLoss(8, 1, 1), engine="brian2"), (np.eye(2), [0, 1])
+    >>> _ = trainer.fit(Xy, progress=False, callbacks=[hb.callbacks.CheckpointCallback("training.npz")])
+    >>> trainer.load("training.npz")
+    >>> trainer.epoch
+    1
     """
 
     def __init__(self, path):
@@ -61,6 +71,16 @@ class HistoryCallback(Callback):
     Parameters
     ----------
     path : path
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> network = hb.SpikingNetwork((2,), [hb.Dense(2, threshold=1)], hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> trainer, Xy = hb.Trainer(network, hb.SpikeCountLoss(8, 1, 1), engine="brian2"), (np.eye(2), [0, 1])
+    >>> _ = trainer.fit(Xy, epochs=2, progress=False, callbacks=[hb.callbacks.HistoryCallback("history.csv")])
+    >>> from pathlib import Path
+    >>> len(Path("history.csv").read_text().splitlines())  # a heading, and a line an epoch
+    3
     """
 
     def __init__(self, path):
@@ -80,6 +100,16 @@ class EvaluationCallback(Callback):
     dataset : ImageDataset
     column : str
         Name of the new column, such as "holdout_accuracy".
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> network = hb.SpikingNetwork((2,), [hb.Dense(2, threshold=1)], hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> trainer, Xy = hb.Trainer(network, hb.SpikeCountLoss(8, 1, 1), engine="brian2"), (np.eye(2), [0, 1])
+    >>> evaluation = hb.callbacks.EvaluationCallback(Xy, "holdout_accuracy")
+    >>> history = trainer.fit(Xy, progress=False, callbacks=[evaluation])
+    >>> "holdout_accuracy" in history[0]
+    True
     """
 
     def __init__(self, dataset, column: str):
@@ -141,7 +171,17 @@ class EarlyStopping(Callback):
 
 
 class RateWarning(Callback):
-    """Warns (RuntimeWarning) when the neurons of a layer are silent or fire in most steps, on average."""
+    """Warns (RuntimeWarning) when the neurons of a layer are silent or fire in most steps, on average.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> network = hb.SpikingNetwork((2,), [hb.Dense(2, threshold=1)], hb.LIF(20*ms, 5*ms), dt=1*ms, duration=50*ms)
+    >>> trainer, Xy = hb.Trainer(network, hb.SpikeCountLoss(8, 1, 1), engine="brian2"), (np.eye(2), [0, 1])
+    >>> history = trainer.fit(Xy, progress=False, callbacks=[hb.callbacks.RateWarning()])
+    >>> "rate_0" in history[0]  # the column that it looks at
+    True
+    """
 
     def on_epoch_end(self, trainer, row):
         counts = [row[f"rate_{number}"] for number in range(len(trainer.network.neurons))]
