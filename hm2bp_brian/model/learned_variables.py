@@ -45,9 +45,7 @@ class LearnedVariable:
     @property
     def shape(self) -> tuple[int]:
         """One value a neuron, one a map where the population is made of maps, or one."""
-        if self.range.shared:
-            return (1,)
-        return self.population.shape[-1:] if self.population.maps else (self.population.size,)
+        return (1 if self.range.shared else self.population.n_independent,)
 
     @property
     def limits(self) -> tuple[np.float32, np.float32]:
@@ -92,15 +90,15 @@ class LearnedNeurons:
         variables = self.learned_variables
         self._neuron_values = LearnedValues(variables, arrays, [variable.label for variable in variables])
 
+    def learned_of(self, population: Population) -> list[LearnedVariable]:
+        """Those of ``learned_variables`` that a population has."""
+        if population.neuron is None or not population.neuron.learned:
+            return []
+        return [variable for variable in self.learned_variables if variable.population is population]
+
     def learned_values(self, population: Population, parameters) -> dict[str, np.ndarray]:
         """Values of a population's learned variables, with these parameters: float64 (n_neurons,) by their names."""
-        if population.neuron is None or not population.neuron.learned:
-            return {}
-        return {
-            variable.name: variable.spread(parameters[variable.number])
-            for variable in self.learned_variables
-            if variable.population is population
-        }
+        return {v.name: v.spread(parameters[v.number]) for v in self.learned_of(population)}
 
 
 class LearnedValues(Weights):

@@ -99,6 +99,11 @@ class Population:
         """Number of neurons."""
         return math.prod(self.shape)
 
+    @property
+    def n_independent(self) -> int:
+        """How many of its neurons learn values of their own: all, or one of each map."""
+        return self.shape[-1] if self.maps else self.size
+
 
 def distances(source: Population, target: Population, pre: int | None = None) -> np.ndarray:
     """Distance of a neuron ``pre`` of the source (without it, of each: one row a neuron) to each one of the target.

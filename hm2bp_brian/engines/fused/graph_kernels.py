@@ -176,9 +176,10 @@ class GraphKernels:
         for number, population in enumerate(component.populations):
             delta = deltas[population.name] = np.array(walk.deltas[population.name], dtype=self.dtype, order="C")
             factor = np.ascontiguousarray(walk.factor(population.name), dtype=self.dtype)
-            nus[population.name] = self._nu(distance_as_learned(self.network, population, walk.parameters), n_samples)
-            trains = self._trains_of(number, walk, kept)
-            learned = [v for v in self.network.learned_variables if v.population is population]
+            distance = distance_as_learned(self.network, population, walk.parameters).astype(self.dtype)
+            nus[population.name] = self._nu(distance, n_samples)
+            trains = self._trains_of(number, walk, distance, kept)
+            learned = self.network.learned_of(population)
             places = places_of(learned, self._dynamics(number, self._receptors[number][0]))
             start_gradient = np.empty((len(learned), population.size), dtype=self.dtype)
             start_gradients += zip(learned, start_gradient, strict=True)
@@ -224,7 +225,7 @@ class GraphKernels:
         walk.deltas |= deltas
         walk.cut.append(int(n_cut[0]))
 
-    def _trains_of(self, number: int, walk: Walk, kept: list):
+    def _trains_of(self, number: int, walk: Walk, distance: np.ndarray, kept: list):
         """The structures of a population's receptors."""
         population, receptors = self.component.populations[number], self._receptors[number]
         spikes, forward = walk.trains[population.name], None
@@ -232,7 +233,6 @@ class GraphKernels:
             arrays = self._codes[number].pointers(self.network.learned_values(population, walk.parameters))
             forward = self._forward_of(self._codes[number], arrays[0], spikes.n_samples, spikes.n_steps, kept)
             kept.append(arrays)
-        distance = distance_as_learned(self.network, population, walk.parameters).astype(self.dtype)
         steps, offsets = spikes.by_neuron
         structures = (arguments.LayerTrains * len(receptors))()
         for place, variable in enumerate(receptors):

@@ -107,10 +107,9 @@ class LayerKernels:
         far = self.cast(distance_as_learned(self.network, self.population, walk.parameters))
         nu_pre = None if source.neuron is None else self.cast(walk.nu[source.name])
         nu = None if self.population.neuron.nu_is_distance else np.tile(far, (post.n_samples, 1))
-        variables = [v for v in self.network.learned_variables if v.population is self.population]
+        variables = self.network.learned_of(self.population)
         learned = places_of(variables, dynamics)
-        n_starts = self.population.shape[-1] if self.population.maps else self.population.size
-        start_gradient = np.empty((len(variables), n_starts), dtype=self.dtype)
+        start_gradient = np.empty((len(variables), self.population.n_independent), dtype=self.dtype)
         forward, _kept = self._again(pre, walk)
         fields = self._trains(pre, post, dynamics) | {
             "forward": forward and ctypes.addressof(forward),

@@ -7,21 +7,22 @@
 struct TileReceptors {
     std::vector<std::unique_ptr<TileQ>> q;          // of each receptor
     std::vector<std::unique_ptr<Buffer>> added;     // of each receptor (n_steps, TILE); none unless along a trajectory
+    std::vector<const scalar *> from;               // where these are, for the adjoint
+    std::vector<scalar *> to;
     Buffer start;  // (n_variables, TILE), effect of the state at the start
 
     TileReceptors(const GraphPopulation &population, int64_t n_steps, int64_t longest_delay)
         : start(population.n_variables * TILE) {
         for (int64_t r = 0; r < population.n_receptors; r++) {
             q.push_back(std::make_unique<TileQ>(n_steps, longest_delay));
-            if (population.along_trajectory) added.push_back(std::make_unique<Buffer>(n_steps * TILE));
+            to.push_back(q.back()->first_step());
+            if (!population.along_trajectory) continue;
+            added.push_back(std::make_unique<Buffer>(n_steps * TILE));
+            from.push_back(added.back()->data);
         }
     }
 
     void set(const GraphPopulation &population, const void *adjoint, int64_t sample, int64_t tile, scalar *counts) {
-        std::vector<const scalar *> from;
-        std::vector<scalar *> to;
-        for (auto &one : added) from.push_back(one->data);
-        for (auto &one : q) to.push_back(one->first_step());
         population.calls.adjoint(adjoint, sample, tile, from.data(), to.data(), counts,
                                  population.n_learned ? start.data : nullptr);
         for (auto &one : q) one->extend();
