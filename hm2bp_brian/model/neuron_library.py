@@ -316,7 +316,11 @@ class Izhikevich(LibraryNeuron):
 
 
 class COBA(LibraryNeuron):
-    """LIF whose input is a conductance, in multiples of the leak's, towards E_e.
+    """LIF whose inputs are conductances, in multiples of the leak's: excitatory ones pull v to E_e, inhibitory to E_i.
+
+    The weights of a trained projection have both signs. g is their balance: where it is positive it excites, where it
+    is negative it inhibits. Without g_i a negative g would drive v away from E_e, and g < -1 without end. For
+    conductances that shunt each other, write two synaptic variables, and projections of one sign to each.
 
     Brette et al., *Simulation of networks of spiking neurons: a review of tools and strategies*, Journal of
     Computational Neuroscience 23:349, 2007 (its benchmark 1).
@@ -324,17 +328,19 @@ class COBA(LibraryNeuron):
     Examples
     --------
     >>> from brian2 import mV
-    >>> inhibited = hb.neurons.COBA(E_e=-80*mV)
-    >>> inhibited.synaptic_variable
+    >>> shunted = hb.neurons.COBA(E_i=-70*mV)
+    >>> shunted.synaptic_variable
     'g'
     """
 
     EQUATIONS = """
-    dv/dt = (E_L - v + g*(E_e - v))/tau_m : volt (unless refractory)
+    dv/dt = (E_L - v + g_e*(E_e - v) + g_i*(E_i - v))/tau_m : volt (unless refractory)
     dg/dt = -g/tau_s : 1
+    g_e = (abs(g) + g)/2 : 1
+    g_i = (abs(g) - g)/2 : 1
     """
     SYNAPTIC_VARIABLE = "g"
-    DEFAULTS = {"E_L": -70 * mV, "E_e": 0 * mV, "tau_m": 20 * ms, "tau_s": 5 * ms}
+    DEFAULTS = {"E_L": -70 * mV, "E_e": 0 * mV, "E_i": -80 * mV, "tau_m": 20 * ms, "tau_s": 5 * ms}
 
     def initial_values(self, parameters: dict) -> dict:
         return {"v": parameters["E_L"]}

@@ -10,9 +10,9 @@ from brian2.parsing.statements import parse_statement
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 from sympy.core.function import Function
 
-# Functions of Brian2 that have a derivative everywhere.
+# Functions of Brian2 that have a derivative; abs has one at its corner, too: sign(0) = 0 is the mean of both sides.
 SMOOTH_NAMES = "sin cos tan sinh cosh tanh exp expm1 exprel log log10 log1p sqrt arcsin arccos arctan".split()
-SMOOTH = tuple(str_to_sympy(f"{name}(x)").func for name in SMOOTH_NAMES)
+DIFFERENTIABLE = tuple(str_to_sympy(f"{name}(x)").func for name in ["abs", *SMOOTH_NAMES])
 
 
 def affine_terms(expression: str, equations: Equations, variables: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -60,14 +60,14 @@ def terms_without_derivative(expression: str, equations: Equations, variables: I
     Examples
     --------
     >>> equations = Equations("du/dt = -u/tau : 1")
-    >>> terms_without_derivative("exp(u) + 2*clip(u, 0, 1) + int(u > 3) + abs(x)", equations, ["u"])
+    >>> terms_without_derivative("exp(u) + abs(u) + 2*clip(u, 0, 1) + int(u > 3) + floor(x)", equations, ["u"])
     ['2*clip(u, 0, 1)', 'int(u > 3)']
     """
     state = {symbol(name) for name in variables}
     return sorted(
         sympy_to_str(term)
         for term in _terms(expression, equations)
-        if any(function.free_symbols & state for function in term.atoms(Function) if not isinstance(function, SMOOTH))
+        if any(f.free_symbols & state for f in term.atoms(Function) if not isinstance(f, DIFFERENTIABLE))
     )
 
 

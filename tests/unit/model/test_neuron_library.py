@@ -14,7 +14,7 @@ NOT_AFFINE = {
     "QIF": r"v\*\*2/.* in dv/dt",
     "AdEx": r"Delta_T\*g_L\*exp\(.*\)/C in dv/dt",
     "Izhikevich": r"0.04\*v\*\*2/\(mV\*ms\) in dv/dt",
-    "COBA": r"-g\*v/tau_m in dv/dt",
+    "COBA": r".*abs\(g\).*/tau_m in dv/dt",
 }
 
 
