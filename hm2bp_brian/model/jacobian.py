@@ -28,10 +28,13 @@ class Derivatives:
     entries : dict of (str, str) to str
         For variables x and y the derivative of x at the end with respect to y at the beginning: ``"0"``, ``"1"``,
         or one of these names.
+    made_of : frozenset of str
+        The variables whose values at the beginning decide the entries.
     """
 
     statements: str
     entries: dict[tuple[str, str], str]
+    made_of: frozenset[str]
 
     @property
     def names(self) -> list[str]:
@@ -77,7 +80,8 @@ def derivatives(
 
     Examples
     --------
-    >>> print(derivatives("_v = v + dt*v**2\\nv = _v\\nw += v", Equations(""), ["v", "w"]))
+    >>> found = derivatives("_v = v + dt*v**2\\nv = _v\\nw += v", Equations(""), ["v", "w"])
+    >>> print(found)
     _d__v_d_v = 2*dt*v + 1
     _v = v + dt*v**2
     _d_v_d_v = _d__v_d_v
@@ -87,25 +91,37 @@ def derivatives(
     dv/dv = _d_v_d_v
     dw/dv = _d_w_d_v
     dw/dw = 1
+    >>> found.made_of
+    frozenset({'v'})
     """
     known = {x: {x: sympy.Integer(1)} for x in variables}  # of each name with respect to variables; no entry: 0
+    made_of = {x: {x} for x in variables}  # of each name, the variables that decide it
     lines = []
     for statement in filter(None, (line.strip() for line in re.split(r"[;\n]", statements))):
         name, operator, expression, _ = parse_statement(statement)
         if operator not in ("=", ":="):  # u *= k is u = u*(k)
             expression = f"{name} {operator[:-1]} ({expression})"
-        found = _of_expression(written_out(expression, equations), known)
+        value = written_out(expression, equations)
+        found = _of_expression(value, known)
         if name in held:
             found = _where_not_refractory(found, known[name])
         known[name] = {}
         for variable, derivative in found.items():
             if derivative != 1:
-                lines.append(f"_d_{name}_d_{variable} = {sympy_to_str(derivative)}")
-                derivative = symbol(f"_d_{name}_d_{variable}")
+                made = f"_d_{name}_d_{variable}"
+                lines.append(f"{made} = {sympy_to_str(derivative)}")
+                made_of[made] = _made_of(derivative, made_of)
+                derivative = symbol(made)
             known[name][variable] = derivative
+        made_of[name] = _made_of(value, made_of) | (made_of[name] if name in held else set())
         lines.append(statement)
     entries = {(x, y): _entry(known[x].get(y, 0)) for x in variables for y in variables}
-    return Derivatives("\n".join(lines), entries)
+    decisive = set().union(*(made_of.get(entry, ()) for entry in entries.values()))
+    return Derivatives("\n".join(lines), entries, frozenset(decisive))
+
+
+def _made_of(value: sympy.Expr, made_of: dict[str, set[str]]) -> set[str]:
+    return set().union(*(made_of.get(str(free), ()) for free in value.free_symbols))
 
 
 def _entry(derivative) -> str:

@@ -194,6 +194,7 @@ def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian 
                 "changes": v.name in neuron.changing_variables,
                 "synaptic": v.name == neuron.synaptic_variable,
                 "number": neuron.evolving_variables.index(v.name) if v.name in neuron.state_variables else None,
+                "kept": bool(jacobian) and v.name in jacobian.update.made_of & set(neuron.changing_variables),
             }
             for v in arrays
         ],
@@ -201,6 +202,7 @@ def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian 
         synaptic=f"_array_{neuron.synaptic_variable}",
         refractory=neuron.refractory > 0,
         learned_threshold="v_th" in neuron.learned,
+        n_variables=len(neuron.evolving_variables),
         derivatives=jacobian and _entries(jacobian, neuron.evolving_variables),
     )
     flags = {

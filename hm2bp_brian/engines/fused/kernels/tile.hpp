@@ -107,6 +107,16 @@ static inline flags_t spread(unsigned bits) {
     return ((all + flag(bits)) & lane_bit) != 0;
 }
 
+// The other way round than pack_bits: a truth value a lane.
+template <int W>
+static inline void spread_bits(uint64_t bits, flag *flags) {
+    const flag none = 0;
+    for (int lane = 0; lane < W; lane += LANES, bits = W > LANES ? bits >> LANES : 0) {
+        const flags_t some = spread(unsigned(bits & ((uint64_t(1) << LANES) - 1))) & (none + 1);
+        memcpy(flags + lane, &some, sizeof some);
+    }
+}
+
 // One vector where bits are set, of as many as a vector has, another one elsewhere.
 static inline vector_t choose(uint64_t bits, vector_t where_set, vector_t elsewhere) {
 #ifdef __AVX512F__

@@ -15,31 +15,36 @@ struct TileReceptor {
 template <int W, int SPAN>
 struct Trajectory {
     const PostLayer &layer;
-    NeuronConstants common;
-    Buffer added, synaptic, derivatives;  // (n_steps, W) for whoever has one receptor, (W), (n_steps, N_DERIVATIVES, W)
+    const NeuronConstants common;
+    Buffer added, synaptic, kept;  // (n_steps, W) for whoever has one receptor, (W), (n_steps, N_KEPT, W)
     Neurons<W> neurons;
     int64_t loaded = -1;  // the tile whose neurons they are
     std::vector<scalar> resets;   // of each spike, in the order of steps and lanes
-    std::vector<uint64_t> fired;  // lanes, in each step
+    std::vector<uint64_t> fired, active;  // lanes that fire, and that are not refractory, in each step
     alignas(64) scalar absolute[W];  // of each lane, effect of all inputs on its next spike, each without its sign
     int64_t next_spike[W];
     std::vector<scalar> shares;  // what scales q after each spike, in the order of the way back
 
     explicit Trajectory(const PostLayer &layer)
         : layer(layer), common(*layer.forward), added(layer.n_steps * W), synaptic(W),
-          derivatives(layer.n_steps * Neurons<W>::N_DERIVATIVES * W), fired(layer.n_steps) {}
+          kept(layer.n_steps * Neurons<W>::N_KEPT * W), fired(layer.n_steps), active(layer.n_steps) {}
 
     // One tile in one sample: its spike counts, q, and, if wanted, the effect of the state at the start (N_VARIABLES, W).
     void adjoint(int64_t sample, int64_t tile, const int32_t *neuron, const std::vector<TileReceptor> &receptors, scalar *counts,
                  scalar *start) {
         if (tile != loaded) neurons.load(layer.forward->arrays, layer.layout, tile, synaptic.data);
         loaded = tile;
-        read_trains(sample, neuron, counts);
+        if (!read_trains(sample, neuron, counts)) {
+            for (const TileReceptor &receptor : receptors) std::fill(receptor.q, receptor.q + layer.n_steps * W, scalar(0));
+            if (start) std::fill(start, start + N_VARIABLES * W, scalar(0));
+            return;
+        }
         forward(receptors);
         backward(neuron, receptors, start);
     }
 
-    void read_trains(int64_t sample, const int32_t *neuron, scalar *counts) {
+    // Returns whether there are spikes.
+    bool read_trains(int64_t sample, const int32_t *neuron, scalar *counts) {
         std::fill(fired.begin(), fired.end(), 0);
         for (int lane = 0; lane < W; lane++) {
             counts[lane] = 0;
@@ -48,15 +53,17 @@ struct Trajectory {
             for (int64_t k = train[0]; k < train[1]; k++) fired[layer.steps[k]] |= uint64_t(1) << lane;
             counts[lane] = scalar(train[1] - train[0]);
         }
+        return std::any_of(counts, counts + W, [](scalar count) { return count != 0; });
     }
 
+    scalar *kept_in(int64_t step) const { return kept.data + step * Neurons<W>::N_KEPT * W; }
+
     void forward(const std::vector<TileReceptor> &receptors) {
+        const NeuronConstants constants = common;  // which no store can change: what depends on them is computed once
         resets.clear();
         neurons.start();
         for (int64_t step = 0; step < layer.n_steps; step++) {
-            alignas(64) flag fires[W];
-            for (int lane = 0; lane < W; lane++) fires[lane] = flag(fired[step] >> lane & 1);
-            neurons.update_along(common, step, fires, derivatives.data + step * Neurons<W>::N_DERIVATIVES * W);
+            active[step] = neurons.update_along(constants, step, fired[step], kept_in(step));
             for (const TileReceptor &receptor : receptors) {
                 auto *variable = reinterpret_cast<vector_t *>(neurons.variable(receptor.variable));
                 const auto *row = reinterpret_cast<const vector_t *>(receptor.added + step * W);
@@ -119,6 +126,7 @@ struct Trajectory {
     }
 
     void backward(const int32_t *neuron, const std::vector<TileReceptor> &receptors, scalar *start) {
+        const NeuronConstants constants = common;
         alignas(64) scalar lambda[N_VARIABLES * W] = {};
         std::fill(absolute, absolute + W, scalar(0));
         std::fill(next_spike, next_spike + W, 0);
@@ -150,7 +158,7 @@ struct Trajectory {
                 for (int i = 0; i < N_VARIABLES; i++)
                     lambda[i * W + lane] += layer.readout[neuron[lane] * N_VARIABLES + i];
             }
-            Neurons<W>::adjoint_of_update(derivatives.data + step * Neurons<W>::N_DERIVATIVES * W, lambda);
+            neurons.adjoint_of_update(constants, kept_in(step), active[step], lambda);
             if (SHARES) keep_in_range(step, receptors, lambda);
         }
         if (SHARES) scale_by_shares(neuron, receptors);

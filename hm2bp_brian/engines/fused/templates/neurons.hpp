@@ -93,54 +93,65 @@ struct Neurons {
     }
 
 {% if derivatives %}
-    // Derivatives of an update that are not 0: of which variable, by which.
-    static constexpr int N_DERIVATIVES = {{derivatives.of_update | length}};
+    // Variables that the derivatives of an update are made of.
+    static constexpr int N_KEPT = {{arrays | selectattr("kept") | list | length}};
 
-    static auto make_update_with_derivatives(const NeuronConstants &common) {
+    // One step where it is known which lanes fire. What its derivatives are made of goes to kept (N_KEPT, W); returns which
+    // lanes are not refractory. A neuron that reaches its threshold in another step, as rounding may have it, waits where it
+    // was, so that no upswing runs away.
+    uint64_t update_along(const NeuronConstants &common, int64_t step, uint64_t fires, scalar *__restrict kept) {
+        now = step;
+        const auto update_one = make_update(common);
+        const auto reaches_threshold = make_threshold(common);
+        alignas(64) flag in_turn[W], active[W];
+        spread_bits<W>(fires, in_turn);
+        scalar *__restrict {{synaptic}} = synaptic;
+        for (int lane = 0; lane < W; lane++) {
+            Lane neuron{ {% for array in arrays %}{_array_{{array.name}}[lane]}{{", " if not loop.last}}{% endfor %} };
+{% for array in arrays if array.kept %}
+            kept[{{loop.index0}} * W + lane] = _array_{{array.name}}[lane];
+{% endfor %}
+{% if refractory %}
+            neuron._array_not_refractory[0] = active[lane] = flag(step) >= free_from[lane];
+{% else %}
+            active[lane] = 1;
+{% endif %}
+            update_one(neuron);
+            const bool waits = reaches_threshold(neuron) && !in_turn[lane];
+{% for array in arrays if array.changes %}
+            _array_{{array.name}}[lane] = waits ? _array_{{array.name}}[lane] : neuron._array_{{array.name}}[0];
+{% endfor %}
+        }
+        return pack_bits<W>(active);
+    }
+
+    // lambda <- A^T lambda, (N_VARIABLES, W), of the step of which `update_along` kept and returned these.
+    void adjoint_of_update(const NeuronConstants &common, const scalar *__restrict kept, uint64_t not_refractory,
+                           scalar *__restrict lambda) const {
         {{use_constants()}}
         const int _vectorisation_idx = 1;
         (void)_vectorisation_idx;
         using namespace update_derivatives_support;
         {{blocks["update_derivatives"].scalar_lines}}
-        return [=](Lane &neuron, scalar *derivatives) {
-            {{use_lane()}}
-            {{blocks["update_derivatives"].vector_lines}}
-{% for entry in derivatives.of_update %}
-            derivatives[{{loop.index0}}] = scalar({{entry.value}});
-{% endfor %}
-        };
-    }
-
-    // One step where it is known which lanes fire; derivatives: (N_DERIVATIVES, W). A neuron that reaches its threshold in
-    // another step, as rounding may have it, waits where it was, so that no upswing runs away.
-    void update_along(const NeuronConstants &common, int64_t step, const flag *fires, scalar *__restrict derivatives) {
-        now = step;
-        const auto update_one = make_update_with_derivatives(common);
-        const auto reaches_threshold = make_threshold(common);
-        scalar *__restrict {{synaptic}} = synaptic;
+        alignas(64) flag active[W];
+        spread_bits<W>(not_refractory, active);
+        const scalar *__restrict {{synaptic}} = synaptic;
         for (int lane = 0; lane < W; lane++) {
             Lane neuron{ {% for array in arrays %}{_array_{{array.name}}[lane]}{{", " if not loop.last}}{% endfor %} };
+{% for array in arrays if array.kept %}
+            neuron._array_{{array.name}}[0] = kept[{{loop.index0}} * W + lane];
+{% endfor %}
 {% if refractory %}
-            neuron._array_not_refractory[0] = flag(step) >= free_from[lane];
+            neuron._array_not_refractory[0] = active[lane];
 {% endif %}
-            scalar found[N_DERIVATIVES];
-            update_one(neuron, found);
-            const bool waits = reaches_threshold(neuron) && !fires[lane];
-{% for array in arrays if array.changes %}
-            _array_{{array.name}}[lane] = waits ? _array_{{array.name}}[lane] : neuron._array_{{array.name}}[0];
+            {{use_lane()}}
+            {{blocks["update_derivatives"].vector_lines}}
+{% for variable in range(n_variables) %}
+            const scalar lambda_{{variable}} = lambda[{{variable}} * W + lane];
 {% endfor %}
-            for (int entry = 0; entry < N_DERIVATIVES; entry++) derivatives[entry * W + lane] = found[entry];
-        }
-    }
-
-    // lambda <- A^T lambda, (N_VARIABLES, W)
-    static void adjoint_of_update(const scalar *__restrict derivatives, scalar *__restrict lambda) {
-        for (int lane = 0; lane < W; lane++) {
-            scalar before[N_VARIABLES] = {};
-{% for entry in derivatives.of_update %}
-            before[{{entry.by}}] += derivatives[{{loop.index0}} * W + lane] * lambda[{{entry.of}} * W + lane];
+{% for variable in range(n_variables) %}
+            lambda[{{variable}} * W + lane] = {% for entry in derivatives.of_update if entry.by == variable %}scalar({{entry.value}}) * lambda_{{entry.of}}{{" + " if not loop.last}}{% else %}0{% endfor %};
 {% endfor %}
-            for (int i = 0; i < N_VARIABLES; i++) lambda[i * W + lane] = before[i];
         }
     }
 
