@@ -2,7 +2,7 @@
 
 The potentials of the other neurons are in volts. Their thresholds lie as many millivolts above rest as LIF's from 0,
 and their weights and learning rate are those of the recipe in millivolts, so that a neuron without adaptation would do
-what LIF does. Membrane and synapse have LIF's time constants. An upswing begins where LIF's threshold is. Where spikes
+what LIF does; resonate-and-fire neurons, whom slow inputs move less, have three times the weights. Membrane and synapse have LIF's time constants. An upswing begins where LIF's threshold is. Where spikes
 add to a current or a conductance, weights, learning rate and the numbers for silent neurons are those that would cause
 LIF's millivolts; Izhikevich's neuron keeps its constants, and has weights at which it fires. Lateral inhibition is left
 out for all, LIF included: its correction of the gradient has a pole, which neurons that are not reset to rest come
@@ -57,10 +57,12 @@ class Kind:
 
 NEURONS = {
     "LIF": Kind(lambda rise: hb.LIF(64 * ms, 8 * ms, refractory=3 * ms), lambda rise: rise, 1, 1),
-    "ALIF": Kind(lambda rise: hb.neurons.ALIF(beta=1 * mV, **LIKE_LIF)),
+    "ALIF": Kind(lambda rise: hb.neurons.ALIF(beta=0.5 * mV, **LIKE_LIF)),
     "GLIF": Kind(lambda rise: hb.neurons.GLIF(delta_1=-2 * mV, delta_2=-0.5 * mV, delta_theta=1 * mV, **LIKE_LIF)),
     "MAT": Kind(lambda rise: hb.neurons.MAT(alpha_1=20 * mV, alpha_2=5 * mV, **LIKE_LIF)),
-    "ResonateAndFire": Kind(lambda rise: hb.neurons.ResonateAndFire(frequency=2 * Hz, **LIKE_LIF)),
+    "ResonateAndFire": Kind(
+        lambda rise: hb.neurons.ResonateAndFire(frequency=10 * Hz, **LIKE_LIF), unit=3 * mV, volts=3 * mV
+    ),
     "EIF": Kind(
         lambda rise: hb.neurons.EIF(V_T=REST + rise * mV, Delta_T=0.1 * rise * mV, **LIKE_LIF),
         lambda rise: REST + 1.4 * rise * mV,

@@ -34,6 +34,9 @@ class LinearMap:
         The matrix R.
     readout : float64 array (n_neurons, n_variables)
         c, the derivative of the distance to the threshold with respect to x.
+    taken_back : float64 array (n_neurons, n_variables)
+        d, the part of x with c d = 1 that inputs have lifted to the threshold, and that the reset takes back; 0 where
+        it leaves the potential alone.
     synaptic : int
         Index in x of the variable that spikes add to.
     refractory_steps : int
@@ -44,12 +47,13 @@ class LinearMap:
     refractory: np.ndarray
     reset: np.ndarray
     readout: np.ndarray
+    taken_back: np.ndarray
     synaptic: int
     refractory_steps: int
 
     def of_neuron(self, neuron: int) -> LinearMap:
         """The map of a layer that has this neuron only."""
-        names = ("active", "refractory", "reset", "readout")
+        names = ("active", "refractory", "reset", "readout", "taken_back")
         return dataclasses.replace(self, **{name: getattr(self, name)[neuron : neuron + 1] for name in names})
 
 
@@ -190,11 +194,13 @@ def linear_map(neuron: NeuronModel, n_neurons: int, dt: float, v_th: float = 0.0
 
     not_linear = f"the equations are not linear below threshold:\n{neuron.equations.strip()}\n"
     active = matrix(probe.update, not_linear)
+    readout = read_readout(probe, n_neurons)
     return LinearMap(
         active,
         matrix(lambda states: probe.update(states, refractory=True), not_linear) if refractory_steps else active,
         matrix(probe.reset, f"the reset '{neuron.reset.strip()}' is not affine"),
-        read_readout(probe, n_neurons),
+        readout,
+        taken_back(neuron, readout),
         probe.variables.index(neuron.synaptic_variable),
         refractory_steps,
     )
@@ -216,6 +222,14 @@ def read_readout(probe: Probe, n_neurons: int) -> np.ndarray:
         if f"readout_of_{variable}" in probe.expressions:
             c[:, number] = probe.read(f"readout_of_{variable}", np.zeros_like(c))
     return c
+
+
+def taken_back(neuron: NeuronModel, readout: np.ndarray) -> np.ndarray:
+    """See `LinearMap`: what lifts the potential in ``readout``, and is assigned by the reset."""
+    assigned = [name in neuron.reset_variables for name in neuron.evolving_variables]
+    lifted = np.where(assigned, np.maximum(readout, 0), 0)
+    height = (readout * lifted).sum(axis=1, keepdims=True)
+    return np.divide(lifted, height, out=np.zeros_like(readout), where=height > 0)
 
 
 def check_receptor(neuron: NeuronModel, variable: str) -> None:

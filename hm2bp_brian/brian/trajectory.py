@@ -10,7 +10,7 @@ import numpy as np
 from brian2.codegen.codeobject import create_runner_codeobj
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
-from hm2bp_brian.brian.probing import Probe, check_spikes_can_act, read_readout, readout_expressions
+from hm2bp_brian.brian.probing import Probe, check_spikes_can_act, read_readout, readout_expressions, taken_back
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.model.jacobian import Derivatives
 from hm2bp_brian.model.neurons import NeuronModel
@@ -32,6 +32,8 @@ class Trajectory:
         R(t): that of the reset, of each neuron that fires in step t.
     readout : float64 array (n_neurons, n_variables)
         c, as in `LinearMap`.
+    taken_back : float64 array (n_neurons, n_variables)
+        As in `LinearMap`.
     synaptic : int
     drives : dict of int to float64 array (n_steps, n_neurons)
         What was added to each of the state's variables that spikes add to, in each step.
@@ -44,6 +46,7 @@ class Trajectory:
     update: np.ndarray
     reset: tuple[np.ndarray, ...]
     readout: np.ndarray
+    taken_back: np.ndarray
     synaptic: int
     drives: dict[int, np.ndarray]
     shared: np.ndarray | None = None
@@ -61,7 +64,7 @@ class Trajectories:
 
     Attributes
     ----------
-    readout, synaptic, refractory_steps
+    readout, taken_back, synaptic, refractory_steps
         As those of `LinearMap`.
 
     Raises
@@ -74,6 +77,7 @@ class Trajectories:
         check_spikes_can_act(neuron)
         self._probe = DerivativeProbe(neuron, n_neurons, v_th, dt)
         self.readout = read_readout(self._probe, n_neurons)
+        self.taken_back = taken_back(neuron, self.readout)
         self.synaptic = self._probe.variables.index(neuron.synaptic_variable)
         self.refractory_steps = neuron.refractory_steps(dt)
         self._starts = neuron.start_values(n_neurons, v_th, dt)
@@ -119,9 +123,8 @@ class Trajectories:
             state = np.where(fired[:, None], after, state)
             reset.append(matrices[fired])
             free_from[fired] = t + 1 + self.refractory_steps
-        return Trajectory(
-            np.array(states), np.array(update), tuple(reset), self.readout, self.synaptic, arriving, self._shared
-        )
+        matrices = np.array(states), np.array(update), tuple(reset)
+        return Trajectory(*matrices, self.readout, self.taken_back, self.synaptic, arriving, self._shared)
 
 
 class DerivativeProbe(Probe):

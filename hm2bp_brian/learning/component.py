@@ -100,11 +100,13 @@ class Sample:
         layer, number = self.network.neural.index(population), population.neuron.evolving_variables.index(variable)
         check_receptor(population.neuron, variable)
         if population.neuron.is_affine:
-            return adjoint(trains, self.network.linear_map(layer), self.sample, number)
+            linear_map = self.network.linear_map(layer)
+            return adjoint(trains, linear_map, self.sample, number, linear_map.taken_back)
         fires, own = dense(trains, self.sample), population.neuron.synaptic_variable
         others = {v: self.drive(population, v) for v in self._receptors(population) if v != own}
         drives, starts = (self.drive(population, own), others), self.starts[population.name]
-        return adjoint_along(fires, self.network.trajectories(layer).along(fires, *drives, starts), number)
+        trajectory = self.network.trajectories(layer).along(fires, *drives, starts)
+        return adjoint_along(fires, trajectory, number, trajectory.taken_back)
 
     def _receptors(self, population: Population) -> list[str]:
         """The variables that spikes add to."""

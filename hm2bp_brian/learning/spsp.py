@@ -101,7 +101,9 @@ class Adjoint(NamedTuple):
     start: np.ndarray
 
 
-def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = None) -> Adjoint:
+def adjoint(
+    post: SpikeBatch, linear_map, sample: int, synaptic: int | None = None, taken_back: np.ndarray | None = None
+) -> Adjoint:
     """Effect of one unit of synaptic input, and of the state at the start, on the potentials read at firing times.
 
     In step t a neuron's state x becomes A_t x; at the threshold, c x is read; input is added; and if the neuron fires,
@@ -113,7 +115,9 @@ def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = No
         lambda <- lambda + c       if it fires at t: the reading
         lambda <- A_t^T lambda     which is with respect to the state at the end of step t - 1
 
-    Where the reset clears what the threshold reads, as in LIF, it cuts the past.
+    Where the reset clears what the threshold reads, as in LIF, it cuts the past. A soft reset leaves in the potential
+    what an input has put there, though it was needed for this spike. HM2-BP, which counts spikes, lets each spike use
+    up what it reads: with d, ``linear_map.taken_back``, the reading is ``lambda <- lambda + c (1 - d lambda)``.
 
     Parameters
     ----------
@@ -125,6 +129,8 @@ def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = No
     sample : int
     synaptic : int, optional
         Index of the variable that spikes add to; by default ``linear_map.synaptic``.
+    taken_back : float64 array (n_post, n_variables), optional
+        d, if spikes are to use up what they read.
     """
     fires = dense(post, sample)
     refractory = np.zeros_like(fires)
@@ -134,11 +140,16 @@ def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = No
     def update(t: int) -> np.ndarray:
         return np.where(refractory[t, :, None, None], linear_map.refractory, linear_map.active)
 
+    def reset(t: int) -> np.ndarray:
+        return linear_map.reset[fires[t]]
+
     synaptic = linear_map.synaptic if synaptic is None else synaptic
-    return _backwards(fires, update, lambda t: linear_map.reset[fires[t]], linear_map.readout, synaptic)
+    return _backwards(fires, update, reset, linear_map.readout, synaptic, taken_back)
 
 
-def adjoint_along(fires: np.ndarray, trajectory, synaptic: int | None = None) -> Adjoint:
+def adjoint_along(
+    fires: np.ndarray, trajectory, synaptic: int | None = None, taken_back: np.ndarray | None = None
+) -> Adjoint:
     """The same for neurons that are not affine, to first order: A_t and R are derivatives where the state has been.
 
     Parameters
@@ -148,12 +159,14 @@ def adjoint_along(fires: np.ndarray, trajectory, synaptic: int | None = None) ->
         Of these spikes, in one presentation.
     synaptic : int, optional
         By default ``trajectory.synaptic``.
+    taken_back : float64 array (n_post, n_variables), optional
+        As of `adjoint`.
     """
     synaptic = trajectory.synaptic if synaptic is None else synaptic
     if trajectory.shared is not None:
         return _shares(fires, trajectory, synaptic)
     update, reset = trajectory.update.__getitem__, trajectory.reset.__getitem__
-    return _backwards(fires, update, reset, trajectory.readout, synaptic)
+    return _backwards(fires, update, reset, trajectory.readout, synaptic, taken_back)
 
 
 def _shares(fires: np.ndarray, trajectory, synaptic: int) -> Adjoint:
@@ -179,15 +192,17 @@ def dense(trains: SpikeBatch, sample: int) -> np.ndarray:
     return trains.sample(sample).dense().reshape(trains.n_steps, trains.n_neurons)
 
 
-def _backwards(fires: np.ndarray, update, reset, readout: np.ndarray, synaptic: int) -> Adjoint:
+def _backwards(fires: np.ndarray, update, reset, readout: np.ndarray, synaptic: int, taken_back) -> Adjoint:
     """The adjoint, with the matrices of each step: of all neurons, and of those that fire."""
     q = np.empty(fires.shape)
     lam = np.zeros(readout.shape)
+    taken_back = np.zeros(readout.shape) if taken_back is None else taken_back
     for t in range(len(fires) - 1, -1, -1):
         fired = fires[t]
         lam[fired] = np.einsum("nij,ni->nj", reset(t), lam[fired])
         q[t] = lam[:, synaptic]
-        lam[fired] += readout[fired]
+        left = 1 - (taken_back[fired] * lam[fired]).sum(axis=1, keepdims=True)
+        lam[fired] += readout[fired] * left
         lam = np.einsum("nij,ni->nj", update(t), lam)
     return Adjoint(q, lam)
 

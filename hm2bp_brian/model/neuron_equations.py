@@ -100,6 +100,11 @@ class NeuronEquations:
         return crossing.group(1)
 
     @property
+    def reset_variables(self) -> set[str]:
+        """The variables that the reset assigns."""
+        return {parse_statement(statement)[0] for statement in self.reset_statements}
+
+    @property
     def reset_cuts_the_past(self) -> bool:
         """Whether all that a spike does is to set the variable that has crossed ``v_th`` to a fixed value, as in LIF.
 

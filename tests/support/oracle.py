@@ -19,12 +19,16 @@ def oracle_spsp(network, record, layer: int) -> np.ndarray:
     linear_map = network.linear_map(layer)
     e = np.zeros((record.n_samples, post.n_neurons, pre.n_neurons))
     for n, i, j in np.ndindex(e.shape):
-        e[n, i, j] = _pair(linear_map, i, set(pre.train(n, j).tolist()), set(post.train(n, i).tolist()), post.n_steps)
+        trains = set(pre.train(n, j).tolist()), set(post.train(n, i).tolist())
+        e[n, i, j] = _pair(linear_map, i, *trains, post.n_steps, uses_up=False)
     return e
 
 
-def _pair(linear_map, i: int, pre: set[int], post: set[int], n_steps: int) -> float:
-    """e_{i|j} of the trains ``pre`` of j and ``post`` of i: state update, threshold, synapse, reset; step by step."""
+def _pair(linear_map, i: int, pre: set[int], post: set[int], n_steps: int, uses_up=True) -> float:
+    """e_{i|j} of the trains ``pre`` of j and ``post`` of i: state update, threshold, synapse, reset; step by step.
+
+    ``uses_up``: what lifts the potential at a spike is gone with it, as far as the reset changes the potential.
+    """
     x = np.zeros(linear_map.active.shape[-1])
     last_firing = -math.inf
     e = 0.0
@@ -32,7 +36,10 @@ def _pair(linear_map, i: int, pre: set[int], post: set[int], n_steps: int) -> fl
         refractory = t - last_firing <= linear_map.refractory_steps
         x = (linear_map.refractory[i] if refractory else linear_map.active[i]) @ x
         if t in post:
-            e += float(linear_map.readout[i] @ x)
+            height = float(linear_map.readout[i] @ x)
+            e += height
+            if uses_up:
+                x = x - linear_map.taken_back[i] * height
         if t in pre:
             x[linear_map.synaptic] += 1.0
         if t in post:

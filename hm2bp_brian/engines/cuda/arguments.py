@@ -46,7 +46,7 @@ class Backward(ctypes.Structure):
     _fields_ = [
         ("window", Window),
         *_integers("n_samples n_steps n_words n_parts"),
-        *pointers("pre post pre_counts post_counts active refractory reset readout"),
+        *pointers("pre post pre_counts post_counts active refractory reset readout taken_back"),
         *fields_of(ctypes.c_int64, "uniform refractory_steps"),
         *pointers("weights distance nu_pre delta factor"),
         ("rules", Rules),

@@ -186,8 +186,8 @@ class LayerKernels:
     @cached_property
     def _is_uniform(self) -> bool:
         """Whether all neurons have the same matrices."""
-        linear_map = self.network.linear_map(self.layer)
-        arrays = (linear_map.active, linear_map.refractory, linear_map.reset, linear_map.readout)
+        m = self.network.linear_map(self.layer)
+        arrays = (m.active, m.refractory, m.reset, m.readout, m.taken_back)
         return all((array == array[:1]).all() for array in arrays)
 
     @cached_property

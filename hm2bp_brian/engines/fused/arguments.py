@@ -65,7 +65,7 @@ class LayerTrains(ctypes.Structure):
     _fields_ = [
         *pointers("pre_steps pre_trains post_steps post_trains"),
         *_integers("n_samples n_steps"),
-        *pointers("active refractory reset readout distance"),
+        *pointers("active refractory reset readout taken_back distance"),
         *_integers("refractory_steps threads"),
         *pointers("forward"),
     ]

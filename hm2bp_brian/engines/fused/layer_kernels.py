@@ -249,13 +249,10 @@ def places_of(variables, dynamics) -> np.ndarray:
 def kernel_matrices(dynamics, dtype: np.dtype) -> dict[str, np.ndarray]:
     """A linear map's arrays, the variable that the threshold reads first, the one that spikes add to last.
 
-    Along a trajectory matrices are those of each step, and the readout alone is known.
+    Along a trajectory matrices are those of each step, and only what a spike reads and takes back is known.
     """
-    if not isinstance(dynamics, LinearMap):
-        return {"readout": np.ascontiguousarray(dynamics.readout, dtype=dtype)}
     order = variable_order(dynamics)
-    arrays = {name: getattr(dynamics, name)[:, order] for name in ("active", "refractory", "reset", "readout")}
-    return {
-        name: np.ascontiguousarray(a if name == "readout" else a[:, :, order], dtype=dtype)
-        for name, a in arrays.items()
-    }
+    arrays = {name: getattr(dynamics, name)[:, order] for name in ("readout", "taken_back")}
+    if isinstance(dynamics, LinearMap):
+        arrays |= {name: getattr(dynamics, name)[:, order][:, :, order] for name in ("active", "refractory", "reset")}
+    return {name: np.ascontiguousarray(array, dtype=dtype) for name, array in arrays.items()}

@@ -19,20 +19,27 @@ LOSS = SpikeCountLoss(desired=6, undesired=1, margin=1)
 LABELS = np.array([2, 16, 0])
 
 
-def readings(network, record, layer: int, values: dict, sample: int) -> np.ndarray:
-    """Sum of the distances to the threshold at each neuron's recorded spikes, by forward simulation; (n_neurons,)."""
+def readings(network, record, layer: int, values: dict, sample: int, before=None) -> np.ndarray:
+    """Distances to the threshold at recorded spikes, by forward simulation; (n_steps, n_neurons), 0 elsewhere.
+
+    What these are above those ``before``, each spike uses up.
+    """
     trajectories = network.trajectories(layer)
     fires, arriving = (
         batch.dense()[sample].reshape(record.n_steps, -1) for batch in (record.layers[layer], record.presynaptic(layer))
     )
-    weights = network.connections[layer].unroll(network.weights[layer].astype(float))
-    states = trajectories.along(fires, arriving @ weights, learned=values).states
-    probe, total, free_from = trajectories._probe, np.zeros(fires.shape[1]), np.zeros(fires.shape[1], dtype=int)
+    drive = arriving @ network.connections[layer].unroll(network.weights[layer].astype(float))
+    probe, found, free_from = trajectories._probe, np.zeros(fires.shape), np.zeros(fires.shape[1], dtype=int)
+    state = trajectories.along(fires, drive, learned=values).states[0]
     for t, fired in enumerate(fires):
-        after = probe.update(states[t][None], refractory=t < free_from)[0]
-        total += np.where(fired, probe.read("distance", after), 0.0)
+        state = probe.update(state[None], refractory=t < free_from)[0]
+        found[t] = np.where(fired, probe.read("distance", state), 0.0)
+        used = 0 if before is None else found[t] - before[t]
+        state = state - trajectories.taken_back * np.reshape(used, (-1, 1))
+        state[:, trajectories.synaptic] += drive[t]
+        state = np.where(fired[:, None], probe.reset(state[None])[0], state)
         free_from[fired] = t + 1 + trajectories.refractory_steps
-    return total
+    return found
 
 
 class Keeping(NumpyKernels):
@@ -64,9 +71,10 @@ def test_gradients_are_finite_differences_of_the_readings_at_fixed_spike_times(n
                 continue
             values = network.learned_values(variable.population, network.parameters)
             step = 1e-5 * (variable.range.high - variable.range.low)
+            unmoved = readings(network, record, layer, values, number)
             sides = [
-                readings(network, record, layer, values | {variable.name: values[variable.name] + sign * step}, number)
-                for sign in (1, -1)
+                readings(network, record, layer, values | {variable.name: moved}, number, unmoved).sum(axis=0)
+                for moved in (values[variable.name] + step, values[variable.name] - step)
             ]
             slope = (sides[0] - sides[1]) / (2 * step)
             recorded = trains[variable.population.name].counts[number] > 0

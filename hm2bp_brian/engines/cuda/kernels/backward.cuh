@@ -6,7 +6,8 @@ struct Backward {
     const uint32_t *pre, *post;             // trains
     const int *pre_counts, *post_counts;    // (n_samples, n_neurons)
     const scalar *active, *refractory;      // (n_post, K, K), or those of one neuron where all are the same
-    const scalar *reset, *readout;          // the same, and (n_post, K)
+    const scalar *reset;                    // the same
+    const scalar *readout, *taken_back;     // (n_post, K), or one neuron's
     int64_t uniform;                        // whether all are the same
     int64_t refractory_steps;
     const scalar *weights;                  // null for pooling
@@ -53,7 +54,7 @@ KERNEL(adjoint, Backward) {
     const int64_t index = int64_t(sample) * n_post + number;
     if (a.delta[index] == 0 || a.post_counts[index] == 0) return;
     const int64_t own = a.uniform ? 0 : number;
-    scalar active[K * K], refractory[K * K], reset[K * K], readout[K], lambda[K];
+    scalar active[K * K], refractory[K * K], reset[K * K], readout[K], taken_back[K], lambda[K];
 #pragma unroll
     for (int entry = 0; entry < K * K; entry++) {
         active[entry] = a.active[own * K * K + entry];
@@ -63,6 +64,7 @@ KERNEL(adjoint, Backward) {
 #pragma unroll
     for (int i = 0; i < K; i++) {
         readout[i] = a.readout[own * K + i];
+        taken_back[i] = a.taken_back[own * K + i];
         lambda[i] = 0;
     }
     const uint32_t *train = a.post + int64_t(sample) * a.n_words * n_post + number;
@@ -75,9 +77,13 @@ KERNEL(adjoint, Backward) {
             transposed_product<K>(reset, lambda);
         }
         q[int64_t(step) * n_post] = lambda[K - 1];
-        if (fires)
+        if (fires) {
+            scalar left = 1;
 #pragma unroll
-            for (int i = 0; i < K; i++) lambda[i] += readout[i];
+            for (int i = 0; i < K; i++) left -= taken_back[i] * lambda[i];
+#pragma unroll
+            for (int i = 0; i < K; i++) lambda[i] += readout[i] * left;
+        }
         if (last >= 0 && step - last <= a.refractory_steps)
             transposed_product<K>(refractory, lambda);
         else

@@ -16,20 +16,22 @@ struct PostLayer {
     int64_t n_steps, n_post;
     Layout layout;
     const scalar *active, *refractory, *reset;  // (n_post, K, K); null if ALONG_TRAJECTORY
-    const scalar *readout, *distance;           // (n_post, K), (n_post)
+    const scalar *readout, *taken_back;         // (n_post, K)
+    const scalar *distance;                     // (n_post)
     int64_t refractory_steps;
     const Forward *forward;  // null unless ALONG_TRAJECTORY
 
     PostLayer(const LayerTrains &t, int64_t n_post, const Layout &layout)
         : steps(t.post_steps), trains(t.post_trains), n_steps(t.n_steps), n_post(n_post), layout(layout),
-          active(t.active), refractory(t.refractory), reset(t.reset), readout(t.readout), distance(t.distance),
-          refractory_steps(t.refractory_steps), forward(t.forward) {}
+          active(t.active), refractory(t.refractory), reset(t.reset), readout(t.readout), taken_back(t.taken_back),
+          distance(t.distance), refractory_steps(t.refractory_steps), forward(t.forward) {}
 };
 
 // The matrices of one tile: entry by entry, lane by lane.
 template <int W, int K>
 struct TileMatrices {
-    alignas(64) scalar active[K * K * W], refractory[K * K * W], reset[K * K * W], readout[K * W];
+    alignas(64) scalar active[K * K * W], refractory[K * K * W], reset[K * K * W], readout[K * W],
+        taken_back[K * W];
 
     TileMatrices(const PostLayer &post, const int32_t *neuron) {
         for (int lane = 0; lane < W; lane++) {
@@ -39,7 +41,10 @@ struct TileMatrices {
                 refractory[entry * W + lane] = post.refractory[index * K * K + entry];
                 reset[entry * W + lane] = post.reset[index * K * K + entry];
             }
-            for (int i = 0; i < K; i++) readout[i * W + lane] = post.readout[index * K + i];
+            for (int i = 0; i < K; i++) {
+                readout[i * W + lane] = post.readout[index * K + i];
+                taken_back[i * W + lane] = post.taken_back[index * K + i];
+            }
         }
     }
 };
@@ -57,7 +62,7 @@ struct PostTiles {
         if (ALONG_TRAJECTORY) return;  // their matrices are those of each step: trajectory.hpp
         auto same = [&](const scalar *all, int size) { return std::equal(all + size, all + post.n_post * size, all); };
         uniform = same(post.active, K * K) && same(post.refractory, K * K) && same(post.reset, K * K) &&
-                  same(post.readout, K);
+                  same(post.readout, K) && same(post.taken_back, K);
         const scalar *row = post.active + K * (K - 1), *refractory_row = post.refractory + K * (K - 1);
         only_decays = uniform && std::equal(row, row + K, refractory_row) &&
                       std::all_of(row, row + K - 1, [](scalar entry) { return entry == 0; });
@@ -110,11 +115,14 @@ static inline void adjoint_of_reset(const TileMatrices<W, K> &tile, int v, uint6
     for (int i = 0; i < K; i++) lambda[i] = choose(fires, before[i], lambda[i]);
 }
 
-// lambda <- lambda + c where a neuron fires.
+// lambda <- lambda + c (1 - d lambda) where a neuron fires.
 template <int W, int K, bool UNIFORM>
 static inline void adjoint_of_reading(const TileMatrices<W, K> &tile, int v, uint64_t fires, vector_t *lambda) {
     const auto *readout = reinterpret_cast<const vector_t *>(tile.readout) + (UNIFORM ? 0 : v);
-    for (int i = 0; i < K; i++) add_where(lambda[i], fires, readout[i * (W / LANES)]);
+    const auto *taken_back = reinterpret_cast<const vector_t *>(tile.taken_back) + (UNIFORM ? 0 : v);
+    vector_t left = vector_t{} + scalar(1);
+    for (int i = 0; i < K; i++) left -= taken_back[i * (W / LANES)] * lambda[i];
+    for (int i = 0; i < K; i++) add_where(lambda[i], fires, readout[i * (W / LANES)] * left);
 }
 
 // ONLY_DECAYS: see PostTiles.

@@ -43,6 +43,7 @@ struct LayerTrains {
     int64_t n_samples, n_steps;
     const scalar *active, *refractory;  // (n_post, K, K): a step takes x to A x
     const scalar *reset, *readout;      // (n_post, K, K): a spike takes x to R x; (n_post, K): the threshold reads c x
+    const scalar *taken_back;           // (n_post, K), d: what the spike has used up of x is d c x
     const scalar *distance;             // (n_post), from rest to the threshold
     int64_t refractory_steps;
     int64_t threads;

@@ -155,8 +155,11 @@ struct Trajectory {
                     next_spike[lane] = step;
                     for (int i = 0; i < N_VARIABLES; i++) lambda[i * W + lane] = 0;
                 }
-                for (int i = 0; i < N_VARIABLES; i++)
-                    lambda[i * W + lane] += layer.readout[neuron[lane] * N_VARIABLES + i];
+                const scalar *readout = layer.readout + neuron[lane] * N_VARIABLES;
+                const scalar *taken_back = layer.taken_back + neuron[lane] * N_VARIABLES;
+                scalar left = 1;
+                for (int i = 0; i < N_VARIABLES; i++) left -= taken_back[i] * lambda[i * W + lane];
+                for (int i = 0; i < N_VARIABLES; i++) lambda[i * W + lane] += readout[i] * left;
             }
             neurons.adjoint_of_update(constants, kept_in(step), active[step], lambda);
             if (SHARES) keep_in_range(step, receptors, lambda);
