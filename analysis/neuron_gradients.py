@@ -2,10 +2,11 @@
 
 Like `gradient_quality.py`, for the neurons of `neuron_accuracy.py` in networks that were not trained: ten random
 patterns of rates, 100-40-10 neurons. ``nu`` is the distance from rest to the threshold, a_i/o_i of the sample (at least
-a fraction of the distance), or the larger of both; ``reading`` is what the threshold reads at a spike, "value"; or
-that over what it rose in this step, "advance", which is the advance of the spike in time; or the shares that inputs
-have in it, "share": ``spsp="share"`` of a neuron; the last two for neurons that are not affine. Silent neurons, targets
-included, have no delta: their counts do not change by small steps.
+a fraction of the distance), or the larger of both; ``reading`` is what the threshold reads at a spike, which the spike
+uses up, "value"; or the same where what a reset does not clear is kept, "kept"; or that over what it rose in this step,
+"advance", which is the advance of the spike in time; or the shares that inputs have in it, "share": ``spsp="share"`` of
+a neuron; the last two for neurons that are not affine. Silent neurons, targets included, have no delta: their counts do
+not change by small steps.
 
 Run it with ``python analysis/neuron_gradients.py OUT.csv``.
 """
@@ -38,7 +39,8 @@ SIZES, RISES, N_STEPS = (100, 40, 10), (10.0, 8.0), 120
 LIMITS = (3.0, 4.0)
 LOSS = SpikeCountLoss(desired=8, undesired=1, margin=0)
 NO_STAND_INS = StandIns(*(np.zeros(0, dtype=int),) * 2, 1)
-CHOICES = (("distance", "value"), ("a/o", "value"), ("larger", "value"), ("distance", "share"), ("a/o", "advance"))
+AFFINE = (("distance", "value"), ("a/o", "value"), ("larger", "value"), ("larger", "kept"))
+CHOICES = (*AFFINE, ("distance", "share"), ("a/o", "advance"))
 LEAST, LEAST_ADVANCE = 0.2, 0.05  # of a/o: of the distance, and steps
 
 
@@ -57,7 +59,7 @@ def main(out, names=tuple(NEURONS), samples: int = 24) -> list[dict]:
         def loss(weights, engine=engine, spikes=spikes, labels=labels) -> float:
             return float(LOSS.errors(engine.forward(weights, spikes).counts, labels).values.mean())
 
-        for nu, reading in CHOICES if not network.neurons[0].is_affine else CHOICES[:-2]:
+        for nu, reading in AFFINE if network.neurons[0].is_affine else CHOICES:
             kernels = FiredOnly(Variant(network, nu, reading))
             gradient = backward(network, network.parameters, record, errors, rules, kernels).mean()
             for layer in range(len(network.weights)):
@@ -114,7 +116,8 @@ class VariantSample(Sample):
         far = distance_as_learned(self.network, population, self.network.parameters)
         if self.reading != "advance":
             shared = far if self.reading == "share" else None
-            return adjoint_along(fires, dataclasses.replace(trajectory, shared=shared))
+            used_up = None if self.reading == "kept" else trajectory.taken_back
+            return adjoint_along(fires, dataclasses.replace(trajectory, shared=shared), taken_back=used_up)
         advances = self._advances(population, trajectory, fires, far)
         q, lam = np.empty(fires.shape), np.zeros(trajectory.readout.shape)
         for t in range(len(fires) - 1, -1, -1):

@@ -6,7 +6,7 @@ import dataclasses
 
 from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter, Stretch
 from hm2bp_brian.errors import UnknownNameError
-from hm2bp_brian.experiments.neuron_settings import LIFSettings
+from hm2bp_brian.experiments.neuron_settings import EquationSettings, LIFSettings
 from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
@@ -131,6 +131,21 @@ FSDD_RECURRENT = dataclasses.replace(
     epochs=40,
 )
 
+ADAPTIVE = EquationSettings(
+    equations="""
+    du/dt = I/tau_s - u/tau_m : 1 (unless refractory)
+    dtheta/dt = -theta/tau_theta : 1
+    dI/dt = -I/tau_s : 1
+    """,
+    threshold="u - theta > v_th",
+    reset="""
+    u -= v_th + theta
+    theta += beta
+    """,
+    refractory_ms=3.0,
+    parameters=(("tau_m", "64*ms"), ("tau_s", "8*ms"), ("tau_theta", "200*ms"), ("beta", "0.5")),
+)
+
 MLP = Recipe(
     name="mnist-mlp",
     layers=_dense_layers(800, n_classes=10, thresholds=(10.0, 8.0), limit=0.5),
@@ -214,6 +229,9 @@ RECIPES = [
     ),
     LETTERS_RECURRENT,
     FSDD_RECURRENT,
+    # The same with a threshold that rises at each spike.
+    dataclasses.replace(FSDD, name="fsdd-mlp-adaptive", neuron=ADAPTIVE),
+    dataclasses.replace(FSDD_RECURRENT, name="fsdd-recurrent-delays-adaptive", neuron=ADAPTIVE),
     # For speakers who were never heard: they differ in tempo above all.
     dataclasses.replace(
         FSDD_RECURRENT,
