@@ -93,7 +93,7 @@ class Trajectories:
         """Simulate one presentation again.
 
         Whether a neuron fires is not asked: it does so as recorded. Where it reaches its threshold in another step, as
-        rounding may have it, it waits where it was, so that no upswing runs away.
+        rounding may have it, it waits where it was, so that neither an upswing nor its derivative runs away.
 
         Parameters
         ----------
@@ -116,6 +116,7 @@ class Trajectories:
             after, matrices = self._probe.step(state, refractory)
             waits = self._probe.reaches_threshold(after) & ~refractory & ~fired
             state = np.where(waits[:, None], state, after)
+            matrices[waits] = np.eye(state.shape[1])
             for variable, added in arriving.items():
                 state[:, variable] += added[t]
             update.append(matrices)

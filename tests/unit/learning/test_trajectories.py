@@ -187,3 +187,14 @@ def test_what_fires_another_step_by_rounding_does_not_run_away(name):
     reached = network.trajectories(0).along(np.zeros((60, 30), bool), record.input.dense()[0] @ network.weights[0])
     assert np.abs(reached.states).max() < 1e6
     np.testing.assert_array_equal(spsp(network, silent, 0), 0)
+
+
+def test_a_neuron_that_waits_for_its_spike_does_not_change():
+    """Its derivative would be that of an upswing, step after step."""
+    network = nonlinear_network("EIF", sizes=(3,))
+    drive = np.zeros((60, 3))
+    drive[:, 1] = 0.02  # far beyond the threshold, but it is not to fire
+    along = network.trajectories(0).along(np.zeros((60, 3), bool), drive)
+    assert np.array_equal(along.states[-1][1, 1:], along.states[-2][1, 1:])
+    np.testing.assert_array_equal(along.update[-1][1], np.eye(2))
+    assert not np.array_equal(along.update[-1][0], np.eye(2))

@@ -16,6 +16,12 @@ constexpr int LANES = 64 / sizeof(scalar);  // of a vector
 typedef scalar vector_t __attribute__((vector_size(64)));
 typedef flag flags_t __attribute__((vector_size(64)));
 
+// Lanes of a tile, a bit each, in a step in which it is known who fires.
+struct LanesAlong {
+    uint64_t not_refractory;
+    uint64_t waiting;  // those that would have fired, and stayed where they were
+};
+
 // Lanes of a tile. Sums over neurons are formed tile by tile (lane_sum), so that these widths, and those of
 // windows.hpp, decide the last bits of results: other ones are other results, if no worse.
 constexpr int TILE = 64, NARROW_TILE = 16;

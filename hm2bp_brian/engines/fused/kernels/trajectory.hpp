@@ -20,14 +20,15 @@ struct Trajectory {
     Neurons<W> neurons;
     int64_t loaded = -1;  // the tile whose neurons they are
     std::vector<scalar> resets;   // of each spike, in the order of steps and lanes
-    std::vector<uint64_t> fired, active;  // lanes that fire, and that are not refractory, in each step
+    std::vector<uint64_t> fired;      // lanes, in each step
+    std::vector<LanesAlong> lanes;
     alignas(64) scalar absolute[W];  // of each lane, effect of all inputs on its next spike, each without its sign
     int64_t next_spike[W];
     std::vector<scalar> shares;  // what scales q after each spike, in the order of the way back
 
     explicit Trajectory(const PostLayer &layer)
         : layer(layer), common(*layer.forward), added(layer.n_steps * W), synaptic(W),
-          kept(layer.n_steps * Neurons<W>::N_KEPT * W), fired(layer.n_steps), active(layer.n_steps) {}
+          kept(layer.n_steps * Neurons<W>::N_KEPT * W), fired(layer.n_steps), lanes(layer.n_steps) {}
 
     // One tile in one sample: its spike counts, q, and, if wanted, the effect of the state at the start (N_VARIABLES, W).
     void adjoint(int64_t sample, int64_t tile, const int32_t *neuron, const std::vector<TileReceptor> &receptors, scalar *counts,
@@ -63,7 +64,7 @@ struct Trajectory {
         resets.clear();
         neurons.start();
         for (int64_t step = 0; step < layer.n_steps; step++) {
-            active[step] = neurons.update_along(constants, step, fired[step], kept_in(step));
+            lanes[step] = neurons.update_along(constants, step, fired[step], kept_in(step));
             for (const TileReceptor &receptor : receptors) {
                 auto *variable = reinterpret_cast<vector_t *>(neurons.variable(receptor.variable));
                 const auto *row = reinterpret_cast<const vector_t *>(receptor.added + step * W);
@@ -161,7 +162,7 @@ struct Trajectory {
                 for (int i = 0; i < N_VARIABLES; i++) left -= taken_back[i] * lambda[i * W + lane];
                 for (int i = 0; i < N_VARIABLES; i++) lambda[i * W + lane] += readout[i] * left;
             }
-            neurons.adjoint_of_update(constants, kept_in(step), active[step], lambda);
+            neurons.adjoint_of_update(constants, kept_in(step), lanes[step], lambda);
             if (SHARES) keep_in_range(step, receptors, lambda);
         }
         if (SHARES) scale_by_shares(neuron, receptors);

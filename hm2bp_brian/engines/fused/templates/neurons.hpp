@@ -96,14 +96,13 @@ struct Neurons {
     // Variables that the derivatives of an update are made of.
     static constexpr int N_KEPT = {{arrays | selectattr("kept") | list | length}};
 
-    // One step where it is known which lanes fire. What its derivatives are made of goes to kept (N_KEPT, W); returns which
-    // lanes are not refractory. A neuron that reaches its threshold in another step, as rounding may have it, waits where it
-    // was, so that no upswing runs away.
-    uint64_t update_along(const NeuronConstants &common, int64_t step, uint64_t fires, scalar *__restrict kept) {
+    // One step where it is known which lanes fire. What its derivatives are made of goes to kept (N_KEPT, W). A neuron that
+    // reaches its threshold in another step, as rounding may have it, waits where it was, so that no upswing runs away.
+    LanesAlong update_along(const NeuronConstants &common, int64_t step, uint64_t fires, scalar *__restrict kept) {
         now = step;
         const auto update_one = make_update(common);
         const auto reaches_threshold = make_threshold(common);
-        alignas(64) flag in_turn[W], active[W];
+        alignas(64) flag in_turn[W], active[W], waiting[W];
         spread_bits<W>(fires, in_turn);
         scalar *__restrict {{synaptic}} = synaptic;
         for (int lane = 0; lane < W; lane++) {
@@ -117,24 +116,25 @@ struct Neurons {
             active[lane] = 1;
 {% endif %}
             update_one(neuron);
-            const bool waits = reaches_threshold(neuron) && !in_turn[lane];
+            waiting[lane] = reaches_threshold(neuron) && !in_turn[lane] ? 1 : 0;
 {% for array in arrays if array.changes %}
-            _array_{{array.name}}[lane] = waits ? _array_{{array.name}}[lane] : neuron._array_{{array.name}}[0];
+            _array_{{array.name}}[lane] = waiting[lane] ? _array_{{array.name}}[lane] : neuron._array_{{array.name}}[0];
 {% endfor %}
         }
-        return pack_bits<W>(active);
+        return {pack_bits<W>(active), pack_bits<W>(waiting)};
     }
 
     // lambda <- A^T lambda, (N_VARIABLES, W), of the step of which `update_along` kept and returned these.
-    void adjoint_of_update(const NeuronConstants &common, const scalar *__restrict kept, uint64_t not_refractory,
+    void adjoint_of_update(const NeuronConstants &common, const scalar *__restrict kept, LanesAlong lanes,
                            scalar *__restrict lambda) const {
         {{use_constants()}}
         const int _vectorisation_idx = 1;
         (void)_vectorisation_idx;
         using namespace update_derivatives_support;
         {{blocks["update_derivatives"].scalar_lines}}
-        alignas(64) flag active[W];
-        spread_bits<W>(not_refractory, active);
+        alignas(64) flag active[W], waiting[W];
+        spread_bits<W>(lanes.not_refractory, active);
+        spread_bits<W>(lanes.waiting, waiting);
         const scalar *__restrict {{synaptic}} = synaptic;
         for (int lane = 0; lane < W; lane++) {
             Lane neuron{ {% for array in arrays %}{_array_{{array.name}}[lane]}{{", " if not loop.last}}{% endfor %} };
@@ -150,7 +150,7 @@ struct Neurons {
             const scalar lambda_{{variable}} = lambda[{{variable}} * W + lane];
 {% endfor %}
 {% for variable in range(n_variables) %}
-            lambda[{{variable}} * W + lane] = {% for entry in derivatives.of_update if entry.by == variable %}scalar({{entry.value}}) * lambda_{{entry.of}}{{" + " if not loop.last}}{% else %}0{% endfor %};
+            lambda[{{variable}} * W + lane] = waiting[lane] ? lambda_{{variable}} : {% for entry in derivatives.of_update if entry.by == variable %}scalar({{entry.value}}) * lambda_{{entry.of}}{{" + " if not loop.last}}{% else %}0{% endfor %};
 {% endfor %}
         }
     }
