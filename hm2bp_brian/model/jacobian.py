@@ -28,13 +28,13 @@ class Derivatives:
     entries : dict of (str, str) to str
         For variables x and y the derivative of x at the end with respect to y at the beginning: ``"0"``, ``"1"``,
         or one of these names.
-    made_of : frozenset of str
-        The variables whose values at the beginning decide the entries.
+    made_of : dict of str to set of str
+        Of each entry that is a name, the variables whose values at the beginning decide it.
     """
 
     statements: str
     entries: dict[tuple[str, str], str]
-    made_of: frozenset[str]
+    made_of: dict[str, set[str]]
 
     @property
     def names(self) -> list[str]:
@@ -92,7 +92,7 @@ def derivatives(
     dw/dv = _d_w_d_v
     dw/dw = 1
     >>> found.made_of
-    frozenset({'v'})
+    {'_d_v_d_v': {'v'}, '_d_w_d_v': {'v'}}
     """
     known = {x: {x: sympy.Integer(1)} for x in variables}  # of each name with respect to variables; no entry: 0
     made_of = {x: {x} for x in variables}  # of each name, the variables that decide it
@@ -116,8 +116,8 @@ def derivatives(
         made_of[name] = _made_of(value, made_of) | (made_of[name] if name in held else set())
         lines.append(statement)
     entries = {(x, y): _entry(known[x].get(y, 0)) for x in variables for y in variables}
-    decisive = set().union(*(made_of.get(entry, ()) for entry in entries.values()))
-    return Derivatives("\n".join(lines), entries, frozenset(decisive))
+    named = {entry: made_of[entry] for entry in entries.values() if entry in made_of}
+    return Derivatives("\n".join(lines), entries, named)
 
 
 def _made_of(value: sympy.Expr, made_of: dict[str, set[str]]) -> set[str]:

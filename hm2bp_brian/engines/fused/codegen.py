@@ -194,7 +194,6 @@ def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian 
                 "changes": v.name in neuron.changing_variables,
                 "synaptic": v.name == neuron.synaptic_variable,
                 "number": neuron.evolving_variables.index(v.name) if v.name in neuron.state_variables else None,
-                "kept": bool(jacobian) and v.name in jacobian.update.made_of & set(neuron.changing_variables),
             }
             for v in arrays
         ],
@@ -204,6 +203,12 @@ def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian 
         learned_threshold="v_th" in neuron.learned,
         n_variables=len(neuron.evolving_variables),
         derivatives=jacobian and _entries(jacobian, neuron.evolving_variables),
+        kept=jacobian
+        and [
+            PREFIX + entry
+            for entry, made_of in jacobian.update.made_of.items()
+            if made_of & set(neuron.changing_variables)
+        ],
     )
     flags = {
         "RESET_CLEARS_FIRST": neuron.reset_cuts_the_past and not neuron.learned,

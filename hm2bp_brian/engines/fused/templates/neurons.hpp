@@ -93,29 +93,36 @@ struct Neurons {
     }
 
 {% if derivatives %}
-    // Variables that the derivatives of an update are made of.
-    static constexpr int N_KEPT = {{arrays | selectattr("kept") | list | length}};
+    // Derivatives of an update that are not the same in all states; the others are made again on the way back.
+    static constexpr int N_KEPT = {{kept | length}};
 
-    // One step where it is known which lanes fire. What its derivatives are made of goes to kept (N_KEPT, W). A neuron that
-    // reaches its threshold in another step, as rounding may have it, waits where it was, so that no upswing runs away.
+    // One step where it is known which lanes fire; kept: (N_KEPT, W). A neuron that reaches its threshold in another step, as
+    // rounding may have it, waits where it was, so that no upswing runs away.
     LanesAlong update_along(const NeuronConstants &common, int64_t step, uint64_t fires, scalar *__restrict kept) {
         now = step;
-        const auto update_one = make_update(common);
+        {{use_constants()}}
+        const int _vectorisation_idx = 1;
+        (void)_vectorisation_idx;
+        using namespace update_derivatives_support;
+        {{blocks["update_derivatives"].scalar_lines}}
         const auto reaches_threshold = make_threshold(common);
         alignas(64) flag in_turn[W], active[W], waiting[W];
         spread_bits<W>(fires, in_turn);
         scalar *__restrict {{synaptic}} = synaptic;
         for (int lane = 0; lane < W; lane++) {
             Lane neuron{ {% for array in arrays %}{_array_{{array.name}}[lane]}{{", " if not loop.last}}{% endfor %} };
-{% for array in arrays if array.kept %}
-            kept[{{loop.index0}} * W + lane] = _array_{{array.name}}[lane];
-{% endfor %}
 {% if refractory %}
             neuron._array_not_refractory[0] = active[lane] = flag(step) >= free_from[lane];
 {% else %}
             active[lane] = 1;
 {% endif %}
-            update_one(neuron);
+            {
+                {{use_lane()}}
+                {{blocks["update_derivatives"].vector_lines}}
+{% for entry in kept %}
+                kept[{{loop.index0}} * W + lane] = scalar({{entry}});
+{% endfor %}
+            }
             waiting[lane] = reaches_threshold(neuron) && !in_turn[lane] ? 1 : 0;
 {% for array in arrays if array.changes %}
             _array_{{array.name}}[lane] = waiting[lane] ? _array_{{array.name}}[lane] : neuron._array_{{array.name}}[0];
@@ -124,7 +131,8 @@ struct Neurons {
         return {pack_bits<W>(active), pack_bits<W>(waiting)};
     }
 
-    // lambda <- A^T lambda, (N_VARIABLES, W), of the step of which `update_along` kept and returned these.
+    // lambda <- A^T lambda, (N_VARIABLES, W), of the step of which `update_along` kept and returned these. Of the generated lines
+    // the compiler leaves what makes the other derivatives.
     void adjoint_of_update(const NeuronConstants &common, const scalar *__restrict kept, LanesAlong lanes,
                            scalar *__restrict lambda) const {
         {{use_constants()}}
@@ -138,9 +146,6 @@ struct Neurons {
         const scalar *__restrict {{synaptic}} = synaptic;
         for (int lane = 0; lane < W; lane++) {
             Lane neuron{ {% for array in arrays %}{_array_{{array.name}}[lane]}{{", " if not loop.last}}{% endfor %} };
-{% for array in arrays if array.kept %}
-            neuron._array_{{array.name}}[0] = kept[{{loop.index0}} * W + lane];
-{% endfor %}
 {% if refractory %}
             neuron._array_not_refractory[0] = active[lane];
 {% endif %}
@@ -150,7 +155,7 @@ struct Neurons {
             const scalar lambda_{{variable}} = lambda[{{variable}} * W + lane];
 {% endfor %}
 {% for variable in range(n_variables) %}
-            lambda[{{variable}} * W + lane] = waiting[lane] ? lambda_{{variable}} : {% for entry in derivatives.of_update if entry.by == variable %}scalar({{entry.value}}) * lambda_{{entry.of}}{{" + " if not loop.last}}{% else %}0{% endfor %};
+            lambda[{{variable}} * W + lane] = waiting[lane] ? lambda_{{variable}} : {% for entry in derivatives.of_update if entry.by == variable %}{% if entry.value in kept %}kept[{{kept.index(entry.value)}} * W + lane]{% else %}scalar({{entry.value}}){% endif %} * lambda_{{entry.of}}{{" + " if not loop.last}}{% else %}0{% endfor %};
 {% endfor %}
         }
     }
