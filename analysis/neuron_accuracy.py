@@ -10,7 +10,7 @@ left out for all, LIF included: its correction of the gradient has a pole, which
 close to.
 
 Run it with ``python analysis/neuron_accuracy.py OUT.csv --epochs 5 --seeds 0 1 2``: a row for each neuron and seed,
-written as soon as it is known.
+written as soon as it is known. What is printed at the end has a row for each neuron.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import argparse
 import dataclasses
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 from brian2 import Hz, ms, mV, nS, pA, pF
 
 import hm2bp_brian as hb
@@ -144,8 +145,29 @@ def main(
                 }
             )
             write_atomically(out, to_csv(rows))
-    print(to_markdown(rows))
+    print(to_markdown(summary(rows)))
     return rows
+
+
+def summary(rows: Sequence[Mapping]) -> list[dict]:
+    """A row for each neuron of a table: mean ± sd of the accuracy, in %, and mean spikes of a hidden neuron.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        As ``main`` returns, or texts, as in its file.
+    """
+    table = []
+    for name in dict.fromkeys(row["neuron"] for row in rows):
+        percent, spikes = np.array(
+            [(100 * float(r["test_accuracy"]), float(r["hidden_spikes"])) for r in rows if r["neuron"] == name]
+        ).T
+        sd = f" ± {percent.std(ddof=1):.2f}" if len(percent) > 1 else ""
+        accuracy = f"{percent.mean():.2f}{sd}"
+        table.append(
+            {"neuron": name, "seeds": len(percent), "test accuracy (%)": accuracy, "hidden spikes": spikes.mean()}
+        )
+    return table
 
 
 def _network_and_trainer(recipe, name: str, input_shape):

@@ -116,9 +116,8 @@ static inline flags_t spread(unsigned bits) {
 // The other way round than pack_bits: a truth value a lane.
 template <int W>
 static inline void spread_bits(uint64_t bits, flag *flags) {
-    const flag none = 0;
-    for (int lane = 0; lane < W; lane += LANES, bits = W > LANES ? bits >> LANES : 0) {
-        const flags_t some = spread(unsigned(bits & ((uint64_t(1) << LANES) - 1))) & (none + 1);
+    for (int lane = 0; lane < W; lane += LANES) {
+        const flags_t some = spread(unsigned(bits >> lane & ((uint64_t(1) << LANES) - 1))) & flag(1);
         memcpy(flags + lane, &some, sizeof some);
     }
 }

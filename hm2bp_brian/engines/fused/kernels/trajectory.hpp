@@ -19,9 +19,9 @@ struct Trajectory {
     Buffer added, synaptic, kept;  // (n_steps, W) for whoever has one receptor, (W), (n_steps, N_KEPT, W)
     Neurons<W> neurons;
     int64_t loaded = -1;  // the tile whose neurons they are
-    std::vector<scalar> resets;   // of each spike, in the order of steps and lanes
-    std::vector<uint64_t> fired;      // lanes, in each step
-    std::vector<LanesAlong> lanes;
+    std::vector<scalar> resets;     // of each spike, in the order of steps and lanes
+    std::vector<uint64_t> fired;    // lanes, in each step
+    std::vector<LanesAlong> lanes;  // the same
     alignas(64) scalar absolute[W];  // of each lane, effect of all inputs on its next spike, each without its sign
     int64_t next_spike[W];
     std::vector<scalar> shares;  // what scales q after each spike, in the order of the way back

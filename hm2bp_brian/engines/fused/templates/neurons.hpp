@@ -131,8 +131,8 @@ struct Neurons {
         return {pack_bits<W>(active), pack_bits<W>(waiting)};
     }
 
-    // lambda <- A^T lambda, (N_VARIABLES, W), of the step of which `update_along` kept and returned these. Of the generated lines
-    // the compiler leaves what makes the other derivatives.
+    // lambda <- A^T lambda, (N_VARIABLES, W), of the step of which `update_along` kept and returned these. The compiler drops
+    // those of the generated lines that are not needed for the other derivatives.
     void adjoint_of_update(const NeuronConstants &common, const scalar *__restrict kept, LanesAlong lanes,
                            scalar *__restrict lambda) const {
         {{use_constants()}}
