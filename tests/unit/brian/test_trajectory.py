@@ -56,10 +56,9 @@ REFUSED = [
         {"equations": QUADRATIC.replace("I - v", "I - v + 3*mV*int(v > 1*mV)")},
         r"the term .*int\(v > .*in 'dv/dt",
     ),
-    ({"equations": QUADRATIC.replace("I - v", "I - abs(v)")}, r"the term .*abs\(v\).* in 'dv/dt"),
     ({"equations": QUADRATIC.replace("I - v", "clip(I, 0*mV, 1*mV) - v")}, r"the term clip\(I.* in 'dv/dt"),
     ({"equations": QUADRATIC.replace("I - v", "I - floor(v/mV)*mV")}, r"the term .*floor\(v/mV\).* in 'dv/dt"),
-    ({"reset": "v = abs(v)"}, r"the term abs\(v\) in 'v = abs\(v\)'"),
+    ({"reset": "v = clip(v, 0*mV, 1*mV)"}, r"the term clip\(v, 0.*\) in 'v = clip\(v, 0\*mV, 1\*mV\)'"),
     (
         {"equations": QUADRATIC.replace("v**2/mV", "s") + "\ns = v**2/mV : volt (constant over dt)"},
         "'s' is 'constant over dt'",
