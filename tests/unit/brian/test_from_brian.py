@@ -11,7 +11,6 @@ from brian2 import (
     StateMonitor,
     Synapses,
     amp,
-    defaultclock,
     ms,
     mV,
     nA,
@@ -24,15 +23,8 @@ from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.spikes import SpikeBatch
 
+pytestmark = pytest.mark.usefixtures("half_a_millisecond")
 N_STEPS, DT = 120, 0.5 * ms
-
-
-@pytest.fixture(autouse=True)
-def step():
-    before = defaultclock.dt
-    defaultclock.dt = DT
-    yield
-    defaultclock.dt = before
 
 
 def spikes(n, rate=0.1, seed=0):

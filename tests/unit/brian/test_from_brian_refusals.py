@@ -1,20 +1,12 @@
 """Users' own Brian2 networks that do not fit: refused by name and reason."""
 
 import pytest
-from brian2 import Clock, NeuronGroup, PoissonInput, SpikeGeneratorGroup, Synapses, defaultclock, ms
+from brian2 import Clock, NeuronGroup, PoissonInput, SpikeGeneratorGroup, Synapses, ms
 
 import hm2bp_brian as hb
 from hm2bp_brian.errors import ConfigurationError, UnitError, UnknownNameError
 
-DT = 0.5 * ms
-
-
-@pytest.fixture(autouse=True)
-def step():
-    before = defaultclock.dt
-    defaultclock.dt = DT
-    yield
-    defaultclock.dt = before
+pytestmark = pytest.mark.usefixtures("half_a_millisecond")
 
 
 def small(
