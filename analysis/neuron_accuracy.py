@@ -28,7 +28,7 @@ import hm2bp_brian as hb
 from hm2bp_brian.errors import Hm2bpError, UnknownNameError
 from hm2bp_brian.experiments import recipes
 from hm2bp_brian.files import write_atomically
-from hm2bp_brian.tables import to_csv, to_markdown
+from hm2bp_brian.tables import mean_and_sd, to_csv, to_markdown
 
 LIKE_LIF = {"tau_m": 64 * ms, "tau_s": 8 * ms, "refractory": 3 * ms}
 REST = -70 * mV
@@ -162,11 +162,8 @@ def summary(rows: Sequence[Mapping]) -> list[dict]:
         percent, spikes = np.array(
             [(100 * float(r["test_accuracy"]), float(r["hidden_spikes"])) for r in rows if r["neuron"] == name]
         ).T
-        sd = f" ± {percent.std(ddof=1):.2f}" if len(percent) > 1 else ""
-        accuracy = f"{percent.mean():.2f}{sd}"
-        table.append(
-            {"neuron": name, "seeds": len(percent), "test accuracy (%)": accuracy, "hidden spikes": spikes.mean()}
-        )
+        figures = {"test accuracy (%)": mean_and_sd(percent), "hidden spikes": spikes.mean()}
+        table.append({"neuron": name, "seeds": len(percent)} | figures)
     return table
 
 

@@ -7,6 +7,8 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 
 def to_markdown(rows: Sequence[Mapping]) -> str:
     """A Markdown table of rows with the same keys, which become its header; numbers as in ``cell``."""
@@ -36,3 +38,11 @@ def cell(value) -> str:
     if math.isnan(value):
         return "-"
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def mean_and_sd(percent: np.ndarray) -> str:
+    """Mean and standard deviation over seeds, the latter if there are several; '-' if a seed lacks the figure."""
+    if np.isnan(percent).any():
+        return "-"
+    mean = f"{percent.mean():.2f}"
+    return mean if len(percent) == 1 else f"{mean} ± {percent.std(ddof=1):.2f}"

@@ -17,7 +17,7 @@ import numpy as np
 from figure_learning_curves import HISTORIES, RECIPES, read_authors_log, read_histories
 
 from hm2bp_brian.errors import Hm2bpError
-from hm2bp_brian.tables import to_markdown
+from hm2bp_brian.tables import mean_and_sd, to_markdown
 from hm2bp_brian.training.history import History
 
 FIGURES = ("chosen on held-out digits", "last epoch", "best on the test set")
@@ -60,14 +60,6 @@ def figures(run: History) -> tuple[float, float, float]:
     test, holdout = 100 * run.column("test_accuracy"), run.column("holdout_accuracy")
     chosen = np.nan if np.isnan(holdout).any() else test[np.argmax(holdout)]
     return chosen, test[-1], test.max()
-
-
-def mean_and_sd(percent: np.ndarray) -> str:
-    """Mean and standard deviation over seeds, the latter if there are several; '-' if a seed lacks the figure."""
-    if np.isnan(percent).any():
-        return "-"
-    mean = f"{percent.mean():.2f}"
-    return mean if len(percent) == 1 else f"{mean} ± {percent.std(ddof=1):.2f}"
 
 
 def authors_cells(network: str) -> list[str]:

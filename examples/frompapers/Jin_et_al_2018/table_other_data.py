@@ -16,10 +16,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from table_mnist import figures, mean_and_sd
+from table_mnist import figures
 
 from hm2bp_brian.errors import DatasetNotFoundError, Hm2bpError
-from hm2bp_brian.tables import to_markdown
+from hm2bp_brian.tables import mean_and_sd, to_markdown
 from hm2bp_brian.training.history import History
 
 HERE = Path(__file__).parent
