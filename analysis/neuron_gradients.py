@@ -116,8 +116,8 @@ class VariantSample(Sample):
         far = distance_as_learned(self.network, population, self.network.parameters)
         if self.reading != "advance":
             shared = far if self.reading == "share" else None
-            used_up = None if self.reading == "kept" else trajectory.taken_back
-            return adjoint_along(fires, dataclasses.replace(trajectory, shared=shared), taken_back=used_up)
+            trajectory = dataclasses.replace(trajectory, shared=shared)
+            return adjoint_along(fires, trajectory, uses_up=self.reading != "kept")
         advances = self._advances(population, trajectory, fires, far)
         q, lam = np.empty(fires.shape), np.zeros(trajectory.readout.shape)
         for t in range(len(fires) - 1, -1, -1):

@@ -100,13 +100,12 @@ class Sample:
         layer, number = self.network.neural.index(population), population.neuron.evolving_variables.index(variable)
         check_receptor(population.neuron, variable)
         if population.neuron.is_affine:
-            linear_map = self.network.linear_map(layer)
-            return adjoint(trains, linear_map, self.sample, number, linear_map.taken_back)
+            return adjoint(trains, self.network.linear_map(layer), self.sample, number, uses_up=True)
         fires, own = dense(trains, self.sample), population.neuron.synaptic_variable
         others = {v: self.drive(population, v) for v in self._receptors(population) if v != own}
         drives, starts = (self.drive(population, own), others), self.starts[population.name]
         trajectory = self.network.trajectories(layer).along(fires, *drives, starts)
-        return adjoint_along(fires, trajectory, number, trajectory.taken_back)
+        return adjoint_along(fires, trajectory, number, uses_up=True)
 
     def _receptors(self, population: Population) -> list[str]:
         """The variables that spikes add to."""

@@ -101,9 +101,7 @@ class Adjoint(NamedTuple):
     start: np.ndarray
 
 
-def adjoint(
-    post: SpikeBatch, linear_map, sample: int, synaptic: int | None = None, taken_back: np.ndarray | None = None
-) -> Adjoint:
+def adjoint(post: SpikeBatch, linear_map, sample: int, synaptic: int | None = None, uses_up: bool = False) -> Adjoint:
     """Effect of one unit of synaptic input, and of the state at the start, on the potentials read at firing times.
 
     In step t a neuron's state x becomes A_t x; at the threshold, c x is read; input is added; and if the neuron fires,
@@ -129,8 +127,8 @@ def adjoint(
     sample : int
     synaptic : int, optional
         Index of the variable that spikes add to; by default ``linear_map.synaptic``.
-    taken_back : float64 array (n_post, n_variables), optional
-        d, if spikes are to use up what they read.
+    uses_up : bool
+        Whether spikes use up what they read.
     """
     fires = dense(post, sample)
     refractory = np.zeros_like(fires)
@@ -144,12 +142,10 @@ def adjoint(
         return linear_map.reset[fires[t]]
 
     synaptic = linear_map.synaptic if synaptic is None else synaptic
-    return _backwards(fires, update, reset, linear_map.readout, synaptic, taken_back)
+    return _backwards(fires, update, reset, linear_map, synaptic, uses_up)
 
 
-def adjoint_along(
-    fires: np.ndarray, trajectory, synaptic: int | None = None, taken_back: np.ndarray | None = None
-) -> Adjoint:
+def adjoint_along(fires: np.ndarray, trajectory, synaptic: int | None = None, uses_up: bool = False) -> Adjoint:
     """The same for neurons that are not affine, to first order: A_t and R are derivatives where the state has been.
 
     Parameters
@@ -159,14 +155,14 @@ def adjoint_along(
         Of these spikes, in one presentation.
     synaptic : int, optional
         By default ``trajectory.synaptic``.
-    taken_back : float64 array (n_post, n_variables), optional
+    uses_up : bool
         As of `adjoint`.
     """
     synaptic = trajectory.synaptic if synaptic is None else synaptic
     if trajectory.shared is not None:
         return _shares(fires, trajectory, synaptic)
     update, reset = trajectory.update.__getitem__, trajectory.reset.__getitem__
-    return _backwards(fires, update, reset, trajectory.readout, synaptic, taken_back)
+    return _backwards(fires, update, reset, trajectory, synaptic, uses_up)
 
 
 def _shares(fires: np.ndarray, trajectory, synaptic: int) -> Adjoint:
@@ -192,11 +188,12 @@ def dense(trains: SpikeBatch, sample: int) -> np.ndarray:
     return trains.sample(sample).dense().reshape(trains.n_steps, trains.n_neurons)
 
 
-def _backwards(fires: np.ndarray, update, reset, readout: np.ndarray, synaptic: int, taken_back) -> Adjoint:
+def _backwards(fires: np.ndarray, update, reset, dynamics, synaptic: int, uses_up: bool) -> Adjoint:
     """The adjoint, with the matrices of each step: of all neurons, and of those that fire."""
+    readout = dynamics.readout
+    taken_back = dynamics.taken_back if uses_up else np.zeros(readout.shape)
     q = np.empty(fires.shape)
     lam = np.zeros(readout.shape)
-    taken_back = np.zeros(readout.shape) if taken_back is None else taken_back
     for t in range(len(fires) - 1, -1, -1):
         fired = fires[t]
         lam[fired] = np.einsum("nij,ni->nj", reset(t), lam[fired])

@@ -186,8 +186,9 @@ class LayerKernels:
     @cached_property
     def _is_uniform(self) -> bool:
         """Whether all neurons have the same matrices."""
-        m = self.network.linear_map(self.layer)
-        arrays = (m.active, m.refractory, m.reset, m.readout, m.taken_back)
+        linear_map = self.network.linear_map(self.layer)
+        names = ("active", "refractory", "reset", "readout", "taken_back")
+        arrays = (getattr(linear_map, name) for name in names)
         return all((array == array[:1]).all() for array in arrays)
 
     @cached_property

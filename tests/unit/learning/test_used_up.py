@@ -26,7 +26,7 @@ def adaptive(reset: str) -> hb.NeuronModel:
 def used_up(neuron: hb.NeuronModel, fires: np.ndarray) -> np.ndarray:
     """q of neurons that fire so, (n_steps, n_neurons), where spikes use up what they read."""
     known = linear_map(neuron, fires.shape[1], 1e-3, -0.05)
-    return adjoint(hb.SpikeBatch.from_dense(fires[np.newaxis]), known, 0, taken_back=known.taken_back).q
+    return adjoint(hb.SpikeBatch.from_dense(fires[np.newaxis]), known, 0, uses_up=True).q
 
 
 def test_a_soft_reset_has_the_credit_of_a_hard_one():
