@@ -162,12 +162,17 @@ static void divide_by_own_nu(const GraphWalk &g, int64_t population, int64_t fir
 
 // Who sums what, which decides the last bits: a unit of work are the tiles of one group in the samples of one part. A part
 // has its own gradient, a group its own deltas of sources outside.
+struct UnitOfWork {
+    int64_t group, part;
+    int64_t first, last;  // samples
+};
+
 struct UnitsOfWork {
     static constexpr int64_t GROUPS = 16, LARGEST_SUMS = 2 << 20;  // numbers in the gradients of several parts together
     std::vector<std::pair<int64_t, int64_t>> tiles;                // population and number
-    int64_t n_groups, n_parts;
+    int64_t n_samples, n_groups, n_parts;
 
-    explicit UnitsOfWork(const GraphWalk &g) {
+    explicit UnitsOfWork(const GraphWalk &g) : n_samples(g.n_samples) {
         for (int64_t k = 0; k < g.n_populations; k++)
             for (int64_t tile = 0; tile < g.n_tiles[k]; tile++) tiles.emplace_back(k, tile);
         int64_t n_numbers = 1;
@@ -176,6 +181,14 @@ struct UnitsOfWork {
         const int64_t wanted = (BACKWARD_PARTS + n_groups - 1) / n_groups;
         n_parts = std::max<int64_t>(1, std::min({g.n_samples, GRAPH_PARTS, wanted, LARGEST_SUMS / n_numbers}));
     }
+
+    int64_t size() const { return n_groups * n_parts; }
+
+    UnitOfWork operator[](int64_t number) const {
+        const int64_t group = number % n_groups, part = number / n_groups;
+        return {group, part, part * n_samples / n_parts, (part + 1) * n_samples / n_parts};
+    }
+
     // Calls visit(population, tile) for the tiles of a group.
     template <typename Visit>
     void of_group(int64_t group, Visit visit) const {
@@ -210,9 +223,9 @@ struct PartialSums {
     }
 };
 
-// One tile through the samples of a part.
-static void backward_tile(const GraphWalk &g, int64_t population, int64_t tile, int64_t first, int64_t last,
-                          Sums &gradient, Sums &delay_gradient, Sums &start_gradient, Sums &delta_pre) {
+// One tile through the samples of a unit of work.
+static void backward_tile(const GraphWalk &g, int64_t population, int64_t tile, const UnitOfWork &unit,
+                          PartialSums &sums) {
     std::vector<std::unique_ptr<TileLinks>> links(g.n_projections);
     alignas(64) scalar weight_sum[TILE] = {};
     for (int64_t k = 0; k < g.n_projections; k++) {
@@ -223,7 +236,8 @@ static void backward_tile(const GraphWalk &g, int64_t population, int64_t tile, 
     }
     TileReceptors receptors = g.make_receptors(population);
     TilePost post;
-    for (int64_t s = first; s < last; s++) {
+    auto &start_gradient = sums.start_gradient[unit.part][population];
+    for (int64_t s = unit.first; s < unit.last; s++) {
         if (!g.has_deltas(population, s)) continue;
         post.set_delta(g.populations[population], s, tile);
         g.set_q(population, s, tile, receptors, post);
@@ -232,15 +246,15 @@ static void backward_tile(const GraphWalk &g, int64_t population, int64_t tile, 
         post.finish(g.populations[population], s, tile, weight_sum, g.rules);
         for (int64_t k = 0; k < g.populations[population].n_learned; k++)
             for (int lane = 0; lane < TILE; lane++)
-                start_gradient[population][(k * g.n_tiles[population] + tile) * TILE + lane] +=
+                start_gradient[(k * g.n_tiles[population] + tile) * TILE + lane] +=
                     post.coefficient[lane] * receptors.start.data[g.populations[population].learned[k] * TILE + lane];
         for (int64_t k = 0; k < g.n_projections; k++) {
             if (!links[k]) continue;
             const GraphProjection &p = links[k]->p;
             const int64_t begin = p.starts ? links[k]->first : tile * TILE * p.n_pre;
-            if (p.gradient) links[k]->add_gradient(s, post, g.rules, gradient[k].data() + begin);
-            if (p.delay_gradient) links[k]->add_delay_gradient(post, delay_gradient[k].data() + begin);
-            if (p.delta_pre) links[k]->add_delta(s, post, g.rules, delta_pre[k].data() + s * p.n_pre);
+            if (p.gradient) links[k]->add_gradient(s, post, g.rules, sums.gradient[unit.part][k].data() + begin);
+            if (p.delay_gradient) links[k]->add_delay_gradient(post, sums.delay_gradient[unit.part][k].data() + begin);
+            if (p.delta_pre) links[k]->add_delta(s, post, g.rules, sums.delta_pre[unit.group][k].data() + s * p.n_pre);
         }
     }
 }
@@ -308,13 +322,10 @@ static void backward_graph(const GraphBackward &arguments) {
 
     const UnitsOfWork units(g);
     PartialSums sums(g, units);
-    parallel_for(units.n_groups * units.n_parts, g.threads, [&](int64_t unit) {
-        const int64_t group = unit % units.n_groups, part = unit / units.n_groups;
-        const int64_t first = part * g.n_samples / units.n_parts, last = (part + 1) * g.n_samples / units.n_parts;
-        units.of_group(group, [&](int64_t population, int64_t tile) {
-            backward_tile(g, population, tile, first, last, sums.gradient[part], sums.delay_gradient[part],
-                          sums.start_gradient[part], sums.delta_pre[group]);
-        });
+    parallel_for(units.size(), g.threads, [&](int64_t number) {
+        const UnitOfWork unit = units[number];
+        units.of_group(unit.group,
+                       [&](int64_t population, int64_t tile) { backward_tile(g, population, tile, unit, sums); });
     });
     for (int64_t k = 0; k < g.n_populations; k++) add_up_starts(sums.start_gradient, k, g);
     parallel_for(g.n_projections * Block::N, g.threads, [&](int64_t unit) {

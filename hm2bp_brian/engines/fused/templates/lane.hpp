@@ -1,5 +1,5 @@
 {# What one neuron does in a step, on any device; lines between markers come from Brian2's C++ generator. #}
-{% from "macros.hpp" import use_constants, use_lane with context %}
+{% from "macros.hpp" import open_block, use_lane with context %}
 {{universal_support}}
 {% for name, block in blocks.items() %}
 namespace {{name}}_support {
@@ -43,11 +43,7 @@ struct Lane {
 
 // What a neuron does, as functions of it; they hold what is the same for all neurons of a tile.
 static inline auto make_update(const NeuronConstants &common) {
-        {{use_constants()}}
-        const int _vectorisation_idx = 1;
-        (void)_vectorisation_idx;
-        using namespace update_support;
-        {{blocks["update"].scalar_lines}}
+        {{open_block("update")}}
         return [=](Lane &neuron) {
             {{use_lane()}}
             {{blocks["update"].vector_lines}}
@@ -55,9 +51,7 @@ static inline auto make_update(const NeuronConstants &common) {
 }
 
 static inline auto make_threshold(const NeuronConstants &common) {
-        {{use_constants()}}
-        using namespace threshold_support;
-        {{blocks["threshold"].scalar_lines}}
+        {{open_block("threshold")}}
         return [=](Lane &neuron) {
             {{use_lane()}}
             {{blocks["threshold"].vector_lines}}

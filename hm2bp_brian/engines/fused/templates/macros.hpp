@@ -11,6 +11,14 @@
         (void){{constant.name}};
 {% endfor %}
 {% endmacro %}
+{# What comes before a block's lines for a neuron: constants, and its lines that are the same for all neurons. #}
+{% macro open_block(name) %}
+{{use_constants()}}
+        const int _vectorisation_idx = 1;
+        (void)_vectorisation_idx;
+        using namespace {{name}}_support;
+        {{blocks[name].scalar_lines}}
+{% endmacro %}
 {# One neuron's state as the arrays of the generated lines. #}
 {% macro use_lane() %}
             constexpr auto exp = exponential<scalar>;  // not std::exp, which would be called lane by lane

@@ -1,5 +1,5 @@
 {# The state of one tile and what happens to it in a step; lines between markers come from Brian2's C++ generator. #}
-{% from "macros.hpp" import use_constants, use_lane with context %}
+{% from "macros.hpp" import open_block, use_lane with context %}
 template <int W>
 struct Neurons {
 {% for array in arrays %}
@@ -84,11 +84,9 @@ struct Neurons {
         flag _array_not_refractory[W] = {};  // whoever fires is refractory
         (void)_array_not_refractory;
 {% endif %}
-        {{use_constants()}}
+        {{open_block("reset")}}
         scalar *{{synaptic}} = synaptic;
         (void){{synaptic}};
-        using namespace reset_support;
-        {{blocks["reset"].scalar_lines}}
         {{blocks["reset"].vector_lines}}
     }
 
@@ -100,11 +98,7 @@ struct Neurons {
     // rounding may have it, waits where it was, so that no upswing runs away.
     LanesAlong update_along(const NeuronConstants &common, int64_t step, uint64_t fires, scalar *__restrict kept) {
         now = step;
-        {{use_constants()}}
-        const int _vectorisation_idx = 1;
-        (void)_vectorisation_idx;
-        using namespace update_derivatives_support;
-        {{blocks["update_derivatives"].scalar_lines}}
+        {{open_block("update_derivatives")}}
         const auto reaches_threshold = make_threshold(common);
         alignas(64) flag in_turn[W], active[W], waiting[W];
         spread_bits<W>(fires, in_turn);
@@ -135,11 +129,7 @@ struct Neurons {
     // those of the generated lines that are not needed for the other derivatives.
     void adjoint_of_update(const NeuronConstants &common, const scalar *__restrict kept, LanesAlong lanes,
                            scalar *__restrict lambda) const {
-        {{use_constants()}}
-        const int _vectorisation_idx = 1;
-        (void)_vectorisation_idx;
-        using namespace update_derivatives_support;
-        {{blocks["update_derivatives"].scalar_lines}}
+        {{open_block("update_derivatives")}}
         alignas(64) flag active[W], waiting[W];
         spread_bits<W>(lanes.not_refractory, active);
         spread_bits<W>(lanes.waiting, waiting);
@@ -162,14 +152,12 @@ struct Neurons {
 
     // R (N_VARIABLES, N_VARIABLES) of a neuron that fires in this step, before it is reset.
     void derivatives_of_reset(const NeuronConstants &common, int lane, scalar *derivatives) const {
-        {{use_constants()}}
-        using namespace reset_derivatives_support;
+        {{open_block("reset_derivatives")}}
         const scalar *{{synaptic}} = synaptic;
         Lane neuron{ {% for array in arrays %}{_array_{{array.name}}[lane]}{{", " if not loop.last}}{% endfor %} };
 {% if refractory %}
         neuron._array_not_refractory[0] = 0;  // whoever fires is refractory
 {% endif %}
-        {{blocks["reset_derivatives"].scalar_lines}}
         {
             {{use_lane()}}
             {{blocks["reset_derivatives"].vector_lines}}

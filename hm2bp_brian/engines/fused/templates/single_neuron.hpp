@@ -1,10 +1,8 @@
 {# A neuron that one thread of a GPU keeps in its registers. #}
-{% from "macros.hpp" import use_constants, use_lane with context %}
+{% from "macros.hpp" import open_block, use_lane with context %}
 // A neuron that fires in this step.
 static inline auto make_reset(const NeuronConstants &common) {
-        {{use_constants()}}
-        using namespace reset_support;
-        {{blocks["reset"].scalar_lines}}
+        {{open_block("reset")}}
         return [=](Lane &neuron) {
             {{use_lane()}}
             {{blocks["reset"].vector_lines}}
