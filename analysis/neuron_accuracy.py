@@ -5,7 +5,8 @@ and their weights and learning rate are those of the recipe in millivolts, so th
 what LIF does; resonate-and-fire neurons, whom slow inputs move less, have three times the weights. Membrane and synapse
 have LIF's time constants. An upswing begins where LIF's threshold is. Where spikes add to a current or a conductance,
 weights, learning rate and the numbers for silent neurons are those that would cause LIF's millivolts; Izhikevich's
-neuron is his fast spiking one, with weights at which it fires, and learns three times as fast. Lateral inhibition is
+neuron is his fast spiking one with twice the step of u at a spike, has weights at which it fires, and learns three times
+as fast. Lateral inhibition is
 left out for all, LIF included: its correction of the gradient has a pole, which neurons that are not reset to rest come
 close to.
 
@@ -82,7 +83,7 @@ NEURONS = {
         CAPACITANCE * mV / (8 * ms),
     ),
     "Izhikevich": Kind(
-        lambda rise: hb.neurons.Izhikevich(a=0.1 / ms, d=2 * mV / ms, tau_s=8 * ms),
+        lambda rise: hb.neurons.Izhikevich(a=0.1 / ms, d=4 * mV / ms, tau_s=8 * ms),
         *(lambda rise: 30 * mV, mV / ms, 8 * mV, 3.0),
     ),
     "COBA": Kind(lambda rise: hb.neurons.COBA(**LIKE_LIF), unit=64 * mV / (8 * 70 * mV)),
