@@ -75,7 +75,7 @@ class Delays:
 
 def to_steps(delays):
     """Real-valued delays as whole steps: the nearest, half a step up, as Brian2's queue of spikes does."""
-    return np.floor(np.asarray(delays) + 0.5).astype(np.int32)
+    return np.floor(delays + 0.5).astype(np.int32)
 
 
 def make_delays(name: str, delay, connection, dt: float, n_steps: int, generator: np.random.Generator) -> Delays:

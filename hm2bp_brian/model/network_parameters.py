@@ -112,7 +112,7 @@ class NetworkParameters(LearnedNeurons):
         for projection, array in zip(self.weighted, parameters, strict=False):
             sign = projection.sign_of_weights
             if sign is not None:
-                np.multiply(array, array * sign > 0, out=array)
+                np.multiply(array, array * np.asarray(sign, like=array) > 0, out=array)  # may lie on a GPU
         limits = [projection.delays.limits for projection in self._late]
         limits += [variable.limits for variable in self.learned_variables]
         for limit, array in zip(limits, parameters[len(self.weighted) :], strict=True):

@@ -7,7 +7,15 @@ import pytest
 from affine_neurons import AFFINE, affine_network
 from networks import NEURONS, make_network
 
-from hm2bp_brian.engines.cuda.sources import OPTIONS, layer_source, on_card, spike_source, update_source
+from hm2bp_brian.engines.cuda.sources import (
+    OPTIONS,
+    component_source,
+    connection_source,
+    layer_source,
+    on_card,
+    spike_source,
+    update_source,
+)
 from hm2bp_brian.engines.fused.codegen import generate
 
 pytestmark = pytest.mark.gpu_compile
@@ -39,6 +47,8 @@ def test_kernels_that_know_no_neurons(card):
     for dtype in ("float32", "float64"):
         names = {"adam_average", "adam_length", "adam_step", "move_towards"}
         assert report(update_source(np.dtype(dtype)), card).keys() == names
+        names = {"spsp_of_connections", "tpsp_of_connections", "flow_back", "gradient_of_connections"}
+        assert report(connection_source(np.dtype(dtype)), card).keys() == names
 
 
 NOT_AFFINE = ("nonlinear", "quadratic, fires by itself")
@@ -69,3 +79,14 @@ def test_kernels_of_all_neurons(name):
 )
 def test_kernels_in_float64(name, card):
     check(name, "float64", card)
+
+
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_populations_with_all_neurons_together(dtype, card):
+    codes = []
+    for name in [name for name in NEURONS if name not in NOT_AFFINE]:
+        network = network_of(name)
+        codes.append(generate(network.neurons[0], network.size(0), network.thresholds[0], network.dt, np.dtype(dtype)))
+    ((kernel, (registers, spill)),) = report(component_source(codes, np.dtype(dtype)), card).items()
+    assert kernel == "forward_graph" and registers <= 128 and spill <= LARGEST_SPILL[dtype]

@@ -52,6 +52,8 @@ static int __syncthreads_count(int predicate) {
     return counted;
 }
 
+static void __syncthreads() { __syncthreads_count(0); }
+
 static void run_thread() {
     (*body)();
     threads[current].ended = true;

@@ -61,6 +61,8 @@ class ndarray(NDArrayOperatorsMixin):  # noqa: N801
         return out[0] if out is not None else ndarray(np.asarray(result))
 
     def __array_function__(self, function, types, args, kwds):
+        if function is np.asarray:  # of numpy's, with ``like=``
+            return ndarray(np.array(*args, **kwds))
         args = [list(map(_unwrapped, a)) if isinstance(a, list | tuple) else _unwrapped(a) for a in args]
         return ndarray(np.asarray(function(*args, **{k: _unwrapped(v) for k, v in kwds.items()})))
 

@@ -89,3 +89,60 @@ def quietly(function, *arguments, **settings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return function(*arguments, **settings)
+
+
+def small_graph(seed: int):
+    """Two populations that feed back on each other, a skip connection, learned and fixed delays, silent neurons too."""
+    random = np.random.default_rng(seed)
+    network = hb.SpikingNetwork(dt=1 * ms, duration=30 * ms, seed=seed)
+    network.input("in", 4)
+    for name, size in (("a", 3), ("b", 3)):
+        network.population(
+            name, size, neuron=hb.LIF(20 * ms, 5 * ms, 2 * ms), threshold=0.5, rate=hb.RateBand(1, 2, 0.3)
+        )
+    network.population("out", 2, neuron=hb.LIF(15 * ms, 5 * ms), threshold=0.4, readout=True)
+    network.connect("in", "a", weights=hb.Uniform(1.5), delay=hb.Learned(0 * ms, 6 * ms))
+    network.connect("a", "b", hb.Sparse(p=0.7), weights=hb.Uniform(1.5), delay=2 * ms)
+    network.connect("b", "a", weights=hb.Uniform(0.4), delay=hb.Learned(0 * ms, 4 * ms))
+    network.connect("a", "a", weights=hb.Uniform(0.3), plastic=bool(random.integers(2)))
+    network.connect("b", "out", weights=hb.Uniform(1.5))
+    network.connect("in", "out", hb.Sparse(p=0.6), weights=hb.Uniform(1.0))
+    return network
+
+
+TWO_RECEPTORS = """
+dv/dt = (g_exc + 0.5*g_inh - v)/(15*ms) : 1 (unless refractory)
+dg_exc/dt = -g_exc/(4*ms) : 1
+dg_inh/dt = (h - g_inh)/(9*ms) : 1
+dh/dt = -h/(9*ms) : 1
+"""
+
+
+def receptor_graph(seed: int, size: int = 70):
+    """Excitation and inhibition by receptors of their own, and spikes that add to the membrane potential itself."""
+    network = hb.SpikingNetwork(dt=1 * ms, duration=30 * ms, seed=seed)
+    network.input("in", 4)
+    neuron = hb.NeuronModel(
+        TWO_RECEPTORS, threshold="v > v_th", reset="v = 0", method="euler", synaptic_variable="g_exc", refractory=2 * ms
+    )
+    plain = hb.NeuronModel(
+        TWO_RECEPTORS.replace(" (unless refractory)", ""),
+        threshold="v > v_th",
+        reset="v = 0",
+        method="euler",
+        synaptic_variable="h",
+    )
+    network.population("a", size, neuron=neuron, threshold=0.5)
+    network.population("b", 3, neuron=plain, threshold=0.5)
+    network.population("out", 2, neuron=neuron, threshold=0.4, readout=True)
+    limit = 1.6 * (3 / size) ** 0.5
+    network.connect("in", "a", weights=hb.Between(0, 1.5))
+    network.connect("in", "a", hb.Sparse(p=0.5), weights=hb.Between(-0.5, 0), receptor_type="h", name="in_inh")
+    network.connect("a", "b", weights=hb.Uniform(limit), delay=hb.Learned(0 * ms, 6 * ms), receptor_type="g_inh")
+    network.connect("a", "b", hb.Sparse(p=0.05 if size > 9 else 0.7), weights=limit, receptor_type="v", name="a_v")
+    network.connect("a", "a", hb.Sparse(p=0.05 if size > 9 else 0.7), weights=hb.Uniform(0.3), receptor_type="g_inh")
+    network.connect("b", "a", weights=hb.Uniform(0.4), receptor_type="h", delay=hb.Between(0 * ms, 4 * ms))
+    network.connect("b", "a", hb.Sparse(p=0.6), weights=hb.Uniform(0.3), name="b_exc")
+    network.connect("b", "out", weights=hb.Between(0, 2.0), receptor_type="g_exc")
+    network.connect("in", "out", weights=hb.Uniform(1.0), receptor_type="g_inh")
+    return network

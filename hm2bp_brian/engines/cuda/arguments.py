@@ -54,6 +54,50 @@ class Backward(ctypes.Structure):
     ]
 
 
+class GraphPopulation(ctypes.Structure):
+    """One population of a component, while it runs."""
+
+    _fields_ = [
+        *_integers("n_neurons n_words bytes_a_neuron"),
+        *pointers("trains states infinite_at arrays constants"),
+        ("dt", ctypes.c_double),
+        ("refractory_steps", ctypes.c_int64),
+    ]
+
+
+class GraphProjection(ctypes.Structure):
+    """A projection to one of them."""
+
+    _fields_ = [
+        *_integers("target receptor n_pre n_words"),
+        *pointers("trains starts sources delays weights"),
+    ]
+
+
+class GraphPresentation(ctypes.Structure):
+    """A component's whole presentation."""
+
+    _fields_ = [
+        *_integers("n_steps n_populations n_projections"),
+        *pointers("populations projections failure"),
+    ]
+
+
+class Connections(ctypes.Structure):
+    """HM2-BP through a list of connections."""
+
+    _fields_ = [
+        *_integers("n_samples n_steps n_words n_pre n_post"),
+        *pointers("wanted pre pre_counts post_counts"),
+        ("n_connections", ctypes.c_int64),
+        *pointers(
+            "starts sources targets delays weights starts_of_source of_source q spsp slope tpsp delta coefficient"
+        ),
+        *pointers("gradient delay_gradient flow"),
+        *fields_of(ctypes.c_double, "silent_spsp silent_ratio"),
+    ]
+
+
 class Update(ctypes.Structure):
     """Updates of an array of weights."""
 
@@ -64,4 +108,14 @@ class Update(ctypes.Structure):
     ]
 
 
-STRUCTURES = (Window, Spikes, Presentation, Backward, Update)
+STRUCTURES = (
+    Window,
+    Spikes,
+    Presentation,
+    Backward,
+    GraphPopulation,
+    GraphProjection,
+    GraphPresentation,
+    Connections,
+    Update,
+)

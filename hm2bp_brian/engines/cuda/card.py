@@ -15,6 +15,9 @@ OLDEST = (7, 0)  # compute capability: Volta
 BLOCK = 128  # threads
 LARGEST_BLOCK = 512  # as in ``kernels/card.cuh``
 LARGEST_GRID = 65535  # in y and z
+# What is computed for as many samples at a time as this holds. It decides the order of sums, and so the last bits of
+# results.
+SCRATCH_BYTES = 256 * 2**20
 ADVICE = "device='cpu' works without a GPU"
 
 
@@ -121,6 +124,12 @@ def launch(kernel, arguments: ctypes.Structure, x: int, y: int = 1, z: int = 1, 
     if all(grid):
         # CuPy passes an array of one element by its value
         kernel(grid, (block,), (np.frombuffer(arguments, dtype=np.dtype((np.void, ctypes.sizeof(arguments)))),))
+
+
+def slices(n_samples: int, bytes_a_sample: int) -> list[slice]:
+    """Parts of a batch that scratch memory holds."""
+    size = max(1, min(SCRATCH_BYTES // bytes_a_sample, LARGEST_GRID))
+    return [slice(first, first + size) for first in range(0, n_samples, size)]
 
 
 def pointer(array) -> int | None:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
-from hm2bp_brian.engines.cuda.card import Card
+from hm2bp_brian.engines.cuda.card import SCRATCH_BYTES, Card
+from hm2bp_brian.engines.cuda.component_kernels import make_kernels
 from hm2bp_brian.engines.cuda.encoder import CardBernoulliEncoder
-from hm2bp_brian.engines.cuda.layer_kernels import SCRATCH_BYTES, LayerKernels
 from hm2bp_brian.engines.cuda.spikes import SpikeKernels, words
 from hm2bp_brian.engines.cuda.updater import CardUpdater
 from hm2bp_brian.engines.fused.calls import check_state
@@ -41,8 +41,7 @@ class CudaEngine:
     Raises
     ------
     EngineError
-        If the network has what no kernel here runs: loops, delays, single connections, neurons that are not affine or
-        learn variables of their own.
+        If the network has what no kernel here runs: neurons that are not affine or learn variables of their own.
     CompilationError
         If NVRTC refuses the generated code.
     """
@@ -55,7 +54,7 @@ class CudaEngine:
         self.threads = threads
         self.card = card
         self.spikes = SpikeKernels(card)
-        self._components = [LayerKernels(network, c, self.dtype, card, self.spikes) for c in network.components]
+        self._components = [make_kernels(network, c, self.dtype, card, self.spikes) for c in network.components]
         self.updater = CardUpdater(card, self.dtype)
 
     def forward(self, parameters, spikes: SpikeBatch) -> HostTape:
@@ -84,10 +83,12 @@ class CudaEngine:
             trains = self.network.trains(spikes)
             failures = [kernels.forward(parameters, trains) for kernels in self._components]
             failures = self.card.get(self.card.cupy.stack(failures))
-        for kernels, steps in zip(self._components, failures, strict=True):
-            sample = int(np.argmax(steps < spikes.n_steps))
-            if steps[sample] < spikes.n_steps:
-                check_state(kernels.label, sample, int(steps[sample]))
+        for kernels, places in zip(self._components, failures, strict=True):
+            none = spikes.n_steps * len(kernels.labels)
+            sample = int(np.argmax(places < none))
+            if places[sample] < none:
+                step, number = divmod(int(places[sample]), len(kernels.labels))
+                check_state(kernels.labels[number], sample, step)
         return HostTape(tuple(parameters), self.network.record(spikes, trains))
 
     def backward(self, tape: HostTape, errors: Errors, rules: Rules) -> GradientSum:
@@ -106,7 +107,7 @@ class CudaEngine:
 
     def own_spsp(self, population, trains: SpikeBatch) -> np.ndarray:
         """The same as ``learning.component.NumpyKernels.own_spsp``, on the card."""
-        return next(kernels for kernels in self._components if kernels.population is population).own_spsp(trains)
+        return next(k for k in self._components if population in k.component.populations).own_spsp(population, trains)
 
     def encoder(self, encoder):
         """A twin of a BernoulliEncoder on the card; other encoders as they are."""

@@ -8,12 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from hm2bp_brian.engines.cuda import arguments
-from hm2bp_brian.engines.cuda.card import BLOCK, LARGEST_BLOCK, LARGEST_GRID, Card, launch, pointer
+from hm2bp_brian.engines.cuda.card import BLOCK, LARGEST_GRID, Card, launch, pointer, slices
+from hm2bp_brian.engines.cuda.dynamics import CardDynamics
 from hm2bp_brian.engines.cuda.sources import layer_source
 from hm2bp_brian.engines.cuda.spikes import CardSpikes, SpikeKernels, words
 from hm2bp_brian.engines.fused.codegen import generate
-from hm2bp_brian.engines.fused.layer_kernels import kernel_matrices
-from hm2bp_brian.errors import EngineError
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.thresholds import distance
 from hm2bp_brian.model.connections import AllPairs, Windows
@@ -21,9 +20,7 @@ from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch
 
-# What is computed for as many samples at a time as this holds. Like the threads that add up gradients, it decides the
-# order of sums, and so the last bits of results.
-SCRATCH_BYTES = 256 * 2**20
+# Threads that add up gradients: like the samples of a part, they decide the order of sums.
 GRADIENT_THREADS = 2**17
 DEPTH = 32  # blocks that share the rows of a kernel
 
@@ -38,21 +35,15 @@ class LayerKernels:
     dtype : numpy dtype
     card : Card
     spikes : SpikeKernels
-
-    Raises
-    ------
-    EngineError
-        If the component is none, or its neurons can't be run or trained here.
     """
 
     def __init__(
         self, network: SpikingNetwork, component: Component, dtype: np.dtype, card: Card, spikes: SpikeKernels
     ):
-        _check(component)
         (self.population,), (self.projection,) = component.populations, component.inputs
         self.component, self.network, self.dtype, self.card, self.spikes = component, network, dtype, card, spikes
         self.layer = network.neural.index(self.population)
-        self.label = network.labels[self.layer]
+        self.labels = (network.labels[self.layer],)
         self.weights_number = network.weighted.index(self.projection)
         self.window = window(self.projection.connection)
         neuron, size = self.population.neuron, self.population.size
@@ -79,7 +70,7 @@ class LayerKernels:
         post = self.card.empty((n_samples, words(n_steps), self.population.size), np.uint32)
         failure = self.card.full(n_samples, n_steps, np.int32)
         n_pre_words = words(pre.n_neurons)
-        for part in _slices(n_samples, 4 * n_steps * n_pre_words):
+        for part in slices(n_samples, 4 * n_steps * n_pre_words):
             before = self.spikes.by_step(pre.trains[part], n_steps)
             structure = arguments.Presentation(
                 *(self.window, len(before), n_steps, words(n_steps), n_pre_words),
@@ -130,7 +121,7 @@ class LayerKernels:
                 walk.deltas[source.name] = self.card.put(walk.deltas[source.name], self.dtype)
             walk.add_delta(source.name, delta_pre)
 
-    def own_spsp(self, trains: SpikeBatch) -> np.ndarray:
+    def own_spsp(self, population, trains: SpikeBatch) -> np.ndarray:
         """The same as ``learning.component.NumpyKernels.own_spsp``."""
         trains = self.spikes.on_card(trains)
         n = trains.n_neurons
@@ -144,14 +135,12 @@ class LayerKernels:
     def _spsp(self, pre, post, part: slice, connections, arrays: dict, fields: dict) -> _Scratch:
         """Let the kernels find q and the S-PSPs of some samples."""
         (n_samples, fan_in, n_post), n_steps = arrays["spsp"].shape, pre.n_steps
-        arrays = self._dynamics | arrays
         arrays |= {"pre": pre.trains[part], "post": post.trains[part]}
         arrays |= {"pre_counts": pre.card_counts[part], "post_counts": post.card_counts[part]}
         arrays["q"] = self.card.empty((n_samples, n_steps, n_post), self.dtype)
         structure = arguments.Backward(
             *(connections, n_samples, n_steps, words(n_steps)),
-            uniform=self._is_uniform,
-            refractory_steps=min(self.network.linear_map(self.layer).refractory_steps, n_steps),
+            **self._dynamics.fields(n_steps),
             **{name: pointer(array) for name, array in arrays.items()},
             **fields,
         )
@@ -181,21 +170,11 @@ class LayerKernels:
         bytes_a_sample = (
             self.dtype.itemsize * self.population.size * (pre.n_steps + max(self.fan_in, self.population.size))
         )
-        return _slices(pre.n_samples, bytes_a_sample)
+        return slices(pre.n_samples, bytes_a_sample)
 
     @cached_property
-    def _is_uniform(self) -> bool:
-        """Whether all neurons have the same matrices."""
-        linear_map = self.network.linear_map(self.layer)
-        names = ("active", "refractory", "reset", "readout", "taken_back")
-        arrays = (getattr(linear_map, name) for name in names)
-        return all((array == array[:1]).all() for array in arrays)
-
-    @cached_property
-    def _dynamics(self) -> dict:
-        """What happens to the neurons in a step and at a spike."""
-        matrices = kernel_matrices(self.network.linear_map(self.layer), self.dtype)
-        return {name: self.card.put(matrix) for name, matrix in matrices.items()}
+    def _dynamics(self) -> CardDynamics:
+        return CardDynamics(self.network.linear_map(self.layer), self.dtype, self.card)
 
 
 @dataclasses.dataclass
@@ -212,38 +191,3 @@ def window(connection: AllPairs | Windows) -> arguments.Window:
         return arguments.Window(1, 1, connection.n_pre, 1, 1, connection.n_post, 1, 1, 0, 0)
     c = connection
     return arguments.Window(*c.input_shape, *c.output_shape, c.size, c.stride, c.padding, not c.shared_kernel)
-
-
-def _slices(n_samples: int, bytes_a_sample: int):
-    size = max(1, min(SCRATCH_BYTES // bytes_a_sample, LARGEST_GRID))
-    return [slice(first, first + size) for first in range(0, n_samples, size)]
-
-
-def _check(component: Component) -> None:
-    advice = "; take device='cpu'"
-    names = ", ".join(f"'{population.name}'" for population in component.populations)
-    if component.loops or len(component.populations) > 1:
-        raise EngineError(f"device 'cuda' can't run recurrent projections ({names}){advice}")
-    if len(component.inputs) != 1:
-        raise EngineError(f"device 'cuda' can't run {names} with {len(component.inputs)} projections to it{advice}")
-    (population,), (projection,) = component.populations, component.inputs
-    if not projection.plain:
-        raise EngineError(f"device 'cuda' can't run the delays of '{projection.name}'{advice}")
-    if not isinstance(projection.connection, AllPairs | Windows):
-        raise EngineError(f"device 'cuda' can't run the single connections of '{projection.name}'{advice}")
-    if projection.sign is not None:
-        raise EngineError(f"device 'cuda' can't keep the signs of '{projection.name}'{advice}")
-    if not population.neuron.is_affine:
-        raise EngineError(
-            f"device 'cuda' can't run the neurons of {names}, whose equations are not affine{advice}, on which they "
-            "train along their trajectory"
-        )
-    if population.neuron.learned:
-        raise EngineError(
-            f"device 'cuda' can't learn {', '.join(population.neuron.learned)} of the neurons of {names}{advice}"
-        )
-    if component.lateral and population.size > LARGEST_BLOCK:
-        raise EngineError(
-            f"device 'cuda' runs lateral inhibition of up to {LARGEST_BLOCK} neurons, found {population.size} in "
-            f"{names}{advice}"
-        )

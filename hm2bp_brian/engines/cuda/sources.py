@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,26 @@ def spike_source() -> str:
 
 def layer_source(code: NeuronCode, dtype: np.dtype) -> str:
     """Kernels of a layer with these neurons."""
-    lines = [
-        "using namespace std;",
-        "template <typename T> static inline int int_(T value) { return int(value); }",
-        "template <typename T> static inline T exponential(T value) { return exp(value); }",
-        code.lane,
-        code.single,
-        f"{DEFINE_RULES}\nstruct Rules {{ RULES }};",
-    ]
-    return "\n".join([_types(dtype), *lines, _files("window", "forward", "backward")])
+    rules = f"{DEFINE_RULES}\nstruct Rules {{ RULES }};"
+    neuron = [*_before_neurons(dtype), code.lane, code.single]
+    return "\n".join([*neuron, rules, _files("window", "forward", "backward")])
+
+
+def component_source(codes: Sequence[NeuronCode], dtype: np.dtype) -> str:
+    """The kernel that runs populations with these neurons together."""
+    numbers = range(len(codes))
+    populations = (
+        f"namespace population_{n} {{\n{code.lane}\n{code.single}\n{_files('population')}\n}}"
+        for n, code in zip(numbers, codes, strict=True)
+    )
+    each = " ".join(f"population_{n}::phase(a, {n}, sample, step);" for n in numbers)
+    macro = f"#define EACH_POPULATION(phase) {each}"
+    return "\n".join([*_before_neurons(dtype), _files("graph"), *populations, macro, _files("component")])
+
+
+def connection_source(dtype: np.dtype) -> str:
+    """Kernels of the backward pass through lists of connections."""
+    return "\n".join([_types(dtype), _files("connections")])
 
 
 def update_source(dtype: np.dtype) -> str:
@@ -42,6 +54,16 @@ def update_source(dtype: np.dtype) -> str:
 def on_card(source: str) -> str:
     """A source with what NVRTC lacks."""
     return "\n".join([_files("card"), source])
+
+
+def _before_neurons(dtype: np.dtype) -> list[str]:
+    """What generated lines use."""
+    return [
+        _types(dtype),
+        "using namespace std;",
+        "template <typename T> static inline int int_(T value) { return int(value); }",
+        "template <typename T> static inline T exponential(T value) { return exp(value); }",
+    ]
 
 
 def _types(dtype: np.dtype) -> str:

@@ -51,7 +51,7 @@ class GraphKernels:
         self.threads = threads
         self.library = _library(dtype)
         self._receptors = [receptors(population, component) for population in component.populations]
-        neurons = [_neuron(*pair) for pair in zip(component.populations, self._receptors, strict=True)]
+        neurons = [kernel_neuron(*pair) for pair in zip(component.populations, self._receptors, strict=True)]
         self._codes = [
             generate(neuron, p.size, p.threshold, network.dt, dtype)
             for neuron, p in zip(neurons, component.populations, strict=True)
@@ -333,7 +333,7 @@ def receptors(population: Population, component: Component) -> list[str]:
     return found
 
 
-def _neuron(population: Population, receptors: list[str]) -> NeuronModel:
+def kernel_neuron(population: Population, receptors: list[str]) -> NeuronModel:
     """The neuron for which kernels are generated: spikes add to what its reset clears only if it says so itself."""
     neuron = population.neuron
     if not neuron.reset_cuts_the_past or neuron.membrane_variable not in receptors:

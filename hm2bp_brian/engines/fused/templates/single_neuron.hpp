@@ -38,6 +38,14 @@ struct Neuron : Lane {
 
     scalar &synaptic() { return {{synaptic}}[0]; }
 
+    // One of the state's variables, of those that spikes can add to.
+    scalar &variable(int number) {
+{% for array in arrays if array.number is not none and not array.synaptic %}
+        if (number == {{array.number}}) return _array_{{array.name}}[0];
+{% endfor %}
+        return synaptic();
+    }
+
     bool finite() const {
         bool all = true;
 {% for array in arrays if array.changes and array.type == 'scalar' %}

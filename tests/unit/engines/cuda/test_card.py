@@ -10,7 +10,13 @@ from networks import make_network
 
 from hm2bp_brian.engines.cuda import arguments, card
 from hm2bp_brian.engines.cuda.card import Card
-from hm2bp_brian.engines.cuda.sources import layer_source, spike_source, update_source
+from hm2bp_brian.engines.cuda.sources import (
+    component_source,
+    connection_source,
+    layer_source,
+    spike_source,
+    update_source,
+)
 from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.compiler import load
 from hm2bp_brian.errors import CompilationError, ConfigurationError, MissingPackageError
@@ -95,6 +101,10 @@ def test_sizes_and_offsets_are_those_of_the_kernels():
         spike_source(): (arguments.Spikes,),
         layer_source(code, np.dtype("float32")): (arguments.Window, arguments.Presentation, arguments.Backward),
         update_source(np.dtype("float32")): (arguments.Update,),
+        connection_source(np.dtype("float32")): (arguments.Connections,),
+        component_source([code], np.dtype("float32")): (
+            *(arguments.GraphPopulation, arguments.GraphProjection, arguments.GraphPresentation),
+        ),
     }
     assert {s for structures in sources.values() for s in structures} == set(arguments.STRUCTURES)
     for source, structures in sources.items():

@@ -154,57 +154,16 @@ def test_branches_readouts_rates_and_fixed_weights(neuron):
     assert sums[0].loss == sums[1].loss
 
 
-def of_graph(connector=None, size=3, lateral=0.0, **settings):
-    connector = connector or hb.AllToAll()
-    network = hb.SpikingNetwork(dt=1 * ms, duration=20 * ms)
-    network.input("in", 4)
-    network.population(
-        "out", size, neuron=NEURONS["euler"](size), threshold=1.0, readout=True, lateral_inhibition=lateral
-    )
-    network.connect("in", "out", connector, **settings, weights=hb.Uniform(1.0))
-    return network
-
-
-def recurrent():
-    network = of_graph()
-    network.connect("out", "out", hb.AllToAll(), weights=hb.Uniform(1.0), delay=1 * ms)
-    return network
-
-
-def twice():
-    network = of_graph()
-    network.input("more", 2)
-    network.connect("more", "out", hb.AllToAll(), weights=hb.Uniform(1.0))
-    return network
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (recurrent, "can't run recurrent projections \\('out'\\); take device='cpu'"),
-        (twice, "'out' with 2 projections"),
-        (lambda: of_graph(delay=2 * ms), "delays of 'in_to_out'"),
-        (lambda: of_graph(connector=hb.Sparse(p=0.9)), "single connections of 'in_to_out'"),
-        (lambda: of_graph(size=513, lateral=0.1), "lateral inhibition of up to 512 neurons, found 513"),
-        (lambda: make_network("nonlinear"), "not affine; take device='cpu'"),
+        (lambda: make_network("nonlinear"), "neurons of 'layer_0', whose equations are not affine; take device='cpu'"),
         (lambda: learned_network("threshold of LIF"), "can't learn v_th of the neurons of 'layer_0'"),
     ],
 )
 def test_what_it_can_not_run_is_refused_by_name(make, message):
     with pytest.raises(EngineError, match=message):
         make_engine(make(), device="cuda")
-
-
-def test_dales_law_is_refused():
-    network = hb.SpikingNetwork(dt=1 * ms, duration=20 * ms)
-    network.input("in", 4)
-    lif = hb.LIF(20 * ms, 5 * ms)
-    network.population("signed", 5, neuron=lif, threshold=1.0, sign=0.8)
-    network.population("out", 3, neuron=lif, threshold=1.0, readout=True)
-    network.connect("in", "signed", hb.AllToAll(), weights=hb.Uniform(1.0))
-    network.connect("signed", "out", hb.AllToAll(), weights=hb.Uniform(1.0))
-    with pytest.raises(EngineError, match="signs of 'signed_to_out'"):
-        make_engine(network, device="cuda")
 
 
 @pytest.mark.parametrize("lateral", [0.0, 0.1])

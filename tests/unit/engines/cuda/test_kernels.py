@@ -10,6 +10,7 @@ from oracle import oracle_gradients
 
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
 from hm2bp_brian.encoding.random_numbers import sample_keys
+from hm2bp_brian.engines.cuda import card as card_module
 from hm2bp_brian.engines.cuda import layer_kernels
 from hm2bp_brian.engines.cuda.card import Card
 from hm2bp_brian.engines.cuda.engine import CudaEngine
@@ -108,7 +109,7 @@ def test_gradients_equal_the_oracle_in_float64(card, neuron, ratio):
 )
 def test_gradients_in_any_order_of_threads_and_slices(either_order, monkeypatch, make, dtype, tolerance):
     # few samples at a time, sums of gradients in several parts
-    monkeypatch.setattr(layer_kernels, "SCRATCH_BYTES", 2**17)
+    monkeypatch.setattr(card_module, "SCRATCH_BYTES", 2**17)
     monkeypatch.setattr(layer_kernels, "GRADIENT_THREADS", 2**10)
     network = make()
     record = make_engine(network, "fused", dtype, 1).forward(network.parameters, make_input(network, 8)).record
