@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from affine_neurons import AFFINE, affine_network
 from networks import NEURONS, make_network
+from nonlinear_neurons import NONLINEAR, SHARES, SMOOTH, nonlinear_network
 
 from hm2bp_brian.engines.cuda.sources import (
     OPTIONS,
@@ -14,6 +15,7 @@ from hm2bp_brian.engines.cuda.sources import (
     layer_source,
     on_card,
     spike_source,
+    trajectory_source,
     update_source,
 )
 from hm2bp_brian.engines.fused.codegen import generate
@@ -90,3 +92,12 @@ def test_populations_with_all_neurons_together(dtype, card):
         codes.append(generate(network.neurons[0], network.size(0), network.thresholds[0], network.dt, np.dtype(dtype)))
     ((kernel, (registers, spill)),) = report(component_source(codes, np.dtype(dtype)), card).items()
     assert kernel == "forward_graph" and registers <= 128 and spill <= LARGEST_SPILL[dtype]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [*NONLINEAR, *SMOOTH, *SHARES])
+def test_trajectories(name, dtype):
+    network = nonlinear_network(name)
+    code = generate(network.neurons[0], network.size(0), network.thresholds[0], network.dt, np.dtype(dtype))
+    ((kernel, (_, spill)),) = report(trajectory_source(code, np.dtype(dtype)), "sm_90").items()
+    assert kernel == "adjoint_along" and spill <= LARGEST_SPILL[dtype]

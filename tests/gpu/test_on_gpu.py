@@ -8,7 +8,9 @@ from affine_neurons import AFFINE, affine_network
 from brian2 import ms
 from graph_of_all_kinds import graph_of_all_kinds
 from graphs import quietly, random_graph
+from learned_neurons import LEARNED, learned_network
 from networks import make_input, make_network
+from nonlinear_neurons import NONLINEAR, SHARES, nonlinear_network
 from tiny_training import LOSS, tiny_dataset, tiny_network
 
 import hm2bp_brian as hb
@@ -50,6 +52,8 @@ NETWORKS = {
     "maps": maps,
     "loops, delays, receptors": graph_of_all_kinds,
     **{name: partial(affine_network, name) for name in AFFINE},
+    **{name: partial(nonlinear_network, name) for name in (*NONLINEAR, *SHARES)},
+    **{name: partial(learned_network, name) for name in LEARNED},
     **{f"random graph {seed}": partial(random_graph, seed) for seed in range(1, 5)},
 }
 

@@ -50,7 +50,7 @@ class Backward(ctypes.Structure):
         *fields_of(ctypes.c_int64, "uniform refractory_steps"),
         *pointers("weights distance nu_pre delta factor"),
         ("rules", Rules),
-        *pointers("q spsp coefficient partial gradient delta_pre"),
+        *pointers("q start spsp coefficient partial gradient delta_pre"),
     ]
 
 
@@ -83,6 +83,19 @@ class GraphPresentation(ctypes.Structure):
     ]
 
 
+class Along(ctypes.Structure):
+    """The adjoint of a population along its trajectories."""
+
+    _fields_ = [
+        ("population", GraphPopulation),
+        *_integers("which n_steps n_projections n_receptors"),
+        *pointers("projections receptors wanted counts distance readout taken_back"),
+        ("uniform", ctypes.c_int64),
+        *pointers("states q start"),
+        *_integers("n_samples"),
+    ]
+
+
 class Connections(ctypes.Structure):
     """HM2-BP through a list of connections."""
 
@@ -109,13 +122,6 @@ class Update(ctypes.Structure):
 
 
 STRUCTURES = (
-    Window,
-    Spikes,
-    Presentation,
-    Backward,
-    GraphPopulation,
-    GraphProjection,
-    GraphPresentation,
-    Connections,
-    Update,
+    *(Window, Spikes, Presentation, Backward, Update),
+    *(GraphPopulation, GraphProjection, GraphPresentation, Along, Connections),
 )

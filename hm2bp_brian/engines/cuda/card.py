@@ -97,6 +97,14 @@ class Card:
         """A new array of one value."""
         return self.cupy.full(shape, value, dtype)
 
+    def addresses(self, arrays):
+        """Where arrays lie, on the card; they must be kept."""
+        return self.put(np.array([pointer(array) for array in arrays], dtype=np.uint64))
+
+    def structures(self, structures):
+        """Structures of one kind, one after the other, on the card."""
+        return self.put(np.frombuffer(b"".join(map(bytes, structures)), dtype=np.uint8))
+
     def wait(self) -> None:
         """Until all kernels that were launched have ended."""
         self.cupy.cuda.get_current_stream().synchronize()

@@ -41,7 +41,7 @@ class CudaEngine:
     Raises
     ------
     EngineError
-        If the network has what no kernel here runs: neurons that are not affine or learn variables of their own.
+        If neurons have what no kernel runs, such as noise.
     CompilationError
         If NVRTC refuses the generated code.
     """
@@ -81,7 +81,8 @@ class CudaEngine:
         with self._memory(spikes):
             spikes = self.spikes.on_card(spikes)
             trains = self.network.trains(spikes)
-            failures = [kernels.forward(parameters, trains) for kernels in self._components]
+            readable = self._readable(parameters)
+            failures = [kernels.forward(readable, trains) for kernels in self._components]
             failures = self.card.get(self.card.cupy.stack(failures))
         for kernels, places in zip(self._components, failures, strict=True):
             none = spikes.n_steps * len(kernels.labels)
@@ -95,7 +96,8 @@ class CudaEngine:
         """Sum of the samples' gradients in the engine's dtype; see `hm2bp_brian.learning.backward.backward`."""
         errors.check(tape.counts)
         with self._memory(tape.record.input):
-            total = backward(self.network, tape.parameters, tape.record, errors, rules, kernels=self)
+            parameters = self._readable(tape.parameters)
+            total = backward(self.network, parameters, tape.record, errors, rules, kernels=self)
         if all(map(self.card.holds, tape.parameters)):
             return total
         arrays, deltas = (tuple(map(self.card.get, arrays)) for arrays in (total.arrays, total.deltas))
@@ -125,6 +127,11 @@ class CudaEngine:
     def wait(self) -> None:
         """Until the card has done what it was told to."""
         self.card.wait()
+
+    def _readable(self, parameters) -> tuple:
+        """The parameters, with values of learned variables in this process's memory: the network reads them."""
+        first = len(parameters) - len(self.network.learned_variables)
+        return (*parameters[:first], *map(self.card.get, parameters[first:]))
 
     @contextmanager
     def _memory(self, batch: SpikeBatch) -> Iterator[None]:

@@ -44,6 +44,7 @@ class GraphKernels:
         self._run = card.compile(component_source(codes, dtype), f"the kernel in {dtype} that runs {names}")
         self._kernel = card.compile(connection_source(dtype), f"the kernels of connections in {dtype}")
         projections = sorted(component.projections, key=network.projections.index)  # as Brian2 orders them
+        self._learned = [variable for population in self._populations for variable in population.learned]
         self._lists = [ConnectionList(projection, card) for projection in (*projections, *component.lateral)]
 
     def forward(self, parameters, trains: dict[str, SpikeBatch]):
@@ -64,15 +65,17 @@ class GraphKernels:
             words_of[p.name] = self.card.full((n_samples, words(n_steps), p.size), 0, np.uint32)
         failure = self.card.full(n_samples, n_steps * len(self._populations), np.int32)
         block = min(LARGEST_BLOCK, -(-max(p.size for p in self._populations) // 32) * 32)
+        arrays = [p.arrays(parameters) for p in self._populations]
+        addresses = list(map(self.card.addresses, arrays))
         for part in slices(n_samples, sum(p.size * p.bytes_a_neuron for p in self._populations)):
             n_in_part = len(failure[part])
             memory = [p.memory(n_in_part, n_steps) for p in self._populations]
             populations = [
-                p.structure(words_of[p.name][part], own, n_steps)
-                for p, own in zip(self._populations, memory, strict=True)
+                p.structure(words_of[p.name][part], own_addresses, n_steps, own_memory)
+                for p, own_addresses, own_memory in zip(self._populations, addresses, memory, strict=True)
             ]
             projections = [self._projection(link, words_of[link.source][part]) for link in links]
-            tables = [self._table(structures) for structures in (populations, projections)]
+            tables = [self.card.structures(structures) for structures in (populations, projections)]
             structure = arguments.GraphPresentation(
                 *(n_steps, len(populations), len(projections), *map(pointer, tables), pointer(failure[part]))
             )
@@ -90,21 +93,30 @@ class GraphKernels:
         factors = {p.name: card.put(walk.factor(p.name), self.dtype) for p in self._populations}
         sums = {name: card.empty(delta.shape, self.dtype) for name, delta in deltas.items()}
         before = {name: card.empty((n_samples, source.size), self.dtype) for name, source in outside.items()}
-        links = [self._with_gradients(link) for link in self._links(walk.parameters) if not _lateral(link)]
+        every = self._links(walk.parameters)
+        links = [self._with_gradients(link) for link in every if not link.connections.projection.lateral]
         inputs, loops = ([link for link in links if (link.source in deltas) == inside] for inside in (False, True))
+        distances = {p.name: p.distance(walk.parameters) for p in self._populations}
+        start_sums = {v.number: card.full(v.population.size, 0, self.dtype) for v in self._learned}
         n_cut = 0
         for part in slices(n_samples, self._bytes_a_sample(walk, links)):
-            samples = self._samples(walk, links, part, {name: delta[part] for name, delta in deltas.items()})
-            kappa = {p.name: samples.kappa(p.name, p.distance, p.own_nu) for p in self._populations}
+            samples = self._samples(walk, every, links, part, {name: delta[part] for name, delta in deltas.items()})
+            kappa = {p.name: samples.kappa(p.name, distances[p.name], p.own_nu) for p in self._populations}
             n_cut += samples.sum_series(loops) if loops else 0
-            samples.add_gradients({name: d * kappa[name] * factors[name][part] for name, d in samples.deltas.items()})
-            for name, delta in samples.deltas.items():
-                sums[name][part] = delta
+            coefficients = {name: d * kappa[name] * factors[name][part] for name, d in samples.deltas.items()}
+            samples.add_gradients(coefficients)
+            for p in self._populations:
+                sums[p.name][part] = samples.deltas[p.name]
+                for variable, place in zip(p.learned, p.places, strict=True):
+                    effect = coefficients[p.name] * samples.start[p.name][:, int(place)]
+                    start_sums[variable.number] += effect.sum(axis=0)
             for name in outside:
                 flow = samples.flow(name, inputs, samples.deltas, walk.rules.silent_delta_ratio)
                 before[name][part] = flow / samples.nu[name]
         for link in links:
             self._put_gradients(link, walk)
+        for variable in self._learned:
+            walk.gradients[variable.number] = variable.fold(start_sums[variable.number])
         for name, delta in before.items():
             if name in walk.deltas:  # of a rate that is out of its band, or of another component
                 walk.deltas[name] = card.put(walk.deltas[name], self.dtype)
@@ -116,29 +128,33 @@ class GraphKernels:
         """The same as ``learning.component.NumpyKernels.own_spsp``, which it is: readouts are small."""
         return NumpyKernels(self.network).own_spsp(population, trains)
 
-    def _samples(self, walk: Walk, links, part: slice, deltas) -> GraphSamples:
-        spikes = {name: self.spikes.on_card(walk.trains[name]) for name in {*deltas, *(link.source for link in links)}}
+    def _samples(self, walk: Walk, every, links, part: slice, deltas) -> GraphSamples:
+        """Some samples; ``every`` link drives neurons, ``links`` are those that HM2-BP sums over."""
+        spikes = {name: self.spikes.on_card(walk.trains[name]) for name in {*deltas, *(link.source for link in every)}}
         trains = {name: batch.trains[part] for name, batch in spikes.items()}
         counts = {name: batch.card_counts[part] for name, batch in spikes.items()}
         wanted = sum((delta != 0).any(axis=1) for delta in deltas.values()).astype(np.int32)
         n_steps = next(iter(spikes.values())).n_steps
-        q = {
-            (p.name, receptor): p.q(receptor, trains[p.name], counts[p.name], wanted, n_steps)
-            for p in self._populations
-            for receptor in p.receptors
-        }
+        projections = [self._projection(link, trains[link.source]) for link in every]
+        q, start = {}, {}
+        for p in self._populations:
+            readings, start[p.name] = p.adjoint(
+                trains[p.name], counts[p.name], wanted, n_steps, walk.parameters, projections
+            )
+            q |= {(p.name, receptor): readings[number] for number, receptor in enumerate(p.receptors)}
         nu = {
             link.source: self.card.put(walk.nu[link.source], self.dtype)
             for link in links
             if link.source not in deltas and walk.nu[link.source] is not None
         }
-        return GraphSamples(self._kernel, self.card, walk.rules, links, n_steps, trains, counts, q, wanted, deltas, nu)
+        return GraphSamples(
+            *(self._kernel, self.card, walk.rules, links, n_steps), trains, counts, q, start, wanted, deltas, nu
+        )
 
     def _bytes_a_sample(self, walk: Walk, links) -> int:
         n_steps = next(iter(walk.trains.values())).n_steps
-        readings = sum(p.size * n_steps * len(p.receptors) for p in self._populations)
         single = sum(len(link.connections) * (1 + (link.delay_gradient is not None)) for link in links)
-        return self.dtype.itemsize * (readings + single)
+        return self.dtype.itemsize * single + sum(p.bytes_a_sample(n_steps) for p in self._populations)
 
     def _links(self, parameters) -> list[Link]:
         """All projections, with the weights and delays of these parameters."""
@@ -174,11 +190,3 @@ class GraphKernels:
             *(target, receptor, projection.source.size, trains.shape[1], pointer(trains)),
             *(addresses["starts"], addresses["sources"], pointer(link.delays), pointer(link.weights)),
         )
-
-    def _table(self, structures) -> object:
-        """Structures on the card."""
-        return self.card.put(np.frombuffer(b"".join(map(bytes, structures)), dtype=np.uint8))
-
-
-def _lateral(link: Link) -> bool:
-    return link.connections.projection.lateral

@@ -9,11 +9,12 @@ import numpy as np
 from hm2bp_brian.engines.cuda import arguments
 from hm2bp_brian.engines.cuda.card import Card, launch, pointer
 from hm2bp_brian.engines.cuda.dynamics import CardDynamics
-from hm2bp_brian.engines.cuda.sources import layer_source
+from hm2bp_brian.engines.cuda.sources import layer_source, trajectory_source
 from hm2bp_brian.engines.cuda.spikes import words
 from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.graph_kernels import kernel_neuron, receptors
-from hm2bp_brian.learning.thresholds import distance
+from hm2bp_brian.engines.fused.layer_kernels import places_of
+from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import Population
@@ -35,52 +36,69 @@ class GraphPopulation:
     ----------
     receptors : list of str
         Its variables that spikes add to.
-    distance : array (n_neurons,)
-        From rest to the threshold.
     own_nu : bool
         Whether nu is each sample's own.
+    learned : list of LearnedVariable
+    places : int array (n_learned,)
+        Where ``BackwardSamples.start`` has them.
     """
 
     def __init__(
         self, network: SpikingNetwork, population: Population, component: Component, dtype: np.dtype, card: Card
     ):
-        self.population, self.card, self.dtype, self._dt = population, card, dtype, network.dt
+        self.network, self.population, self.card, self.dtype = network, population, card, dtype
         self.name, self.size = population.name, population.size
+        self.which = component.populations.index(population)
         self.receptors = receptors(population, component)
+        self.own_nu, self.learned = not population.neuron.nu_is_distance, network.learned_of(population)
         neuron = kernel_neuron(population, self.receptors)
         self.code = generate(neuron, self.size, population.threshold, network.dt, dtype)
-        self._kernel = card.compile(layer_source(self.code, dtype), f"the kernels in {dtype} for {neuron!r}")
+        self._is_affine = population.neuron.is_affine
+        source = (layer_source if self._is_affine else trajectory_source)(self.code, dtype)
+        self._kernel = card.compile(source, f"the kernels in {dtype} for {neuron!r}")
         self._arrays = [card.put(array) for array in self.code.arrays]
-        self._addresses = card.put(np.array([pointer(array) for array in self._arrays], dtype=np.uint64))
         self._constants = card.put(self.code.constants)
-        self.distance = card.put(distance(population, network.dt), dtype)
-        self.own_nu = not population.neuron.nu_is_distance
-        linear_map, names = network.linear_map(network.neural.index(population)), population.neuron.evolving_variables
-        self._dynamics = {
-            variable: CardDynamics(dataclasses.replace(linear_map, synaptic=names.index(variable)), dtype, card)
-            for variable in self.receptors
-        }
+        dynamics = network.dynamics(network.neural.index(population))
+        self._refractory_steps = dynamics.refractory_steps
+        self._variables = [population.neuron.evolving_variables.index(variable) for variable in self.receptors]
+        if self._is_affine:  # whose matrices are ordered by the variable
+            all_dynamics = [dataclasses.replace(dynamics, synaptic=number) for number in self._variables]
+        else:
+            all_dynamics = [dynamics]
+        self._dynamics = [CardDynamics(one, dtype, card) for one in all_dynamics]
+        self.places = places_of(self.learned, all_dynamics[0])
+
+    def distance(self, parameters):
+        """From rest to the threshold, with these parameters: (n_neurons,)."""
+        return self.card.put(distance_as_learned(self.network, self.population, parameters), self.dtype)
+
+    def arrays(self, parameters) -> list:
+        """What its neurons load, with these parameters."""
+        learned = self.network.learned_values(self.population, parameters)
+        pairs = zip(self.code.names, self._arrays, strict=True)
+        return [self.card.put(learned[name], array.dtype) if name in learned else array for name, array in pairs]
 
     @property
     def bytes_a_neuron(self) -> int:
         """Of ``struct Neuron``, at most: numbers of up to 8 bytes, two for the refractory time."""
         return 8 * (len(self.code.arrays) + 2)
 
-    def structure(self, trains, memory, n_steps: int) -> arguments.GraphPopulation:
-        """What the kernel is given.
+    def structure(self, trains, addresses, n_steps: int, memory=(None, None)) -> arguments.GraphPopulation:
+        """What kernels are given.
 
         Parameters
         ----------
         trains : uint32 array (n_samples, n_words, n_neurons)
+        addresses : uint64 array
+            Of ``arrays``.
+        n_steps : int
         memory : pair of arrays
             See ``memory``.
-        n_steps : int
         """
-        states, infinite_at = memory
         return arguments.GraphPopulation(
             *(self.size, trains.shape[1], self.bytes_a_neuron),
-            *map(pointer, (trains, states, infinite_at, self._addresses, self._constants)),
-            *(self._dt, min(self.code.refractory_steps, n_steps)),
+            *map(pointer, (trains, *memory, addresses, self._constants)),
+            *(self.network.dt, min(self.code.refractory_steps, n_steps)),
         )
 
     def memory(self, n_samples: int, n_steps: int) -> tuple:
@@ -88,34 +106,71 @@ class GraphPopulation:
         states = self.card.empty(n_samples * self.size * self.bytes_a_neuron, np.uint8)
         return states, self.card.full((n_samples, self.size), n_steps, np.int32)
 
-    def q(self, receptor: str, trains, counts, wanted, n_steps: int):
+    def adjoint(self, trains, counts, wanted, n_steps: int, parameters, projections) -> tuple:
         """What a unit that arrives at a variable adds to the readings at later spikes.
 
         Parameters
         ----------
-        receptor : str
         trains : uint32 array (n_samples, n_words, n_neurons)
         counts : int32 array (n_samples, n_neurons)
         wanted : int32 array (n_samples,)
             Whether it is wanted in a sample.
         n_steps : int
+        parameters : sequence of arrays
+        projections : sequence of arguments.GraphProjection
+            All of the component.
 
         Returns
         -------
-        array (n_samples, n_steps, n_neurons)
+        q : array (n_receptors, n_samples, n_steps, n_neurons)
             Not written where it is not wanted, or the neuron is silent.
+        start : array (n_samples, n_variables, n_neurons) or None
+            Effect of the state at the start, if any of it is learned.
         """
-        n_samples = len(trains)
-        q = self.card.empty((n_samples, n_steps, self.size), self.dtype)
-        every = wanted[:, np.newaxis] * self.card.full(self.size, 1, self.dtype)
-        every = self.card.put(every, self.dtype)
-        structure = arguments.Backward(
-            *(arguments.Window(1, 1, 1, 1, 1, self.size, 1, 1, 0, 0), n_samples, n_steps, words(n_steps)),
-            **self._dynamics[receptor].fields(n_steps),
-            post=pointer(trains),
-            post_counts=pointer(counts),
-            delta=pointer(every),
+        n_samples, n_variables = len(trains), len(self.population.neuron.evolving_variables)
+        q = self.card.empty((len(self.receptors), n_samples, n_steps, self.size), self.dtype)
+        start = self.card.full((n_samples, n_variables, self.size), 0, self.dtype) if self.learned else None
+        if self._is_affine:
+            self._with_matrices(q, start, trains, counts, wanted)
+        else:
+            self._along(q, start, trains, counts, wanted, parameters, projections)
+        return q, start
+
+    def _with_matrices(self, q, start, trains, counts, wanted) -> None:
+        _, n_samples, n_steps, size = q.shape
+        every = self.card.put(wanted[:, np.newaxis] * self.card.full(size, 1, self.dtype), self.dtype)
+        for number, dynamics in enumerate(self._dynamics):
+            structure = arguments.Backward(
+                *(arguments.Window(1, 1, 1, 1, 1, size, 1, 1, 0, 0), n_samples, n_steps, words(n_steps)),
+                refractory_steps=min(self._refractory_steps, n_steps),
+                **dynamics.fields,
+                post=pointer(trains),
+                post_counts=pointer(counts),
+                delta=pointer(every),
+                q=pointer(q[number]),
+                start=None if number else pointer(start),
+            )
+            launch(self._kernel("adjoint"), structure, size, n_samples)
+
+    def _along(self, q, start, trains, counts, wanted, parameters, projections) -> None:
+        n_receptors, n_samples, n_steps, size = q.shape
+        (dynamics,), n_variables = self._dynamics, len(self.population.neuron.evolving_variables)
+        arrays, distance = self.arrays(parameters), self.distance(parameters)
+        addresses, table = self.card.addresses(arrays), self.card.structures(projections)
+        variables = self.card.put(np.array(self._variables, dtype=np.int32))
+        states = self.card.empty((n_samples, n_steps, n_variables, size), self.dtype)
+        structure = arguments.Along(
+            *(self.structure(trains, addresses, n_steps), self.which, n_steps, len(projections), n_receptors),
+            *map(pointer, (table, variables, wanted, counts, distance)),
+            **dynamics.fields,
+            states=pointer(states),
             q=pointer(q),
+            start=pointer(start),
+            n_samples=n_samples,
         )
-        launch(self._kernel("adjoint"), structure, self.size, n_samples)
-        return q
+        launch(self._kernel("adjoint_along"), structure, size, n_samples)
+
+    def bytes_a_sample(self, n_steps: int) -> int:
+        """Of what ``adjoint`` needs."""
+        n_states = 0 if self._is_affine else len(self.population.neuron.evolving_variables)
+        return self.dtype.itemsize * self.size * n_steps * (len(self.receptors) + n_states)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,7 @@ class Link:
         return self.connections.projection.target.name
 
 
+@dataclass(eq=False)
 class GraphSamples:
     """Samples that fit into the scratch memory together.
 
@@ -58,44 +60,57 @@ class GraphSamples:
     counts : dict of str to arrays (n_samples, n_neurons)
     q : dict of (str, str) to arrays (n_samples, n_steps, n_neurons)
         Of each population and each of its variables that spikes add to.
+    start : dict of str to arrays (n_samples, n_variables, n_neurons), or None
+        Effect of each population's state at the start.
     wanted : int32 array (n_samples,)
         Whether anything comes back.
     deltas, nu : dict of str to arrays
         Of each population; nu of the sources outside, too. Both are changed.
     """
 
-    def __init__(self, kernel, card: Card, rules: Rules, links, n_steps: int, trains, counts, q, wanted, deltas, nu):
-        self._kernel, self.card, self.rules, self.links = kernel, card, rules, links
-        self.counts, self.deltas, self.nu = counts, deltas, nu
-        self._n_samples, self._kept = len(wanted), [q, wanted]
-        self.dtype = next(iter(deltas.values())).dtype
-        self.tpsp = {name: card.full(delta.shape, 0, self.dtype) for name, delta in deltas.items()}
-        self._structures = [self._structure(link, n_steps, trains, q, wanted) for link in links]
-        for link, structure in zip(links, self._structures, strict=True):
+    kernel: Callable
+    card: Card
+    rules: Rules
+    links: Sequence[Link]
+    n_steps: int
+    trains: dict
+    counts: dict
+    q: dict
+    start: dict
+    wanted: object
+    deltas: dict
+    nu: dict
+
+    def __post_init__(self):
+        self.dtype = next(iter(self.deltas.values())).dtype
+        self.tpsp = {name: self.card.full(delta.shape, 0, self.dtype) for name, delta in self.deltas.items()}
+        self._kept: list = []  # what the structures point to
+        self._structures = [self._structure(link) for link in self.links]
+        for link, structure in zip(self.links, self._structures, strict=True):
             self._launch("spsp_of_connections", structure, structure.n_post, depth=DEPTH)
             structure.tpsp = pointer(self.tpsp[link.target])
             self._launch("tpsp_of_connections", structure, structure.n_post)
 
-    def _structure(self, link: Link, n_steps: int, trains, q, wanted) -> arguments.Connections:
-        shape = self._n_samples, len(link.connections)
+    def _structure(self, link: Link) -> arguments.Connections:
+        shape = len(self.wanted), len(link.connections)
         spsp = self.card.empty(shape, self.dtype)
         slope = None if link.delay_gradient is None else self.card.empty(shape, self.dtype)
         self._kept += [spsp, slope]
-        pre, projection = trains[link.source], link.connections.projection
+        pre, projection = self.trains[link.source], link.connections.projection
         return arguments.Connections(
-            n_samples=self._n_samples,
-            n_steps=n_steps,
+            n_samples=len(self.wanted),
+            n_steps=self.n_steps,
             n_words=pre.shape[1],
             n_pre=projection.source.size,
             n_post=projection.target.size,
-            wanted=pointer(wanted),
+            wanted=pointer(self.wanted),
             pre=pointer(pre),
             pre_counts=pointer(self.counts[link.source]),
             post_counts=pointer(self.counts[link.target]),
             n_connections=len(link.connections),
             delays=pointer(link.delays),
             weights=pointer(link.weights),
-            q=pointer(q[link.target, projection.synaptic_variable]),
+            q=pointer(self.q[link.target, projection.synaptic_variable]),
             spsp=pointer(spsp),
             slope=pointer(slope),
             gradient=pointer(link.gradient),
@@ -118,13 +133,13 @@ class GraphSamples:
 
     def sum_series(self, loops) -> int:
         """Put the sums of the series through some links in place of the deltas; in how many samples it was cut."""
-        term, going = dict(self.deltas), self.card.full(self._n_samples, True, bool)
+        term, going = dict(self.deltas), self.card.full(len(self.wanted), True, bool)
         for _ in range(self.rules.recurrent_terms):
             following = {name: self.flow(name, loops, term, 0.0) / self.nu[name] for name in term}
             going = going & ~(_squares(following) > _squares(term))
             term = {name: np.where(going[:, np.newaxis], values, 0) for name, values in following.items()}
             self.deltas = {name: delta + term[name] for name, delta in self.deltas.items()}
-        return self._n_samples - int(going.sum())
+        return len(self.wanted) - int(going.sum())
 
     def flow(self, source: str, links, deltas, silent_ratio: float):
         """nu times what comes back to a population through some links from deltas."""
@@ -143,10 +158,10 @@ class GraphSamples:
             if link.gradient is None and link.delay_gradient is None:
                 continue
             structure.coefficient = pointer(coefficients[link.target])
-            launch(self._kernel("gradient_of_connections"), structure, structure.n_connections)
+            launch(self.kernel("gradient_of_connections"), structure, structure.n_connections)
 
     def _launch(self, name: str, structure: arguments.Connections, threads: int, depth: int = 1) -> None:
-        launch(self._kernel(name), structure, threads, self._n_samples, depth)
+        launch(self.kernel(name), structure, threads, len(self.wanted), depth)
 
 
 def _squares(term):

@@ -50,7 +50,7 @@ class LayerKernels:
         self.code = generate(neuron, size, self.population.threshold, network.dt, dtype)
         self._kernel = card.compile(layer_source(self.code, dtype), f"the kernels in {dtype} for {neuron!r}")
         self._arrays = [card.put(array) for array in self.code.arrays]
-        self._addresses = card.put(np.array([pointer(array) for array in self._arrays], dtype=np.uint64))
+        self._addresses = card.addresses(self._arrays)
         self._constants = card.put(self.code.constants)
         self._inhibition = -component.lateral[0].weight if component.lateral else 0.0
         self.fan_in = self.window.size**2 * (1 if self.window.pooling else self.window.c_in)
@@ -140,7 +140,8 @@ class LayerKernels:
         arrays["q"] = self.card.empty((n_samples, n_steps, n_post), self.dtype)
         structure = arguments.Backward(
             *(connections, n_samples, n_steps, words(n_steps)),
-            **self._dynamics.fields(n_steps),
+            refractory_steps=min(self.network.linear_map(self.layer).refractory_steps, n_steps),
+            **self._dynamics.fields,
             **{name: pointer(array) for name, array in arrays.items()},
             **fields,
         )

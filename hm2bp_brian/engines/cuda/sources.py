@@ -26,7 +26,7 @@ def layer_source(code: NeuronCode, dtype: np.dtype) -> str:
     """Kernels of a layer with these neurons."""
     rules = f"{DEFINE_RULES}\nstruct Rules {{ RULES }};"
     neuron = [*_before_neurons(dtype), code.lane, code.single]
-    return "\n".join([*neuron, rules, _files("window", "forward", "backward")])
+    return "\n".join([*neuron, rules, _files("trains", "window", "forward", "backward")])
 
 
 def component_source(codes: Sequence[NeuronCode], dtype: np.dtype) -> str:
@@ -39,6 +39,11 @@ def component_source(codes: Sequence[NeuronCode], dtype: np.dtype) -> str:
     each = " ".join(f"population_{n}::phase(a, {n}, sample, step);" for n in numbers)
     macro = f"#define EACH_POPULATION(phase) {each}"
     return "\n".join([*_before_neurons(dtype), _files("graph"), *populations, macro, _files("component")])
+
+
+def trajectory_source(code: NeuronCode, dtype: np.dtype) -> str:
+    """The kernel of the adjoint of neurons that are not affine."""
+    return "\n".join([*_before_neurons(dtype), code.lane, code.single, _files("trains", "graph", "trajectory")])
 
 
 def connection_source(dtype: np.dtype) -> str:

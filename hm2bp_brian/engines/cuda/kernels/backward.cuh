@@ -16,22 +16,13 @@ struct Backward {
     const scalar *factor;                   // the same
     Rules rules;
     scalar *q;            // (n_samples, n_steps, n_post)
+    scalar *start;        // (n_samples, N_VARIABLES, n_post), effect of the state at the start, in the matrices' order; or null
     scalar *spsp;         // (n_samples, fan_in, n_post)
     scalar *coefficient;  // (n_samples, n_post), delta kappa factor
     scalar *partial;      // (n_parts, fan_in, c_out)
     scalar *gradient;     // (fan_in, c_out), to which is added
     scalar *delta_pre;    // (n_samples, n_pre)
 };
-
-// The last spike of a neuron before a step, -1 if there is none. train: its first word, n_post words from one to the next.
-static inline int last_spike_before(const uint32_t *train, int stride, int step) {
-    uint32_t mask = (1u << (step & 31)) - 1;
-    for (int word = step >> 5; word >= 0; word--, mask = ~0u) {
-        const uint32_t fires = mask ? train[int64_t(word) * stride] & mask : 0;
-        if (fires) return word * 32 + 31 - __clz(fires);
-    }
-    return -1;
-}
 
 template <int K>
 static inline void transposed_product(const scalar (&matrix)[K * K], scalar (&lambda)[K]) {
@@ -89,6 +80,9 @@ KERNEL(adjoint, Backward) {
         else
             transposed_product<K>(active, lambda);
     }
+    if (a.start)
+#pragma unroll
+        for (int i = 0; i < K; i++) a.start[(int64_t(sample) * K + i) * n_post + number] = lambda[i];
 }
 
 // e_{i|j}: the sum of q_i over the spikes of j. A block has some of the rows.

@@ -1,4 +1,15 @@
 {# A neuron that one thread of a GPU keeps in its registers. #}
+{# lambda <- J^T lambda, with the derivatives of a block where the neuron is. #}
+{% macro pull_back(block, entries) %}
+        {{open_block(block)}}
+        Lane neuron = *this;
+        {{use_lane()}}
+        {{blocks[block].vector_lines}}
+        const scalar {% for n in range(n_variables) %}lambda_{{n}} = lambda[{{n}}]{{", " if not loop.last}}{% endfor %};
+{% for n in range(n_variables) %}
+        lambda[{{n}}] = {% for entry in entries if entry.by == n %}scalar({{entry.value}}) * lambda_{{entry.of}}{{" + " if not loop.last}}{% else %}0{% endfor %};
+{% endfor %}
+{% endmacro %}
 {% from "macros.hpp" import open_block, use_lane with context %}
 // A neuron that fires in this step.
 static inline auto make_reset(const NeuronConstants &common) {
@@ -46,6 +57,28 @@ struct Neuron : Lane {
         return synaptic();
     }
 
+{% if derivatives %}
+    // An update where it is known whether the neuron fires. One that reaches its threshold in another step, as rounding may
+    // have it, waits where it was, so that no upswing runs away. Returns whether it does.
+    bool update_along(const NeuronConstants &common, bool fires) {
+        const Lane before = *this;
+        make_update(common)(*this);
+        const bool waits = make_threshold(common)(*this) && !fires;
+        if (waits) static_cast<Lane &>(*this) = before;
+        return waits;
+    }
+
+    // lambda <- A^T lambda of an update from here.
+    void adjoint_of_update(const NeuronConstants &common, scalar (&lambda)[N_VARIABLES]) const {
+        {{pull_back("update_derivatives", derivatives.of_update)}}
+    }
+
+    // lambda <- R^T lambda of a reset from here.
+    void adjoint_of_reset(const NeuronConstants &common, scalar (&lambda)[N_VARIABLES]) const {
+        {{pull_back("reset_derivatives", derivatives.of_reset)}}
+    }
+
+{% endif %}
     bool finite() const {
         bool all = true;
 {% for array in arrays if array.changes and array.type == 'scalar' %}

@@ -15,6 +15,7 @@ from hm2bp_brian.engines.cuda.sources import (
     connection_source,
     layer_source,
     spike_source,
+    trajectory_source,
     update_source,
 )
 from hm2bp_brian.engines.fused.codegen import generate
@@ -97,11 +98,14 @@ def test_what_nvrtc_refuses_is_said_with_its_first_error():
 def test_sizes_and_offsets_are_those_of_the_kernels():
     network = make_network()
     code = generate(network.neurons[0], 70, 0.6, 1e-3, np.dtype("float32"))
+    network = make_network("nonlinear")
+    nonlinear = generate(network.neurons[0], 70, 0.6, 1e-3, np.dtype("float32"))
     sources = {
         spike_source(): (arguments.Spikes,),
         layer_source(code, np.dtype("float32")): (arguments.Window, arguments.Presentation, arguments.Backward),
         update_source(np.dtype("float32")): (arguments.Update,),
         connection_source(np.dtype("float32")): (arguments.Connections,),
+        trajectory_source(nonlinear, np.dtype("float32")): (arguments.Along,),
         component_source([code], np.dtype("float32")): (
             *(arguments.GraphPopulation, arguments.GraphProjection, arguments.GraphPresentation),
         ),

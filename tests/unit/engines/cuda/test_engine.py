@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 from brian2 import ms
-from learned_neurons import learned_network
 from networks import NEURONS, make_input, make_network
 from tiny_run import RECIPE
 from tiny_training import LAYERS, LOSS, tiny_dataset, tiny_network
@@ -154,16 +153,10 @@ def test_branches_readouts_rates_and_fixed_weights(neuron):
     assert sums[0].loss == sums[1].loss
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: make_network("nonlinear"), "neurons of 'layer_0', whose equations are not affine; take device='cpu'"),
-        (lambda: learned_network("threshold of LIF"), "can't learn v_th of the neurons of 'layer_0'"),
-    ],
-)
-def test_what_it_can_not_run_is_refused_by_name(make, message):
-    with pytest.raises(EngineError, match=message):
-        make_engine(make(), device="cuda")
+def test_what_the_kernels_can_not_run_is_refused_by_name():
+    noisy = hb.NeuronModel("du/dt = (I - u)/(9*ms) + 0.1*xi*(9*ms)**-0.5 : 1\ndI/dt = -I/(5*ms) : 1", method="euler")
+    with pytest.raises(EngineError, match="can't run noise"):
+        make_engine(hb.SpikingNetwork(4, [hb.Dense(3, 1.0)], noisy, dt=1 * ms, duration=20 * ms), device="cuda")
 
 
 @pytest.mark.parametrize("lateral", [0.0, 0.1])

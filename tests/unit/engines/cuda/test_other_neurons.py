@@ -1,0 +1,88 @@
+"""Neurons along their trajectories, and neurons that learn, in a GPU's kernels, run on this processor."""
+
+import numpy as np
+import pytest
+from brian2 import ms, mV
+from graphs import quietly, random_input
+from learned_neurons import LEARNED, OTHERS, learned_network
+from networks import make_input
+from nonlinear_neurons import NONLINEAR, SHARES, SMOOTH, nonlinear_network
+
+import hm2bp_brian as hb
+from hm2bp_brian.engines.cuda import card as card_module
+from hm2bp_brian.engines.cuda.engine import CudaEngine
+from hm2bp_brian.engines.registry import make_engine
+from hm2bp_brian.learning.backward import backward
+from hm2bp_brian.learning.losses import SpikeCountLoss
+
+LOSS = SpikeCountLoss(desired=6, undesired=1, margin=1)
+
+
+def check(network, batch, labels, card):
+    """Spikes of the processor's engine, gradients of numpy's kernels."""
+    engine = CudaEngine(network, "float64", 1, card)
+    expected = quietly(make_engine, network, "fused", "float64", 1).forward(network.parameters, batch)
+    tape = engine.forward(network.parameters, batch)
+    assert tape.record.layers == expected.record.layers and min(tape.n_spikes) > 0
+    errors = LOSS.errors(expected.counts, labels)
+    wanted = quietly(backward, network, network.parameters, expected.record, errors, hb.Rules())
+    found = quietly(engine.backward, expected, errors, hb.Rules())
+    for mine, array in zip((*found.arrays, *found.deltas), (*wanted.arrays, *wanted.deltas), strict=True):
+        assert np.abs(array).max(initial=0) > 0 or array.size == 0
+        np.testing.assert_allclose(mine, array, rtol=1e-9, atol=1e-9 * np.abs(array).max(initial=0))
+
+
+@pytest.mark.parametrize("name", [*NONLINEAR, *SMOOTH, *SHARES])
+def test_along_trajectories(card, name):
+    network = nonlinear_network(name, sizes=(20, 17))
+    check(network, make_input(network, 3, rate=0.2), [2, 16, 0], card)
+
+
+@pytest.mark.parametrize("spsp", ["value", "share"])
+def test_trajectories_in_loops_with_delays_and_receptors(card, spsp):
+    kinds = {"neuron": hb.neurons.QIF(spsp=spsp), "threshold": -35 * mV}
+    network = hb.SpikingNetwork(dt=1 * ms, duration=60 * ms)
+    network.input("in", 5)
+    network.population("loop", 9, **kinds)
+    network.population("out", 3, **kinds, readout=True, lateral_inhibition=0.1 * mV)
+    network.connect("in", "loop", weights=hb.Uniform(30 * mV), delay=hb.Learned(0 * ms, 5 * ms))
+    network.connect("loop", "loop", hb.Sparse(p=0.5), weights=hb.Uniform(8 * mV), delay=2 * ms)
+    network.connect("loop", "out", weights=hb.Uniform(30 * mV))
+    network.connect("in", "out", weights=hb.Uniform(30 * mV), receptor_type="v")
+    check(network, random_input(network, 1, 4, 0.3), [0, 1, 2, 0], card)
+
+
+@pytest.mark.parametrize("name", [*LEARNED, *OTHERS])
+def test_learned_variables(card, name):
+    network = learned_network(name)
+    check(network, make_input(network, 3, rate=0.25), np.arange(3) % network.n_outputs, card)
+
+
+@pytest.mark.parametrize("name", ["AdEx", "threshold of LIF"])
+def test_float32(card, monkeypatch, name):
+    monkeypatch.setattr(card_module, "SCRATCH_BYTES", 2**16)
+    network = nonlinear_network(name) if name in NONLINEAR else learned_network(name)
+    batch, labels = make_input(network, 5, rate=0.2), np.arange(5)
+    engine = CudaEngine(network, "float32", 1, card)
+    tape = engine.forward(network.parameters, batch)
+    errors = LOSS.errors(tape.counts, labels)
+    wanted = backward(network, network.parameters, tape.record, errors, hb.Rules())
+    for mine, array in zip(engine.backward(tape, errors, hb.Rules()).arrays, wanted.arrays, strict=True):
+        assert mine.dtype == np.float32
+        np.testing.assert_allclose(mine, array, rtol=2e-3, atol=2e-3 * np.abs(array).max())
+
+
+def test_learned_variables_train_as_on_the_processor(card, monkeypatch):
+    monkeypatch.setattr(card_module, "find_card", lambda: card)
+    states = []
+    for device in ("cuda", "cpu"):
+        network = learned_network("threshold of LIF", sizes=(12, 3), n_inputs=9)
+        spikes = make_input(network, 12, rate=0.25)
+        trainer = hb.Trainer(network, LOSS, hb.Adam(0.1), dtype="float64", device=device, threads=1)
+        before = [array.copy() for array in network.parameters]
+        quietly(trainer.fit, (spikes, np.arange(12) % 3), epochs=2, batch_size=5, progress=False)
+        assert all(np.abs(own - old).max() > 0 for own, old in zip(network.parameters, before, strict=True))
+        states.append(trainer.state.arrays())
+    for name, wanted in states[1].items():
+        if wanted.dtype.kind == "f" and name != "history/table":
+            np.testing.assert_allclose(states[0][name], wanted, rtol=1e-8, atol=1e-8, err_msg=name)
