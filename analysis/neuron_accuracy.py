@@ -4,10 +4,10 @@ The potentials of the other neurons are in volts. Their thresholds lie as many m
 and their weights and learning rate are those of the recipe in millivolts, so that a neuron without adaptation would do
 what LIF does; resonate-and-fire neurons, whom slow inputs move less, have three times the weights. Membrane and synapse
 have LIF's time constants. An upswing begins where LIF's threshold is. Where spikes add to a current or a conductance,
-weights, learning rate and the numbers for silent neurons are those that would cause LIF's millivolts. Izhikevich's neuron
-is his fast spiking one with twice the step of u at a spike; it has weights at which it fires, and learns three times as
-fast. Lateral inhibition is left out for all, LIF included: its correction of the gradient has a pole, which neurons that
-are not reset to rest come close to.
+weights, learning rate and the numbers for silent neurons are those that would cause LIF's millivolts. Izhikevich's
+neuron is his fast spiking one with twice the step of u at a spike; it has weights at which it fires, and learns three
+times as fast. Lateral inhibition is left out for all, LIF included: its correction of the gradient has a pole, which
+neurons that are not reset to rest come close to.
 
 Run it with ``python analysis/neuron_accuracy.py OUT.csv --epochs 5 --seeds 0 1 2``: a row for each neuron and seed,
 written as soon as it is known. What is printed at the end has a row for each neuron.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
 
 import numpy as np
 
@@ -39,8 +40,6 @@ class GraphPopulation:
     own_nu : bool
         Whether nu is each sample's own.
     learned : list of LearnedVariable
-    places : int array (n_learned,)
-        Where ``BackwardSamples.start`` has them.
     """
 
     def __init__(
@@ -54,19 +53,32 @@ class GraphPopulation:
         neuron = kernel_neuron(population, self.receptors)
         self.code = generate(neuron, self.size, population.threshold, network.dt, dtype)
         self._is_affine = population.neuron.is_affine
-        source = (layer_source if self._is_affine else trajectory_source)(self.code, dtype)
-        self._kernel = card.compile(source, f"the kernels in {dtype} for {neuron!r}")
         self._arrays = [card.put(array) for array in self.code.arrays]
         self._constants = card.put(self.code.constants)
-        dynamics = network.dynamics(network.neural.index(population))
-        self._refractory_steps = dynamics.refractory_steps
         self._variables = [population.neuron.evolving_variables.index(variable) for variable in self.receptors]
-        if self._is_affine:  # whose matrices are ordered by the variable
-            all_dynamics = [dataclasses.replace(dynamics, synaptic=number) for number in self._variables]
-        else:
-            all_dynamics = [dynamics]
-        self._dynamics = [CardDynamics(one, dtype, card) for one in all_dynamics]
-        self.places = places_of(self.learned, all_dynamics[0])
+
+    # What the way back needs is made when it is asked for: neurons that can't be trained run, too.
+    @cached_property
+    def _kernel(self):
+        source = (layer_source if self._is_affine else trajectory_source)(self.code, self.dtype)
+        return self.card.compile(source, f"the adjoint in {self.dtype} for {self.population.neuron!r}")
+
+    @cached_property
+    def _dynamics(self) -> list:
+        """What happens in a step and at a spike; for each receptor where matrices are ordered by it."""
+        dynamics = self.network.dynamics(self.network.neural.index(self.population))
+        if not self._is_affine:
+            return [dynamics]
+        return [dataclasses.replace(dynamics, synaptic=number) for number in self._variables]
+
+    @cached_property
+    def _card_dynamics(self) -> list[CardDynamics]:
+        return [CardDynamics(dynamics, self.dtype, self.card) for dynamics in self._dynamics]
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Where the effects of the state at the start have ``learned``: int array (n_learned,)."""
+        return places_of(self.learned, self._dynamics[0])
 
     def distance(self, parameters):
         """From rest to the threshold, with these parameters: (n_neurons,)."""
@@ -139,10 +151,10 @@ class GraphPopulation:
     def _with_matrices(self, q, start, trains, counts, wanted) -> None:
         _, n_samples, n_steps, size = q.shape
         every = self.card.put(wanted[:, np.newaxis] * self.card.full(size, 1, self.dtype), self.dtype)
-        for number, dynamics in enumerate(self._dynamics):
+        for number, dynamics in enumerate(self._card_dynamics):
             structure = arguments.Backward(
                 *(arguments.Window(1, 1, 1, 1, 1, size, 1, 1, 0, 0), n_samples, n_steps, words(n_steps)),
-                refractory_steps=min(self._refractory_steps, n_steps),
+                refractory_steps=min(self._dynamics[number].refractory_steps, n_steps),
                 **dynamics.fields,
                 post=pointer(trains),
                 post_counts=pointer(counts),
@@ -154,7 +166,7 @@ class GraphPopulation:
 
     def _along(self, q, start, trains, counts, wanted, parameters, projections) -> None:
         n_receptors, n_samples, n_steps, size = q.shape
-        (dynamics,), n_variables = self._dynamics, len(self.population.neuron.evolving_variables)
+        (dynamics,), n_variables = self._card_dynamics, len(self.population.neuron.evolving_variables)
         arrays, distance = self.arrays(parameters), self.distance(parameters)
         addresses, table = self.card.addresses(arrays), self.card.structures(projections)
         variables = self.card.put(np.array(self._variables, dtype=np.int32))

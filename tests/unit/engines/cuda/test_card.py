@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from cupy_on_host import HEADER, CompileException, CupyOnHost
 from networks import make_network
+from nonlinear_neurons import nonlinear_network
 
 from hm2bp_brian.engines.cuda import arguments, card
 from hm2bp_brian.engines.cuda.card import Card
@@ -98,7 +99,7 @@ def test_what_nvrtc_refuses_is_said_with_its_first_error():
 def test_sizes_and_offsets_are_those_of_the_kernels():
     network = make_network()
     code = generate(network.neurons[0], 70, 0.6, 1e-3, np.dtype("float32"))
-    network = make_network("nonlinear")
+    network = nonlinear_network("QIF")
     nonlinear = generate(network.neurons[0], 70, 0.6, 1e-3, np.dtype("float32"))
     sources = {
         spike_source(): (arguments.Spikes,),

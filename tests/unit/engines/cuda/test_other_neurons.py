@@ -5,13 +5,14 @@ import pytest
 from brian2 import ms, mV
 from graphs import quietly, random_input
 from learned_neurons import LEARNED, OTHERS, learned_network
-from networks import make_input
+from networks import make_input, make_network
 from nonlinear_neurons import NONLINEAR, SHARES, SMOOTH, nonlinear_network
 
 import hm2bp_brian as hb
 from hm2bp_brian.engines.cuda import card as card_module
 from hm2bp_brian.engines.cuda.engine import CudaEngine
 from hm2bp_brian.engines.registry import make_engine
+from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.losses import SpikeCountLoss
 
@@ -36,6 +37,15 @@ def check(network, batch, labels, card):
 def test_along_trajectories(card, name):
     network = nonlinear_network(name, sizes=(20, 17))
     check(network, make_input(network, 3, rate=0.2), [2, 16, 0], card)
+
+
+def test_neurons_that_can_not_be_trained_run(card):
+    network = make_network("nonlinear")
+    batch = make_input(network, 3)
+    tape = CudaEngine(network, "float64", 1, card).forward(network.parameters, batch)
+    assert tape.record.layers == make_engine(network, dtype="float64").forward(network.parameters, batch).record.layers
+    with pytest.raises(NoSpspError):
+        CudaEngine(network, "float64", 1, card).backward(tape, LOSS.errors(tape.counts, [0, 1, 2]), hb.Rules())
 
 
 @pytest.mark.parametrize("spsp", ["value", "share"])
