@@ -233,6 +233,7 @@ RECIPES = [
     dataclasses.replace(FSDD, name="fsdd-mlp-adaptive", neuron=ADAPTIVE),
     dataclasses.replace(FSDD_RECURRENT, name="fsdd-recurrent-delays-adaptive", neuron=ADAPTIVE),
     # For speakers who were never heard: they differ in tempo above all.
+    dataclasses.replace(LETTERS_RECURRENT, name="letters-recurrent-delays-stretched", stretch=Stretch(), epochs=60),
     dataclasses.replace(
         FSDD_RECURRENT,
         name="fsdd-recurrent-delays-stretched",
@@ -258,7 +259,7 @@ RECIPES = [
             Dense(10, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(1.0)),
         ),
         optimizer=Adam(0.0025, clip=True, schedule=Cosine(final=0.01)),
-        augmentation=Augmentation(shift=1),
+        augmentation=Augmentation(flip=True),
         averaging=0.9995,
         epochs=25,
     ),

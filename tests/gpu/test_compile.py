@@ -19,6 +19,7 @@ from hm2bp_brian.engines.cuda.sources import (
     update_source,
 )
 from hm2bp_brian.engines.fused.codegen import generate
+from hm2bp_brian.model.neurons import NeuronModel
 
 pytestmark = pytest.mark.gpu_compile
 CARDS = ("sm_80", "sm_90")
@@ -92,6 +93,20 @@ def test_populations_with_all_neurons_together(dtype, card):
         codes.append(generate(network.neurons[0], network.size(0), network.thresholds[0], network.dt, np.dtype(dtype)))
     ((kernel, (registers, spill)),) = report(component_source(codes, np.dtype(dtype)), card).items()
     assert kernel == "forward_graph" and registers <= 128 and spill <= LARGEST_SPILL[dtype]
+
+
+FUNCTIONS = (
+    "sin cos tan sinh cosh tanh arcsin arccos arctan exp log log10 log1p expm1 sqrt ceil floor sign abs exprel".split()
+)
+
+
+def test_functions_of_equations():
+    others = ["clip(u, 0, 1)", "int(u > 0.5)", "u % 2", "u // 2", "u**3", "u**0.5"]
+    terms = " + ".join([*(f"{name}(u)" for name in FUNCTIONS), *others])
+    neuron = NeuronModel(f"du/dt = ({terms} + I)/(9*ms) : 1\ndI/dt = -I/(5*ms) : 1", method="euler")
+    for dtype in map(np.dtype, ("float32", "float64")):
+        code = generate(neuron, 5, 1.0, 1e-3, dtype)
+        assert report(component_source([code], dtype), "sm_90").keys() == {"forward_graph"}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -103,7 +103,7 @@ class Card:
 
     def structures(self, structures):
         """Structures of one kind, one after the other, on the card."""
-        return self.put(np.frombuffer(b"".join(map(bytes, structures)), dtype=np.uint8))
+        return self.put(np.array(bytearray(b"".join(map(bytes, structures))), dtype=np.uint8))
 
     def wait(self) -> None:
         """Until all kernels that were launched have ended."""

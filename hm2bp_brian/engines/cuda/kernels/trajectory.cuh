@@ -100,7 +100,7 @@ struct Share {
 
     void add(const Walker &w, int step) {
         for (int r = 0; r < w.a.n_receptors; r++)
-            absolute += abs(w.added(step, w.a.receptors[r]) * w.lambda[w.a.receptors[r]]);
+            absolute += std::abs(w.added(step, w.a.receptors[r]) * w.lambda[w.a.receptors[r]]);
     }
 
     // What belongs to the next spike is known from a step on.
@@ -113,7 +113,7 @@ struct Share {
     void keep_in_range(Walker &w, int step) {
         constexpr scalar LARGE = scalar(1e15), SMALL = 1 / LARGE;
         bool beyond = false;
-        for (int i = 0; i < N_VARIABLES; i++) beyond |= abs(w.lambda[i]) > LARGE;
+        for (int i = 0; i < N_VARIABLES; i++) beyond |= std::abs(w.lambda[i]) > LARGE;
         if (!beyond) return;
         for (int i = 0; i < N_VARIABLES; i++) w.lambda[i] *= SMALL;
         scale(w, step, SMALL);
