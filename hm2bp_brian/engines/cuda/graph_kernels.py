@@ -86,43 +86,51 @@ class GraphKernels:
 
     def backward(self, walk: Walk) -> None:
         """The same as ``learning.component.NumpyKernels.backward_component``; what it adds lies on the card."""
-        card = self.card
-        n_samples = next(iter(walk.trains.values())).n_samples
-        outside = {p.source.name: p.source for p in self.component.inputs if p.source.neuron is not None}
-        deltas = {p.name: card.put(walk.deltas[p.name], self.dtype) for p in self._populations}
-        factors = {p.name: card.put(walk.factor(p.name), self.dtype) for p in self._populations}
-        sums = {name: card.empty(delta.shape, self.dtype) for name, delta in deltas.items()}
-        before = {name: card.empty((n_samples, source.size), self.dtype) for name, source in outside.items()}
         every = self._links(walk.parameters)
         links = [self._with_gradients(link) for link in every if not link.connections.projection.lateral]
-        inputs, loops = ([link for link in links if (link.source in deltas) == inside] for inside in (False, True))
-        distances = {p.name: p.distance(walk.parameters) for p in self._populations}
-        start_sums = {v.number: card.full(v.population.size, 0, self.dtype) for v in self._learned}
-        n_cut = 0
-        for part in slices(n_samples, self._bytes_a_sample(walk, links)):
-            samples = self._samples(walk, every, links, part, {name: delta[part] for name, delta in deltas.items()})
-            kappa = {p.name: samples.kappa(p.name, distances[p.name], p.own_nu) for p in self._populations}
-            n_cut += samples.sum_series(loops) if loops else 0
-            coefficients = {name: d * kappa[name] * factors[name][part] for name, d in samples.deltas.items()}
-            samples.add_gradients(coefficients)
-            for p in self._populations:
-                sums[p.name][part] = samples.deltas[p.name]
-                for variable, place in zip(p.learned, p.places, strict=True):
-                    effect = coefficients[p.name] * samples.start[p.name][:, int(place)]
-                    start_sums[variable.number] += effect.sum(axis=0)
-            for name in outside:
-                flow = samples.flow(name, inputs, samples.deltas, walk.rules.silent_delta_ratio)
-                before[name][part] = flow / samples.nu[name]
+        sums = self._empty_sums(next(iter(walk.trains.values())).n_samples)
+        for name in sums.deltas:
+            walk.deltas[name] = self.card.put(walk.deltas[name], self.dtype)
+        for part in slices(sums.n_samples, self._bytes_a_sample(walk, links)):
+            self._add_part(part, walk, every, links, sums)
         for link in links:
             self._put_gradients(link, walk)
         for variable in self._learned:
-            walk.gradients[variable.number] = variable.fold(start_sums[variable.number])
-        for name, delta in before.items():
+            walk.gradients[variable.number] = variable.fold(sums.of_start[variable.number])
+        for name, delta in sums.before.items():
             if name in walk.deltas:  # of a rate that is out of its band, or of another component
-                walk.deltas[name] = card.put(walk.deltas[name], self.dtype)
+                walk.deltas[name] = self.card.put(walk.deltas[name], self.dtype)
             walk.add_delta(name, delta)
-        walk.deltas |= sums
-        walk.cut.append(n_cut)
+        walk.deltas |= sums.deltas
+        walk.cut.append(sums.n_cut)
+
+    def _empty_sums(self, n_samples: int) -> _Sums:
+        outside = {p.source.name: p.source for p in self.component.inputs if p.source.neuron is not None}
+        empty = self.card.empty
+        return _Sums(
+            n_samples,
+            deltas={p.name: empty((n_samples, p.size), self.dtype) for p in self._populations},
+            before={name: empty((n_samples, source.size), self.dtype) for name, source in outside.items()},
+            of_start={v.number: self.card.full(v.population.size, 0, self.dtype) for v in self._learned},
+        )
+
+    def _add_part(self, part: slice, walk: Walk, every: list[Link], links: list[Link], sums: _Sums) -> None:
+        """Take some samples backwards."""
+        samples = self._samples(walk, every, links, part, {name: walk.deltas[name][part] for name in sums.deltas})
+        loops = [link for link in links if link.source in sums.deltas]
+        kappa = {p.name: samples.kappa(p.name, p.distance(walk.parameters), p.own_nu) for p in self._populations}
+        sums.n_cut += samples.sum_series(loops) if loops else 0
+        factors = {name: self.card.put(walk.factor(name), self.dtype)[part] for name in kappa}
+        coefficients = {name: samples.deltas[name] * kappa[name] * factors[name] for name in kappa}
+        samples.add_gradients(coefficients)
+        for p in self._populations:
+            sums.deltas[p.name][part] = samples.deltas[p.name]
+            for variable, place in zip(p.learned, p.places, strict=True):
+                effect = coefficients[p.name] * samples.start[p.name][:, int(place)]
+                sums.of_start[variable.number] += effect.sum(axis=0)
+        for name, before in sums.before.items():
+            flow = samples.flow(name, links, samples.deltas, walk.rules.silent_delta_ratio)
+            before[part] = flow / samples.nu[name]
 
     def own_spsp(self, population, trains: SpikeBatch) -> np.ndarray:
         """The same as ``learning.component.NumpyKernels.own_spsp``, which it is: readouts are small."""
@@ -190,3 +198,14 @@ class GraphKernels:
             *(target, receptor, projection.source.size, trains.shape[1], pointer(trains)),
             *(addresses["starts"], addresses["sources"], pointer(link.delays), pointer(link.weights)),
         )
+
+
+@dataclasses.dataclass
+class _Sums:
+    """What the backward pass finds: arrays by names of populations, ``of_start`` by numbers of parameters."""
+
+    n_samples: int
+    deltas: dict  # of the component's populations, when the series have been summed
+    before: dict  # of the sources outside
+    of_start: dict  # gradients of learned variables, one a neuron
+    n_cut: int = 0

@@ -80,6 +80,13 @@ def test_receptors_soft_resets_and_volts(card, make):
     check(network, random_input(network, 3, rate=0.3), card, labels=(0, 1, 0))
 
 
+def test_a_population_that_nobody_drives(card):
+    network = small_graph(2)
+    network.population("alone", 3, neuron=hb.LIF(20 * ms, 5 * ms), threshold=0.5)
+    network.connect("alone", "out", weights=1.0)
+    check(network, random_input(network, 2), card, labels=(0, 1, 0))
+
+
 def test_lateral_inhibition_of_many_neurons(card):
     network = hb.SpikingNetwork(dt=1 * ms, duration=25 * ms)
     network.input("in", 5)
