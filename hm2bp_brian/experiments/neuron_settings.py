@@ -61,6 +61,7 @@ class EquationSettings:
         Names and values, written as texts such as "64*ms" or "0.1": the same value for all neurons.
     initial : tuple of (str, str)
         Variables and the values with which presentations start, such as ("v", "-70*mV").
+    spsp : "value" or "share"
 
     Raises
     ------
@@ -85,6 +86,7 @@ class EquationSettings:
     synaptic_variable: str = "I"
     parameters: tuple[tuple[str, ...], ...] = ()
     initial: tuple[tuple[str, ...], ...] = ()
+    spsp: str = "value"
 
     def __post_init__(self):
         check_fields(type(self), vars(self))
@@ -101,6 +103,7 @@ class EquationSettings:
             method=self.method,
             synaptic_variable=self.synaptic_variable,
             initial={name: quantity(name, text) for name, text in self.initial},
+            spsp=self.spsp,
             **{name: quantity(name, text) for name, text in self.parameters},
         )
 

@@ -192,3 +192,13 @@ def test_presentations_start_where_a_recipe_says_and_thresholds_are_learned():
     assert network.neuron_values[0].shape == (1,) and 0.005 <= network.neuron_values[0] <= 0.015
     with pytest.raises(ConfigurationError, match="each name in 'initial' should occur once, found v, v"):
         dataclasses.replace(neuron, initial=(("v", "1*mV"), ("v", "2*mV")))
+
+
+def test_spsps_may_be_shares():
+    squared = dataclasses.replace(
+        IN_VOLTS, equations=IN_VOLTS.equations.replace("R*j - v", "R*j + v**2/mV - v"), spsp="share"
+    )
+    recipe = dataclasses.replace(RECIPE, neuron=squared)
+    assert Recipe.from_toml(recipe.to_toml()).neuron == squared and squared.make().spsp == "share"
+    with pytest.raises(ConfigurationError, match="'share' is for neurons that are not affine"):
+        dataclasses.replace(IN_VOLTS, spsp="share").make()
