@@ -68,6 +68,8 @@ class ShardWorker:
         return begun.result() if begun else self._encode(parts, epoch)
 
     def _begin(self, parts, epoch: int) -> None:
+        # an epoch that was interrupted left some
+        self._begun = {key: spikes for key, spikes in self._begun.items() if key[0] == epoch}
         if any(map(len, parts)):  # nothing follows the last batch of an epoch
             self._begun[_key(parts, epoch)] = self._background.submit(self._encode, parts, epoch)
 

@@ -70,6 +70,8 @@ def test_a_worker_encodes_what_follows_once_and_ahead(monkeypatch):
     again = sums(parts[2:], following=parts[:2], epoch=1)  # a batch that is done again has to be encoded anew
     assert encoded[4:6] == [[4, 5], [6, 7]]
     np.testing.assert_array_equal(ahead.gradient.arrays[0], again.gradient.arrays[0])
+    sums(parts[:2], following=parts[2:], epoch=2)  # the other epoch ended here, whatever was to follow
+    assert [key[0] for key in worker._begun] == [2]
 
 
 class AtEpoch(Callback):
