@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from brian2 import ms, mV
 from graphs import quietly, random_input
-from learned_neurons import LEARNED, OTHERS, learned_network
+from learned_neurons import OTHERS, learned_network
 from networks import make_input, make_network
-from nonlinear_neurons import NONLINEAR, SHARES, SMOOTH, nonlinear_network
+from nonlinear_neurons import NONLINEAR, nonlinear_network
 
 import hm2bp_brian as hb
 from hm2bp_brian.engines.cuda import card as card_module
@@ -33,7 +33,11 @@ def check(network, batch, labels, card):
         np.testing.assert_allclose(mine, array, rtol=1e-9, atol=1e-9 * np.abs(array).max(initial=0))
 
 
-@pytest.mark.parametrize("name", [*NONLINEAR, *SMOOTH, *SHARES])
+# refractory times by which states are kept, one value a neuron, several variables, resets of all kinds; others run on a GPU
+SOME = ("AdEx", "COBA", "NMDA block", "reset that is not affine", "Izhikevich, shares")
+
+
+@pytest.mark.parametrize("name", SOME)
 def test_along_trajectories(card, name):
     network = nonlinear_network(name, sizes=(20, 17))
     check(network, make_input(network, 3, rate=0.2), [2, 16, 0], card)
@@ -62,7 +66,7 @@ def test_trajectories_in_loops_with_delays_and_receptors(card, spsp):
     check(network, random_input(network, 1, 4, 0.3), [0, 1, 2, 0], card)
 
 
-@pytest.mark.parametrize("name", [*LEARNED, *OTHERS])
+@pytest.mark.parametrize("name", ["threshold of LIF", "initial value", "time constants", "AdEx", *OTHERS])
 def test_learned_variables(card, name):
     network = learned_network(name)
     check(network, make_input(network, 3, rate=0.25), np.arange(3) % network.n_outputs, card)
