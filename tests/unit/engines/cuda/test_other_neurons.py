@@ -33,7 +33,7 @@ def check(network, batch, labels, card):
         np.testing.assert_allclose(mine, array, rtol=1e-9, atol=1e-9 * np.abs(array).max(initial=0))
 
 
-# refractory times by which states are kept, one value a neuron, several variables, resets of all kinds; others run on a GPU
+# refractory times, one value a neuron, several variables, resets of all kinds; the others run on a GPU
 SOME = ("AdEx", "COBA", "NMDA block", "reset that is not affine", "Izhikevich, shares")
 
 
