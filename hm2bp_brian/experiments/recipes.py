@@ -233,7 +233,7 @@ RECIPES = [
     dataclasses.replace(FSDD, name="fsdd-mlp-adaptive", neuron=ADAPTIVE),
     dataclasses.replace(FSDD_RECURRENT, name="fsdd-recurrent-delays-adaptive", neuron=ADAPTIVE),
     # For speakers who were never heard: they differ in tempo above all.
-    dataclasses.replace(LETTERS_RECURRENT, name="letters-recurrent-delays-stretched", stretch=Stretch(), epochs=60),
+    dataclasses.replace(LETTERS_RECURRENT, name="letters-recurrent-delays-stretched", stretch=Stretch()),
     dataclasses.replace(
         FSDD_RECURRENT,
         name="fsdd-recurrent-delays-stretched",
@@ -249,6 +249,14 @@ RECIPES = [
         duration_ms=620.0,
         augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=2, drop=0.2),
         epochs=30,
+    ),
+    dataclasses.replace(
+        LETTERS_RECURRENT,
+        name="speech-commands-recurrent-delays-stretched",
+        dataset="speech_commands",
+        layers=_recurrent_layers(400, n_classes=10),
+        stretch=Stretch(),
+        augmentation=SpikeJitter(time_shift=15, time_scale=0.1, place_shift=2, drop=0.3),
     ),
     Recipe(
         name="fashion-recurrent",
