@@ -267,7 +267,6 @@ RECIPES = [
             Dense(10, threshold=8.0, lateral_inhibition=1.0, initializer=Uniform(1.0)),
         ),
         optimizer=Adam(0.0025, clip=True, schedule=Cosine(final=0.01)),
-        augmentation=Augmentation(flip=True),
         averaging=0.9995,
         epochs=25,
     ),
