@@ -250,14 +250,6 @@ RECIPES = [
         augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=2, drop=0.2),
         epochs=30,
     ),
-    dataclasses.replace(
-        LETTERS_RECURRENT,
-        name="speech-commands-recurrent-delays-stretched",
-        dataset="speech_commands",
-        layers=_recurrent_layers(400, n_classes=10),
-        stretch=Stretch(),
-        augmentation=SpikeJitter(time_shift=15, time_scale=0.1, place_shift=2, drop=0.3),
-    ),
     Recipe(
         name="fashion-recurrent",
         dataset="fashion_mnist",
