@@ -134,10 +134,11 @@ class GraphSamples:
     def sum_series(self, loops) -> int:
         """Put the sums of the series through some links in place of the deltas; in how many samples it was cut."""
         term, going = dict(self.deltas), self.card.full(len(self.wanted), True, bool)
+        zero = self.dtype.type(0)  # not 0, which might widen the arrays that kernels are given
         for _ in range(self.rules.recurrent_terms):
             following = {name: self.flow(name, loops, term, 0.0) / self.nu[name] for name in term}
             going = going & ~(_squares(following) > _squares(term))
-            term = {name: np.where(going[:, np.newaxis], values, 0) for name, values in following.items()}
+            term = {name: np.where(going[:, np.newaxis], values, zero) for name, values in following.items()}
             self.deltas = {name: delta + term[name] for name, delta in self.deltas.items()}
         return len(self.wanted) - int(going.sum())
 
