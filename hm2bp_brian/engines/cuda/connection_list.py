@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hm2bp_brian.engines.cuda.card import Card, pointer
+from hm2bp_brian.engines.fused.stored_projection import ConnectionOrder
 from hm2bp_brian.model.connections import Windows
 from hm2bp_brian.model.projections import Projection
 
@@ -22,16 +23,18 @@ class ConnectionList:
         self.projection, self.card = projection, card
         connection = projection.connection
         pre, post, index = connection.synapses()
-        order = np.lexsort((pre, post))
-        pre, post = pre[order], post[order]
-        self._places = None if index is None else index[order]
-        self._card_places = None if index is None else card.put(self._places)
+        by_target = ConnectionOrder.of(post, pre, index, connection.n_post)
+        number = np.arange(len(pre))
+        targets = np.repeat(np.arange(connection.n_post, dtype=np.int32), np.diff(by_target.starts))
+        by_source = ConnectionOrder.of(by_target.partners, targets, number, connection.n_pre)
+        self._places = number if isinstance(by_target.places, slice) else by_target.places
+        self._card_places = None if self._places is None else card.put(self._places)
         self._arrays = {
-            "starts": card.put(_starts(post, connection.n_post)),
-            "sources": card.put(pre.astype(np.int32)),
-            "targets": card.put(post.astype(np.int32)),
-            "starts_of_source": card.put(_starts(pre, connection.n_pre)),
-            "of_source": card.put(np.argsort(pre, kind="stable")),
+            "starts": card.put(by_target.starts),
+            "sources": card.put(by_target.partners),
+            "targets": card.put(targets),
+            "starts_of_source": card.put(by_source.starts),
+            "of_source": card.put(number[by_source.places]),
         }
         self.addresses = {name: pointer(array) for name, array in self._arrays.items()}
 
@@ -55,7 +58,3 @@ class ConnectionList:
         folded = self.card.full(int(np.prod(shape)), 0, sums.dtype)
         folded[self._card_places] = sums
         return folded.reshape(shape)
-
-
-def _starts(neurons: np.ndarray, n_neurons: int) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(np.bincount(neurons, minlength=n_neurons))]).astype(np.int64)

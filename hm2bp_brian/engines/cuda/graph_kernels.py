@@ -91,6 +91,7 @@ class GraphKernels:
         sums = self._empty_sums(next(iter(walk.trains.values())).n_samples)
         for name in sums.deltas:
             walk.deltas[name] = self.card.put(walk.deltas[name], self.dtype)
+            walk.factors[name] = self.card.put(walk.factor(name), self.dtype)
         for part in slices(sums.n_samples, self._bytes_a_sample(walk, links)):
             self._add_part(part, walk, every, links, sums)
         for link in links:
@@ -120,8 +121,7 @@ class GraphKernels:
         loops = [link for link in links if link.source in sums.deltas]
         kappa = {p.name: samples.kappa(p.name, p.distance(walk.parameters), p.own_nu) for p in self._populations}
         sums.n_cut += samples.sum_series(loops) if loops else 0
-        factors = {name: self.card.put(walk.factor(name), self.dtype)[part] for name in kappa}
-        coefficients = {name: samples.deltas[name] * kappa[name] * factors[name] for name in kappa}
+        coefficients = {name: samples.deltas[name] * kappa[name] * walk.factors[name][part] for name in kappa}
         samples.add_gradients(coefficients)
         for p in self._populations:
             sums.deltas[p.name][part] = samples.deltas[p.name]

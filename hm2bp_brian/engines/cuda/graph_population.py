@@ -15,7 +15,7 @@ from hm2bp_brian.engines.cuda.spikes import words
 from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.engines.fused.graph_kernels import kernel_neuron, receptors
 from hm2bp_brian.engines.fused.layer_kernels import places_of
-from hm2bp_brian.learning.thresholds import distance_as_learned
+from hm2bp_brian.learning.thresholds import distance, distance_as_learned
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.populations import Population
@@ -80,8 +80,14 @@ class GraphPopulation:
         """Where the effects of the state at the start have ``learned``: int array (n_learned,)."""
         return places_of(self.learned, self._dynamics[0])
 
+    @cached_property
+    def _known_distance(self):
+        return self.card.put(distance(self.population, self.network.dt), self.dtype)
+
     def distance(self, parameters):
         """From rest to the threshold, with these parameters: (n_neurons,)."""
+        if not self.learned:
+            return self._known_distance
         return self.card.put(distance_as_learned(self.network, self.population, parameters), self.dtype)
 
     def arrays(self, parameters) -> list:

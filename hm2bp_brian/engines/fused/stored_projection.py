@@ -14,7 +14,7 @@ DENSE_FROM = 0.06
 
 
 @dataclass(frozen=True, eq=False)
-class _Order:
+class ConnectionOrder:
     """Single connections, one neuron's after the other's.
 
     Attributes
@@ -32,7 +32,8 @@ class _Order:
     places: np.ndarray | slice | None
 
     @classmethod
-    def of(cls, neurons: np.ndarray, partners: np.ndarray, index: np.ndarray | None, size: int) -> _Order:
+    def of(cls, neurons: np.ndarray, partners: np.ndarray, index: np.ndarray | None, size: int) -> ConnectionOrder:
+        """The order by the first of two neurons at the ends of each connection, then by the second."""
         order = np.lexsort((partners, neurons))
         starts = np.concatenate([[0], np.cumsum(np.bincount(neurons, minlength=size))])
         places = None if index is None else index[order]
@@ -71,8 +72,8 @@ class StoredProjection:
             self._cells, self._places = pre.astype(np.int64) * connection.n_post + post, index
         else:
             self._orders = {
-                False: _Order.of(pre, post, index, connection.n_pre),
-                True: _Order.of(post, pre, index, connection.n_post),
+                False: ConnectionOrder.of(pre, post, index, connection.n_pre),
+                True: ConnectionOrder.of(post, pre, index, connection.n_post),
             }
             # where by target each weight is, if each is one connection's: to fetch is faster than to put
             places, own = self._orders[True].places, isinstance(connection, Pairs)

@@ -14,6 +14,7 @@ struct GraphPopulation {
     uint32_t &word(int sample, int neuron, int step) const {
         return trains[(int64_t(sample) * n_words + (step >> 5)) * n_neurons + neuron];
     }
+    bool fires(int sample, int neuron, int step) const { return word(sample, neuron, step) >> (step & 31) & 1u; }
 };
 
 // Connections of a projection: those of a target neuron one after the other, by rising source.

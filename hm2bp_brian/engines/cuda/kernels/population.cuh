@@ -36,7 +36,7 @@ static inline void receive(const GraphPresentation &a, int which, int sample, in
             scalar &variable = neuron.variable(projection.receptor);
             variable = with_spikes(variable, projection, sample, step, k);
         }
-        if (p.word(sample, k, step) >> (step & 31) & 1u) {
+        if (p.fires(sample, k, step)) {
             neuron.fire(common, step);
             reset(neuron);
         }

@@ -27,7 +27,7 @@ struct Walker {
     Walker(const Along &a, int sample, int number)
         : a(a), common(a.population), sample(sample), number(number), at_start(a.population.arrays, number) {}
 
-    bool fires(int step) const { return a.population.word(sample, number, step) >> (step & 31) & 1u; }
+    bool fires(int step) const { return a.population.fires(sample, number, step); }
 
     // What spikes add to one of the variables in a step.
     scalar added(int step, int receptor) const {

@@ -1,4 +1,5 @@
 {# A neuron that one thread of a GPU keeps in its registers. #}
+{% from "macros.hpp" import open_block, use_lane with context %}
 {# lambda <- J^T lambda, with the derivatives of a block where the neuron is. #}
 {% macro pull_back(block, entries) %}
         {{open_block(block)}}
@@ -10,7 +11,6 @@
         lambda[{{n}}] = {% for entry in entries if entry.by == n %}scalar({{entry.value}}) * lambda_{{entry.of}}{{" + " if not loop.last}}{% else %}0{% endfor %};
 {% endfor %}
 {% endmacro %}
-{% from "macros.hpp" import open_block, use_lane with context %}
 // A neuron that fires in this step.
 static inline auto make_reset(const NeuronConstants &common) {
         {{open_block("reset")}}
