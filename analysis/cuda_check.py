@@ -30,6 +30,30 @@ EPOCHS = 3
 COMPARED = 20  # samples
 
 
+class TimedKernel:
+    """A kernel with a clock around it, as `launch` takes kernels."""
+
+    def __init__(self, name: str, kernel, card: TimedCard):
+        self._name, self._kernel, self._card = name, kernel, card
+
+    def __call__(self, grid, block, args, shared_mem):
+        event = self._card.cupy.cuda.Event
+        begin, end = event(), event()
+        begin.record()
+        self._kernel(grid, block, args, shared_mem=shared_mem)
+        end.record()
+        self._card.add(self._name, begin, end)
+
+    @property
+    def max_dynamic_shared_size_bytes(self) -> int:
+        """Of the kernel."""
+        return self._kernel.max_dynamic_shared_size_bytes
+
+    @max_dynamic_shared_size_bytes.setter
+    def max_dynamic_shared_size_bytes(self, value: int) -> None:
+        self._kernel.max_dynamic_shared_size_bytes = value
+
+
 class TimedCard(Card):
     """A card that knows how long each of its kernels took."""
 
@@ -40,18 +64,11 @@ class TimedCard(Card):
     def compile(self, source: str, what: str):
         """As ``Card.compile``, with a clock around each kernel."""
         kernels = super().compile(source, what)
+        return lambda name: TimedKernel(name, kernels(name), self)
 
-        def timed(name):
-            def launch(*arguments):
-                begin, end = self.cupy.cuda.Event(), self.cupy.cuda.Event()
-                begin.record()
-                kernels(name)(*arguments)
-                end.record()
-                self._events.append((name, begin, end))
-
-            return launch
-
-        return timed
+    def add(self, name: str, begin, end) -> None:
+        """Keep the events around a launch."""
+        self._events.append((name, begin, end))
 
     def milliseconds(self) -> dict[str, list[float]]:
         """Of each launch since the last call, by the kernels' names."""

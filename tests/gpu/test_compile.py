@@ -46,7 +46,8 @@ def report(source: str, card: str) -> dict[str, tuple[int, int]]:
 
 @pytest.mark.parametrize("card", CARDS)
 def test_kernels_that_know_no_neurons(card):
-    assert report(spike_source(), card).keys() == {"encode", "trains_of_lists", "count_spikes", "steps_of_trains"}
+    names = {"encode", "trains_of_lists", "count_spikes", "steps_of_trains", "lists_of_steps", "lists_of_trains"}
+    assert report(spike_source(), card).keys() == names
     for dtype in ("float32", "float64"):
         names = {"adam_average", "adam_length", "adam_step", "move_towards"}
         assert report(update_source(np.dtype(dtype)), card).keys() == names
@@ -65,10 +66,11 @@ def check(name: str, dtype: str, card: str) -> None:
     network, dtype = network_of(name), np.dtype(dtype)
     code = generate(network.neurons[0], network.size(0), network.thresholds[0], network.dt, dtype)
     found = report(layer_source(code, dtype), card)
-    names = {"forward", "adjoint", "spsp", "post_neurons", "partial_gradient", "add_gradient", "delta_before"}
+    names = {"forward", "forward_dense", "adjoint", "spsp", "partial_gradient", "add_gradient", "delta_before"}
     assert found.keys() == names
     for kernel, (registers, spill) in found.items():
-        assert registers <= 128 and spill <= LARGEST_SPILL[dtype.name], (kernel, registers, spill)
+        most = 65536 // (256 if kernel == "spsp" else 512)  # of the threads of a block
+        assert registers <= most and spill <= LARGEST_SPILL[dtype.name], (kernel, registers, spill)
 
 
 @pytest.mark.parametrize("name", [*(name for name in NEURONS if name not in NOT_AFFINE), *AFFINE])

@@ -34,7 +34,7 @@ def test_tables_of_a_tiny_recipe(cuda_check, tmp_path, monkeypatch):
     ]
     assert all(row["different_spikes"] == "0" and int(row["spikes"]) > 0 for row in rows)
     assert all(float(row["gradient_error"]) < (1e-9 if row["dtype"] == "float64" else 1e-4) for row in rows)
-    forward = {row["batch_size"]: row for row in tables["kernels"] if row["kernel"] == "forward"}
+    forward = {row["batch_size"]: row for row in tables["kernels"] if row["kernel"] == "forward_dense"}
     assert {size: row["us_a_sample"] for size, row in forward.items()} == {4: 2 * 500 / 4, 20: 2 * 500 / 20}
     assert [row["batch_size"] for row in tables["speed"]] == [4, 20]
     assert all(row["samples_per_second"] > 0 and row["samples"] == 20 for row in tables["speed"])

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -100,7 +101,11 @@ static bool run_block(bool falling) {
     return true;
 }
 
-static int run_grid(const int *grid, int block, bool falling, const std::function<void()> &work) {
+// What the threads of a block share; what is read before it is written shows.
+static std::vector<std::max_align_t> shared;
+#define SHARED_SCALARS(name) scalar *const name = reinterpret_cast<scalar *>(shared.data())
+
+static int run_grid(const int *grid, int block, int n_shared, bool falling, const std::function<void()> &work) {
     gridDim = {grid[0], grid[1], grid[2]};
     blockDim = {block, 1, 1};
     threads = std::vector<Thread>(block);
@@ -109,6 +114,8 @@ static int run_grid(const int *grid, int block, bool falling, const std::functio
     has_contexts = false;
     for (int k = 0; k < n_blocks; k++) {
         const int number = falling ? n_blocks - 1 - k : k;
+        shared.resize(n_shared / sizeof(std::max_align_t) + 1);
+        std::memset(shared.data(), 0xEE, n_shared);
         blockIdx = {number % grid[0], number / grid[0] % grid[1], number / grid[0] / grid[1]};
         try {
             if (!run_block(falling)) return 1;
@@ -123,7 +130,8 @@ static int run_grid(const int *grid, int block, bool falling, const std::functio
 
 #define KERNEL(name, Arguments)                                                                                  \
     static void name##_on_host(const Arguments &a);                                                              \
-    extern "C" int name(const int *grid, int block, int falling, const Arguments *a) {                           \
-        return run_grid(grid, block, falling, [=] { name##_on_host(*a); });                                      \
+    extern "C" int name(const int *grid, int block, int n_shared, int falling, const Arguments *a) {             \
+        return run_grid(grid, block, n_shared, falling, [=] { name##_on_host(*a); });                            \
     }                                                                                                            \
     static void name##_on_host(const Arguments &a)
+#define KERNEL_FOR(threads, blocks, name, Arguments) KERNEL(name, Arguments)

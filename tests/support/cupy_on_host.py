@@ -98,6 +98,7 @@ class CupyOnHost:
     """
 
     ndarray = ndarray
+    shared_bytes = 64 * 2**10  # of the oldest cards
 
     def __init__(self, falling: bool = False):
         self._falling, self._stream = falling, threading.Lock()
@@ -105,6 +106,7 @@ class CupyOnHost:
         self.cuda = SimpleNamespace(
             compiler=SimpleNamespace(CompileException=CompileException),
             runtime=SimpleNamespace(memGetInfo=lambda: (600 * 2**20, 2**30)),
+            Device=lambda: SimpleNamespace(attributes={"MaxSharedMemoryPerBlockOptin": self.shared_bytes}),
             get_current_stream=lambda: SimpleNamespace(synchronize=lambda: None),
         )
 
@@ -135,13 +137,16 @@ class CupyOnHost:
     def _kernel(self, source, name):
         library = load(f"{HEADER.read_text()}\n{source}", "a GPU's kernels for this processor")
 
-        def launch(grid, block, args):
+        def launch(grid, block, args, shared_mem):
             (structure,) = args
+            assert shared_mem <= max(48 * 2**10, launch.max_dynamic_shared_size_bytes)
             assert structure.shape == (1,) and max(grid[1:]) <= 65535 and block[0] <= 512
             self.launched.append(name)
             address = structure.ctypes.data_as(ctypes.c_void_p)
             with self._stream:
-                diverged = getattr(library, name)((ctypes.c_int * 3)(*grid), math.prod(block), self._falling, address)
+                sizes = (ctypes.c_int * 3)(*grid), math.prod(block), shared_mem
+                diverged = getattr(library, name)(*sizes, self._falling, address)
             assert not diverged, f"threads of a block of {name} met different barriers"
 
+        launch.max_dynamic_shared_size_bytes = 0
         return launch

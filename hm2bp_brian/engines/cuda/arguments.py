@@ -22,7 +22,8 @@ class Spikes(ctypes.Structure):
 
     _fields_ = [
         *_integers("n_samples n_neurons n_steps n_words n_neuron_words"),
-        *pointers("trains by_step counts thresholds keys neurons offsets"),
+        *pointers("trains by_step counts thresholds keys neurons offsets lists lengths"),
+        *_integers("capacity segment"),
     ]
 
 
@@ -36,7 +37,8 @@ class Presentation(ctypes.Structure):
         ("dt", ctypes.c_double),
         ("refractory_steps", ctypes.c_int64),
         ("lateral_inhibition", ctypes.c_double),
-        *pointers("failure"),
+        *pointers("failure lists lengths"),
+        *_integers("capacity tile"),
     ]
 
 
@@ -50,7 +52,9 @@ class Backward(ctypes.Structure):
         *fields_of(ctypes.c_int64, "uniform refractory_steps"),
         *pointers("weights distance nu_pre delta factor"),
         ("rules", Rules),
-        *pointers("q start spsp coefficient partial gradient delta_pre"),
+        *pointers("q start spsp lists lengths"),
+        *_integers("capacity segment"),
+        *pointers("coefficient partial gradient delta_pre"),
     ]
 
 

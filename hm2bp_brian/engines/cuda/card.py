@@ -15,6 +15,7 @@ OLDEST = (7, 0)  # compute capability: Volta
 BLOCK = 128  # threads
 LARGEST_BLOCK = 512  # as in ``kernels/card.cuh``
 LARGEST_GRID = 65535  # in y and z
+SHARED_UNASKED = 48 * 2**10  # bytes that any kernel may share
 # What is computed for as many samples at a time as this holds. It decides the order of sums, and so the last bits of
 # results.
 SCRATCH_BYTES = 256 * 2**20
@@ -110,6 +111,11 @@ class Card:
         self.cupy.cuda.get_current_stream().synchronize()
 
     @property
+    def shared_bytes(self) -> int:
+        """Memory that the threads of a block can share."""
+        return self.cupy.cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"]
+
+    @property
     def free_bytes(self) -> int:
         """Memory that can still be had, what CuPy keeps for later included."""
         pool = self.cupy.get_default_memory_pool()
@@ -126,12 +132,19 @@ class Card:
         return cache(module.get_function)
 
 
-def launch(kernel, arguments: ctypes.Structure, x: int, y: int = 1, z: int = 1, block: int = BLOCK) -> None:
-    """Run a kernel with x threads in whole blocks, y and z blocks deep; kernels stride over y where it is too deep."""
+def launch(kernel, arguments: ctypes.Structure, x: int, y: int = 1, z: int = 1, block: int = BLOCK, shared=0) -> None:
+    """Run a kernel with x threads in whole blocks, y and z blocks deep; kernels stride over y where it is too deep.
+
+    ``shared`` bytes are for the threads of each block.
+    """
     grid = -(-x // block), min(y, LARGEST_GRID), z
-    if all(grid):
-        # CuPy passes an array of one element by its value
-        kernel(grid, (block,), (np.frombuffer(arguments, dtype=np.dtype((np.void, ctypes.sizeof(arguments)))),))
+    if not all(grid):
+        return
+    if shared > SHARED_UNASKED:
+        kernel.max_dynamic_shared_size_bytes = shared
+    # CuPy passes an array of one element by its value
+    structure = np.frombuffer(arguments, dtype=np.dtype((np.void, ctypes.sizeof(arguments))))
+    kernel(grid, (block,), (structure,), shared_mem=shared)
 
 
 def slices(n_samples: int, bytes_a_sample: int) -> list[slice]:

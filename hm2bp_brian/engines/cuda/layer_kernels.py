@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from hm2bp_brian.engines.cuda import arguments
-from hm2bp_brian.engines.cuda.card import BLOCK, LARGEST_GRID, Card, launch, pointer, slices
+from hm2bp_brian.engines.cuda.card import BLOCK, LARGEST_BLOCK, LARGEST_GRID, Card, launch, pointer, slices
 from hm2bp_brian.engines.cuda.dynamics import CardDynamics
 from hm2bp_brian.engines.cuda.sources import layer_source
-from hm2bp_brian.engines.cuda.spikes import CardSpikes, SpikeKernels, words
+from hm2bp_brian.engines.cuda.spikes import CardSpikes, Lists, SpikeKernels, eights, words
 from hm2bp_brian.engines.fused.codegen import generate
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.thresholds import distance
@@ -20,9 +20,13 @@ from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.spikes import SpikeBatch
 
-# Threads that add up gradients: like the samples of a part, they decide the order of sums.
+LANES = 32  # neurons whose S-PSPs a block finds, as in ``kernels/backward.cuh``
+DENSE_BLOCKS = 264  # of a dense layer: two for each multiprocessor of an H100
+# What decides the order of sums, as the samples of a part do: threads that add up gradients, warps that share the rows of
+# a neuron's T-PSP, bytes of q of a neuron at a time. The last fits into what any card's blocks share.
 GRADIENT_THREADS = 2**17
-DEPTH = 32  # blocks that share the rows of a kernel
+SPSP_WARPS = 8
+SEGMENT_BYTES = 1792
 
 
 class LayerKernels:
@@ -69,19 +73,54 @@ class LayerKernels:
         n_samples, n_steps = pre.n_samples, pre.n_steps
         post = self.card.empty((n_samples, words(n_steps), self.population.size), np.uint32)
         failure = self.card.full(n_samples, n_steps, np.int32)
-        n_pre_words = words(pre.n_neurons)
-        for part in slices(n_samples, 4 * n_steps * n_pre_words):
-            before = self.spikes.by_step(pre.trains[part], n_steps)
+        tile = self._tile()
+        bytes_a_step = 16 * eights(pre.n_neurons) if tile else 4 * words(pre.n_neurons)
+        for part in slices(n_samples, n_steps * bytes_a_step):
             structure = arguments.Presentation(
-                *(self.window, len(before), n_steps, words(n_steps), n_pre_words),
-                *map(pointer, (before, post[part], weights if self.n_weights else None, self._addresses)),
-                *(pointer(self._constants), self.network.dt, min(self.code.refractory_steps, n_steps)),
-                *(self._inhibition, pointer(failure[part])),
+                *(self.window, len(failure[part]), n_steps, words(n_steps), words(pre.n_neurons)),
+                post=pointer(post[part]),
+                weights=pointer(weights) if self.n_weights else None,
+                arrays=pointer(self._addresses),
+                constants=pointer(self._constants),
+                dt=self.network.dt,
+                refractory_steps=min(self.code.refractory_steps, n_steps),
+                lateral_inhibition=self._inhibition,
+                failure=pointer(failure[part]),
+                tile=tile,
             )
-            block = -(-self.population.size // 32) * 32 if self._inhibition else BLOCK
-            launch(self._kernel("forward"), structure, self.population.size, len(before), block=block)
+            present = self._present_dense if tile else self._present
+            present(structure, pre.trains[part])
         trains[self.population.name] = CardSpikes.of(self.spikes, post, n_steps, self.population.shape)
         return failure
+
+    def _tile(self) -> int:
+        """Neurons of a block of kernel ``forward_dense``; 0 if their weights do not fit into what it shares."""
+        tile = self._whole_warps if self._inhibition else LANES
+        fits = self._shared_of_dense(tile) <= self.card.shared_bytes
+        return tile if fits and isinstance(self.projection.connection, AllPairs) else 0
+
+    def _shared_of_dense(self, tile: int) -> int:
+        return self.dtype.itemsize * (self.projection.source.size + 1) * tile
+
+    @property
+    def _whole_warps(self) -> int:
+        return LANES * -(-self.population.size // LANES)
+
+    def _present(self, structure: arguments.Presentation, before) -> None:
+        before = self.spikes.by_step(before, structure.n_steps)
+        structure.pre = pointer(before)
+        block = self._whole_warps if self._inhibition else BLOCK
+        launch(self._kernel("forward"), structure, self.population.size, structure.n_samples, block=block)
+
+    def _present_dense(self, structure: arguments.Presentation, before) -> None:
+        lists, tile, n_samples = self.spikes.lists_of_steps(before, structure.n_steps), structure.tile, len(before)
+        for field, value in lists.fields.items():
+            setattr(structure, field, value)
+        n_tiles = -(-self.population.size // tile)
+        n_chunks = min(n_samples, max(1, DENSE_BLOCKS // n_tiles))
+        at_once = 1 if self._inhibition else min(LARGEST_BLOCK // tile, -(-n_samples // n_chunks))
+        kernel, block, shared = self._kernel("forward_dense"), tile * at_once, self._shared_of_dense(tile)
+        launch(kernel, structure, n_tiles * block, n_chunks, block=block, shared=shared)
 
     def backward(self, walk: Walk) -> None:
         """The same as ``learning.component.NumpyKernels.backward_component``; what it adds lies on the card."""
@@ -105,9 +144,9 @@ class LayerKernels:
         for part in self._slices(pre):
             shape = len(delta[part]), self.fan_in, self.population.size
             arrays = {"delta": delta[part], "factor": factor[part], "spsp": self.card.empty(shape, self.dtype)}
-            scratch = self._spsp(pre, post, part, self.window, arrays, common)
             if own_nu or learns:
-                self._post_neurons(scratch)
+                arrays["coefficient"] = self.card.empty(delta[part].shape, self.dtype)
+            scratch = self._spsp(pre, post, part, self.window, arrays, common)
             if learns:
                 self._add_gradient(scratch)
             if has_delta_before:
@@ -133,28 +172,29 @@ class LayerKernels:
         return self.card.get(spsp)
 
     def _spsp(self, pre, post, part: slice, connections, arrays: dict, fields: dict) -> _Scratch:
-        """Let the kernels find q and the S-PSPs of some samples."""
-        (n_samples, fan_in, n_post), n_steps = arrays["spsp"].shape, pre.n_steps
+        """Let the kernel find the S-PSPs of some samples, and what follows for their neurons."""
+        (n_samples, _, n_post), n_steps, segment = arrays["spsp"].shape, pre.n_steps, self._segment(pre.n_steps)
         arrays |= {"pre": pre.trains[part], "post": post.trains[part]}
         arrays |= {"pre_counts": pre.card_counts[part], "post_counts": post.card_counts[part]}
-        arrays["q"] = self.card.empty((n_samples, n_steps, n_post), self.dtype)
+        lists = self.spikes.lists_of_trains(arrays["pre"], n_steps, segment)
         structure = arguments.Backward(
             *(connections, n_samples, n_steps, words(n_steps)),
             refractory_steps=min(self.network.linear_map(self.layer).refractory_steps, n_steps),
+            segment=segment,
+            **lists.fields,
             **self._dynamics.fields,
             **{name: pointer(array) for name, array in arrays.items()},
             **fields,
         )
-        scratch = _Scratch(structure, arrays)
-        self._launch("adjoint", scratch, n_post, n_samples)
-        self._launch("spsp", scratch, n_post, n_samples, min(fan_in, DEPTH))
-        return scratch
+        n_kept = max(SPSP_WARPS, len(self.population.neuron.evolving_variables))
+        n_tiles, shared = -(-n_post // LANES), self.dtype.itemsize * LANES * (segment + 1 + n_kept)
+        block = LANES * SPSP_WARPS
+        launch(self._kernel("spsp"), structure, n_tiles * block, n_samples, block=block, shared=shared)
+        return _Scratch(structure, arrays, lists)
 
-    def _post_neurons(self, scratch: _Scratch) -> None:
-        shape = scratch.structure.n_samples, self.population.size
-        scratch.arrays["coefficient"] = self.card.empty(shape, self.dtype)
-        scratch.structure.coefficient = pointer(scratch.arrays["coefficient"])
-        self._launch("post_neurons", scratch, self.population.size, scratch.structure.n_samples)
+    def _segment(self, n_steps: int) -> int:
+        """Steps whose q is kept at a time."""
+        return min(LANES * words(n_steps), SEGMENT_BYTES // self.dtype.itemsize)
 
     def _add_gradient(self, scratch: _Scratch) -> None:
         structure, n_positions = scratch.structure, self.window.rows * self.window.columns
@@ -168,10 +208,10 @@ class LayerKernels:
         launch(self._kernel(name), scratch.structure, *threads)
 
     def _slices(self, pre: SpikeBatch):
-        bytes_a_sample = (
-            self.dtype.itemsize * self.population.size * (pre.n_steps + max(self.fan_in, self.population.size))
-        )
-        return slices(pre.n_samples, bytes_a_sample)
+        spsp = self.dtype.itemsize * self.population.size * max(self.fan_in, self.population.size)
+        n_segments = -(-pre.n_steps // self._segment(pre.n_steps))
+        lists = 16 * pre.n_neurons * n_segments * eights(self._segment(pre.n_steps))
+        return slices(pre.n_samples, spsp + lists)
 
     @cached_property
     def _dynamics(self) -> CardDynamics:
@@ -184,6 +224,7 @@ class _Scratch:
 
     structure: arguments.Backward
     arrays: dict
+    lists: Lists
 
 
 def window(connection: AllPairs | Windows) -> arguments.Window:

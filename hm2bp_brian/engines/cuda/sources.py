@@ -19,14 +19,14 @@ OPTIONS = ("-std=c++17", "-default-device", "--fmad=false")
 
 def spike_source() -> str:
     """Kernels that turn spikes, and draw them."""
-    return "\n".join([(HOST_KERNELS / "hash.hpp").read_text(), _files("spikes")])
+    return "\n".join([(HOST_KERNELS / "hash.hpp").read_text(), _files("lists", "spikes")])
 
 
 def layer_source(code: NeuronCode, dtype: np.dtype) -> str:
     """Kernels of a layer with these neurons."""
     rules = f"{DEFINE_RULES}\nstruct Rules {{ RULES }};"
     neuron = [*_before_neurons(dtype), code.lane, code.single]
-    return "\n".join([*neuron, rules, _files("trains", "window", "forward", "backward")])
+    return "\n".join([*neuron, rules, _files("lists", "trains", "window", "forward", "backward")])
 
 
 def component_source(codes: Sequence[NeuronCode], dtype: np.dtype) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -66,6 +67,29 @@ class CardSpikes(SpikeBatch):
         return self._lists.offsets
 
 
+@dataclass(frozen=True, eq=False)
+class Lists:
+    """Lists of ``kernels/lists.cuh``, one after the other, with room for the longest each.
+
+    Parameters
+    ----------
+    lists : uint32 array (n_lists, capacity, 4)
+        Eights.
+    lengths : int32 array (n_lists,)
+        In eights.
+    capacity : int
+    """
+
+    lists: object
+    lengths: object
+    capacity: int
+
+    @property
+    def fields(self) -> dict:
+        """What structures say of them."""
+        return {"lists": pointer(self.lists), "lengths": pointer(self.lengths), "capacity": self.capacity}
+
+
 class SpikeKernels:
     """``kernels/spikes.cuh``.
 
@@ -85,7 +109,7 @@ class SpikeKernels:
         n_words = words(batch.n_steps)
         trains = self.card.full((batch.n_samples, n_words, batch.n_neurons), 0, np.uint32)
         neurons, offsets = self.card.put(batch.neurons), self.card.put(batch.offsets)
-        self._run("trains_of_lists", trains, batch.n_steps, n_words, neurons=neurons, offsets=offsets)
+        self._run("trains_of_lists", trains, batch.n_steps, n_words, neurons=pointer(neurons), offsets=pointer(offsets))
         return CardSpikes.of(self, trains, batch.n_steps, batch.shape)
 
     def bernoulli(self, thresholds: np.ndarray, keys: np.ndarray, n_steps: int, shape: tuple[int, ...]) -> CardSpikes:
@@ -93,28 +117,53 @@ class SpikeKernels:
         (n_samples, n_neurons), n_words = thresholds.shape, words(n_steps)
         trains = self.card.empty((n_samples, n_words, n_neurons), np.uint32)
         thresholds, keys = self.card.put(thresholds), self.card.put(keys)
-        self._run("encode", trains, n_steps, n_neurons, n_words, thresholds=thresholds, keys=keys)
+        self._run("encode", trains, n_steps, n_neurons, n_words, thresholds=pointer(thresholds), keys=pointer(keys))
         return CardSpikes.of(self, trains, n_steps, shape)
 
     def counts(self, batch: CardSpikes):
         """Spikes of each neuron, int32 (n_samples, n_neurons) on the card."""
         counts = self.card.empty((batch.n_samples, batch.n_neurons), np.int32)
-        self._run("count_spikes", batch.trains, batch.n_steps, batch.n_neurons, counts=counts)
+        self._run("count_spikes", batch.trains, batch.n_steps, batch.n_neurons, counts=pointer(counts))
         return counts
 
     def by_step(self, trains, n_steps: int):
         """Trains as steps: uint32 (n_samples, n_steps, n_neuron_words) on the card, a bit a neuron."""
         n_samples, n_words, n_neurons = trains.shape
         by_step = self.card.empty((n_samples, n_steps, words(n_neurons)), np.uint32)
-        self._run("steps_of_trains", trains, n_steps, words(n_neurons), n_words, by_step=by_step)
+        self._run("steps_of_trains", trains, n_steps, words(n_neurons), n_words, by_step=pointer(by_step))
         return by_step
 
-    def _run(self, name: str, trains, n_steps: int, threads: int, depth: int = 1, **arrays) -> None:
+    def lists_of_steps(self, trains, n_steps: int) -> Lists:
+        """The neurons that fire in each step."""
+        n_samples, _, n_neurons = trains.shape
+        lists = self._room(n_samples * n_steps, n_neurons)
+        self._run("lists_of_steps", trains, n_steps, n_steps, **lists.fields)
+        return lists
+
+    def lists_of_trains(self, trains, n_steps: int, segment: int) -> Lists:
+        """The steps in which each neuron fires, cut into segments of so many steps, a multiple of 32."""
+        n_samples, _, n_neurons = trains.shape
+        n_segments = -(-n_steps // segment)
+        lists = self._room(n_samples * n_segments * n_neurons, segment)
+        self._run("lists_of_trains", trains, n_steps, n_neurons, n_segments, segment=segment, **lists.fields)
+        return lists
+
+    def _room(self, n_lists: int, longest: int) -> Lists:
+        capacity = eights(longest)
+        return Lists(
+            self.card.empty((n_lists, capacity, 4), np.uint32), self.card.empty(n_lists, np.int32), capacity
+        )
+
+    def _run(self, name: str, trains, n_steps: int, threads: int, depth: int = 1, **fields) -> None:
         n_samples, n_words, n_neurons = trains.shape
         sizes = (n_samples, n_neurons, n_steps, n_words, words(n_neurons))
-        fields = {field: pointer(array) for field, array in arrays.items()}
         structure = arguments.Spikes(*sizes, trains=pointer(trains), **fields)
         launch(self._kernel(name), structure, threads, n_samples, depth)
+
+
+def eights(n: int) -> int:
+    """Eights that hold so many."""
+    return math.ceil(n / 8)
 
 
 def words(n_bits: int) -> int:

@@ -9,6 +9,9 @@ struct Spikes {
     const uint32_t *keys;        // (n_samples, 2)
     const int *neurons;          // lists of each step, as in SpikeBatch
     const int64_t *offsets;      // (n_samples * n_steps + 1)
+    Eight *lists;                // of steps or trains, see lists.cuh; so many eights each:
+    int *lengths;
+    int capacity, segment;       // room of a list in eights; steps of a segment of a train
 };
 
 // Bernoulli spikes, the same integers as encoding/poisson.py.
@@ -70,5 +73,35 @@ KERNEL(steps_of_trains, Spikes) {
             for (int k = 0; k < 32; k++) at_step |= (fires[k] >> bit & 1u) << k;
             a.by_step[(int64_t(sample) * a.n_steps + 32 * word + bit) * a.n_neuron_words + group] = at_step;
         }
+    }
+}
+
+// (n_samples, n_steps) lists of neurons. The threads of a warp read the same words.
+KERNEL(lists_of_steps, Spikes) {
+    const int step = blockIdx.x * blockDim.x + threadIdx.x;
+    if (step >= a.n_steps) return;
+    for (int sample = blockIdx.y; sample < a.n_samples; sample += gridDim.y) {
+        const uint32_t *trains = a.trains + (int64_t(sample) * a.n_words + (step >> 5)) * a.n_neurons;
+        const int64_t row = int64_t(sample) * a.n_steps + step;
+        ListWriter writer{reinterpret_cast<uint16_t *>(a.lists + row * a.capacity), 0};
+#pragma unroll 8
+        for (int neuron = 0; neuron < a.n_neurons; neuron++)
+            if (trains[neuron] >> (step & 31) & 1u) writer.add(neuron);
+        a.lengths[row] = writer.end(a.n_neurons);
+    }
+}
+
+// (n_samples, n_segments, n_neurons) lists of steps, which are counted from where the segment begins.
+KERNEL(lists_of_trains, Spikes) {
+    const int neuron = blockIdx.x * blockDim.x + threadIdx.x, segment = blockIdx.z;
+    if (neuron >= a.n_neurons) return;
+    const int first = segment * (a.segment >> 5), end = min(first + (a.segment >> 5), a.n_words);
+    for (int sample = blockIdx.y; sample < a.n_samples; sample += gridDim.y) {
+        const int64_t row = (int64_t(sample) * gridDim.z + segment) * a.n_neurons + neuron;
+        ListWriter writer{reinterpret_cast<uint16_t *>(a.lists + row * a.capacity), 0};
+        for (int word = first; word < end; word++)
+            for (uint32_t rest = a.trains[(int64_t(sample) * a.n_words + word) * a.n_neurons + neuron]; rest; rest &= rest - 1)
+                writer.add(32 * (word - first) + __ffs(rest) - 1);
+        a.lengths[row] = writer.end(a.segment);
     }
 }

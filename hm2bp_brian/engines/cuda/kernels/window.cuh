@@ -37,13 +37,13 @@ struct Place {
     Place(const Window &w, int row)
         : y(row / w.per_place() / w.size), x(row / w.per_place() % w.size), channel(row % w.per_place()) {}
 
-    // To the next row.
-    void advance(const Window &w) {
-        if (++channel < w.per_place()) return;
-        channel = 0;
-        if (++x < w.size) return;
-        x = 0;
-        y++;
+    // By so many rows.
+    void advance(const Window &w, int rows) {
+        for (channel += rows; channel >= w.per_place(); channel -= w.per_place()) {
+            if (++x < w.size) continue;
+            x = 0;
+            y++;
+        }
     }
 };
 

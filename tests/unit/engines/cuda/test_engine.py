@@ -226,7 +226,7 @@ def test_the_command_line_takes_a_device(tmp_path, monkeypatch, capsys, found_ca
         assert cli.main(["evaluate", out, "--device", device]) == 0
         accuracies.append(json.loads(capsys.readouterr().out)["accuracy"])
     assert accuracies[0] == accuracies[1]
-    assert "forward" in found_card.cupy.launched
+    assert "forward_dense" in found_card.cupy.launched
     assert cli.main(["train", "tiny", "--engine", "brian2", "--device", "cuda"]) == 2
     assert (
         "unknown device 'cuda'. Did you mean 'cuda_standalone'? Known: cpp_standalone, cuda_standalone, runtime."

@@ -74,6 +74,17 @@ def test_same_spikes_in_any_order_of_threads(either_order, dtype):
     assert_same_spikes(convolutions(), either_order, dtype)
 
 
+def test_dense_layers_whose_weights_fit_into_what_a_block_shares_or_do_not(either_order, monkeypatch):
+    monkeypatch.setattr(layer_kernels, "DENSE_BLOCKS", 3)  # so that a block has several samples, one or more at a time
+    network = make_network(sizes=(70, 34), n_inputs=50, lateral=0.1)
+    launched = either_order.cupy.launched
+    for shared_bytes, names in ((64 * 2**10, {"forward_dense"}), (8 * 51 * 32 - 1, {"forward"})):
+        monkeypatch.setattr(CupyOnHost, "shared_bytes", shared_bytes)
+        launched.clear()
+        assert_same_spikes(network, either_order, n_samples=7)
+        assert {name for name in launched if name.startswith("forward")} == names
+
+
 @pytest.mark.parametrize("n_steps", [1, 31, 32, 33, 64])
 def test_presentations_of_whole_and_broken_words(card, n_steps):
     network = make_network(sizes=(3,), n_inputs=33, n_steps=n_steps)
@@ -108,9 +119,10 @@ def test_gradients_equal_the_oracle_in_float64(card, neuron, ratio):
     [convolutions, convolutions_with_nu_of_each_sample, lambda: make_network(sizes=(130, 70, 10), lateral=0.2)],
 )
 def test_gradients_in_any_order_of_threads_and_slices(either_order, monkeypatch, make, dtype, tolerance):
-    # few samples at a time, sums of gradients in several parts
+    # few samples at a time, sums of gradients in several parts, q a segment after the other
     monkeypatch.setattr(card_module, "SCRATCH_BYTES", 2**17)
     monkeypatch.setattr(layer_kernels, "GRADIENT_THREADS", 2**10)
+    monkeypatch.setattr(layer_kernels, "SEGMENT_BYTES", 256)  # 32 or 64 steps of q
     network = make()
     record = make_engine(network, "fused", dtype, 1).forward(network.parameters, make_input(network, 8)).record
     labels = labels_of(network, 8)
@@ -162,6 +174,28 @@ def test_the_encoder_draws_the_same_spikes(either_order, n_steps):
     np.testing.assert_array_equal(found.counts, expected.counts)
     np.testing.assert_array_equal(kernels.on_card(expected).trains.get(), found.trains.get())
     assert kernels.on_card(found) is found
+
+
+@pytest.mark.parametrize("segment", [32, 64])
+def test_lists_of_steps_and_of_trains(either_order, segment):
+    dense = np.random.default_rng(2).random((3, 70, 21)) < 0.4
+    dense[1, 40:60], dense[2, :, :5] = False, False
+    dense[0, 7], dense[0, :, 3] = True, True
+    kernels = SpikeKernels(either_order)
+    trains = kernels.on_card(SpikeBatch.from_dense(dense)).trains
+
+    def lines(lists):
+        numbers = lists.lists.get().view(np.uint16).reshape(len(lists.lengths), -1)
+        return [list(row[: 8 * n]) for row, n in zip(numbers, lists.lengths.get(), strict=True)]
+
+    def filled(numbers, filler):
+        return [*numbers, *[filler] * (-len(numbers) % 8)]
+
+    expected = [filled(np.flatnonzero(step), 21) for sample in dense for step in sample]
+    assert lines(kernels.lists_of_steps(trains, 70)) == expected
+    cuts = [sample[first : first + segment] for sample in dense for first in range(0, 70, segment)]
+    expected = [filled(np.flatnonzero(train), segment) for cut in cuts for train in cut.T]
+    assert lines(kernels.lists_of_trains(trains, 70, segment)) == expected
 
 
 def test_spikes_on_a_card_are_a_batch_as_any_other(card):
