@@ -112,10 +112,12 @@ class Augmentation:
             raise ConfigurationError(f"images must be uint8 (pixels 0..255), found {images.dtype}")
         keys = sample_keys(seed, epoch, indices) ^ STREAM
         words = random_words(keys[:, np.newaxis], np.arange(N_WORDS, dtype=np.uint32))
-        if self.flip:
-            mirrored = words[:, 11] >= 2**31
-            images = np.where(mirrored[:, np.newaxis, np.newaxis, np.newaxis], images[:, :, ::-1], images)
-        if not (self.scale or self.rotation or self.elastic):
+        return self._changed(images, words, seed)
+
+    def _changed(self, images: np.ndarray, words: np.ndarray, seed: int) -> np.ndarray:
+        mirrored = self._mirrored(words)[:, np.newaxis, np.newaxis, np.newaxis]
+        images = np.where(mirrored, images[:, :, ::-1], images)
+        if self._only_shifts:
             return shifted(images, self._shifts(words))
         changed = np.empty_like(images)
         for start in range(0, len(images), CHUNK):
@@ -123,20 +125,34 @@ class Augmentation:
             changed[part] = interpolated(images[part], self._places(words[part], images.shape[1:3], seed))
         return changed
 
+    @property
+    def _only_shifts(self) -> bool:
+        return not (self.scale or self.rotation or self.elastic)
+
+    def _mirrored(self, words: np.ndarray) -> np.ndarray:
+        return self.flip & (words[:, 11] >= 2**31)
+
     def _shifts(self, words: np.ndarray) -> np.ndarray:
         return random_integers(words[:, :2], 2 * self.shift + 1) - self.shift
 
-    def _places(self, words: np.ndarray, shape: tuple[int, int], seed: int) -> np.ndarray:
+    def _maps(self, words: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         uniform = words[:, 2:5] * 2.0**-31 - 1
-        places = affine_places(
-            shape,
-            shifts=self._shifts(words),
-            factors=1 + self.scale * uniform[:, :2],
-            angles=np.deg2rad(self.rotation) * uniform[:, 2],
-        )
+        factors, angles = 1 + self.scale * uniform[:, :2], np.deg2rad(self.rotation) * uniform[:, 2]
+        return affine_maps(shape, self._shifts(words), factors, angles)
+
+    def _places(self, words: np.ndarray, shape: tuple[int, int], seed: int) -> np.ndarray:
+        places = affine_places(shape, self._maps(words, shape))
         if self.elastic:
-            places += self.elastic * _random_fields(words[:, 5:11], shape, seed)
+            windows = np.lib.stride_tricks.sliding_window_view(smooth_noise(shape, seed), shape, axis=(1, 2))
+            field, row, column = np.moveaxis(self._fields(words, shape), -1, 0)
+            places += self.elastic * windows[field, row, column]
         return places
+
+    @staticmethod
+    def _fields(words: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Two fields for each image, random ones of the pool, rolled along both axes: int64 (batch, 2, 3)."""
+        drawn = (random_integers(words[:, 5 + 2 * i : 7 + 2 * i], n) for i, n in enumerate((N_FIELDS, *shape)))
+        return np.stack(list(drawn), axis=-1)
 
 
 def shifted(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
@@ -159,8 +175,8 @@ def shifted(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(picked, 1, -1))
 
 
-def affine_places(shape: tuple[int, int], shifts, factors, angles) -> np.ndarray:
-    """Where the pixels of scaled, then rotated, then shifted images lie in the old images.
+def affine_maps(shape: tuple[int, int], shifts, factors, angles) -> np.ndarray:
+    """Maps from the pixels of scaled, then rotated, then shifted images to places in the old images.
 
     Parameters
     ----------
@@ -175,17 +191,30 @@ def affine_places(shape: tuple[int, int], shifts, factors, angles) -> np.ndarray
 
     Returns
     -------
+    float64 array (batch, 6)
+        Row and column to which the centre goes; by how much a place's row grows with row and column of the pixel, its
+        column with column, and falls with row.
+    """
+    centre = (np.array(shape) - 1) / 2
+    cos, sin = np.cos(angles), np.sin(angles)
+    (height, width), origins = factors.T, centre + shifts
+    return np.column_stack([origins, cos / height, sin / height, cos / width, sin / width])
+
+
+def affine_places(shape: tuple[int, int], maps: np.ndarray) -> np.ndarray:
+    """Where maps of `affine_maps` lead.
+
+    Returns
+    -------
     float32 array (batch, 2, height, width)
         Row and column, 0 being the centre of the first pixel.
     """
     centre = (np.array(shape) - 1) / 2
-    rows = np.arange(shape[0])[:, np.newaxis] - (centre[0] + shifts[:, 0, np.newaxis, np.newaxis])
-    columns = np.arange(shape[1]) - (centre[1] + shifts[:, 1, np.newaxis, np.newaxis])
-    cos, sin = (f(angles)[:, np.newaxis, np.newaxis] for f in (np.cos, np.sin))
-    height, width = factors[:, 0, np.newaxis, np.newaxis], factors[:, 1, np.newaxis, np.newaxis]
-    places = np.empty((len(angles), 2, *shape), dtype=np.float32)
-    places[:, 0] = centre[0] + rows * (cos / height) + columns * (sin / height)
-    places[:, 1] = centre[1] + columns * (cos / width) - rows * (sin / width)
+    of_row, of_column, row_row, row_column, column_column, column_row = maps.T[..., np.newaxis, np.newaxis]
+    rows, columns = np.arange(shape[0])[:, np.newaxis] - of_row, np.arange(shape[1]) - of_column
+    places = np.empty((len(maps), 2, *shape), dtype=np.float32)
+    places[:, 0] = centre[0] + rows * row_row + columns * row_column
+    places[:, 1] = centre[1] + columns * column_column - rows * column_row
     return places
 
 
@@ -225,15 +254,8 @@ def _split(place: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=4)
-def _smooth_noise(shape: tuple[int, int], seed: int) -> np.ndarray:
+def smooth_noise(shape: tuple[int, int], seed: int) -> np.ndarray:
     """Fields of elastic displacement of strength 1, periodic, float32 (N_FIELDS, 2 * height, 2 * width)."""
     noise = np.random.default_rng([seed, *STREAM]).uniform(-1, 1, size=(N_FIELDS, *shape))
     smooth = SMOOTHING * gaussian_filter(noise, (0, SMOOTHING, SMOOTHING), mode="wrap")
     return np.tile(smooth.astype(np.float32), (1, 2, 2))
-
-
-def _random_fields(words: np.ndarray, shape: tuple[int, int], seed: int) -> np.ndarray:
-    """Two fields for each row of ``words`` (batch, 6), each a random one of the pool, rolled along both axes."""
-    windows = np.lib.stride_tricks.sliding_window_view(_smooth_noise(shape, seed), shape, axis=(1, 2))
-    field, row, column = (random_integers(words[:, 2 * i : 2 * i + 2], n) for i, n in enumerate((N_FIELDS, *shape)))
-    return windows[field, row, column]

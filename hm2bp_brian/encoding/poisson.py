@@ -70,8 +70,13 @@ class BernoulliEncoder:
         images = checked_images(images)
         flat = images.reshape(len(images), math.prod(images.shape[1:]))
         if images.dtype == np.uint8:
-            return _thresholds(np.arange(256) / (self.rate_divisor * 255))[flat]
+            return self.pixel_thresholds[flat]
         return _thresholds(flat.astype(np.float64) / self.rate_divisor)
+
+    @property
+    def pixel_thresholds(self) -> np.ndarray:
+        """The thresholds of uint8 pixels, uint32 (256,)."""
+        return _thresholds(np.arange(256) / (self.rate_divisor * 255))
 
     def encode(self, images: np.ndarray, n_steps: int, seed: int = 0, epoch: int = 0, indices=None) -> SpikeBatch:
         """Input spikes of a batch of images; see `hm2bp_brian.encoding.images.ImageEncoder.encode`.

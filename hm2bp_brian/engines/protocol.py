@@ -36,7 +36,8 @@ class Engine(Protocol):
     """Runs one network, forwards and backwards.
 
     One that works elsewhere, as on a GPU, also has ``put(array)`` and ``get(array)``, which copy an array there and
-    back, and ``wait()``, until what it was told to do is done.
+    back, ``wait()``, until what it was told to do is done, and ``augmentation(augmentation, encoder)``: the
+    augmentation, or one of the engine's own that leaves what it changes where the encoder of ``encoder(...)`` takes it.
 
     Attributes
     ----------

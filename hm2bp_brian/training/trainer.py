@@ -160,6 +160,8 @@ class Trainer:
             settings |= {"rules": self.rules, "dtype": dtype, "seed": self.seed}
             self._cluster = DataParallel(cluster, partial(Trainer, network, self.loss, **settings), self.shards)
         encoder = self.engine.encoder(BernoulliEncoder() if encoder is None else encoder)
+        if hasattr(self.engine, "augmentation"):
+            augmentation = self.engine.augmentation(augmentation, encoder)
         self.inputs = Inputs(network.input_shape, network.n_steps, network.dt, encoder, augmentation, delays)
         self._given_weights = None
         # copies, as arrays that the user still holds must not change

@@ -12,6 +12,7 @@ from hm2bp_brian.engines.cuda.sources import (
     OPTIONS,
     component_source,
     connection_source,
+    image_source,
     layer_source,
     on_card,
     spike_source,
@@ -48,6 +49,7 @@ def report(source: str, card: str) -> dict[str, tuple[int, int]]:
 def test_kernels_that_know_no_neurons(card):
     names = {"encode", "trains_of_lists", "count_spikes", "steps_of_trains", "lists_of_steps", "lists_of_trains"}
     assert report(spike_source(), card).keys() == names
+    assert report(image_source(), card).keys() == {"shift_images", "interpolate_images"}
     for dtype in ("float32", "float64"):
         names = {"adam_average", "adam_length", "adam_step", "move_towards"}
         assert report(update_source(np.dtype(dtype)), card).keys() == names

@@ -22,8 +22,18 @@ class Spikes(ctypes.Structure):
 
     _fields_ = [
         *_integers("n_samples n_neurons n_steps n_words n_neuron_words"),
-        *pointers("trains by_step counts thresholds keys neurons offsets lists lengths"),
+        *pointers("trains by_step counts thresholds pixels keys neurons offsets lists lengths"),
         *_integers("capacity segment"),
+    ]
+
+
+class Images(ctypes.Structure):
+    """Images, and what is to happen to them."""
+
+    _fields_ = [
+        *_integers("n_images height width n_channels"),
+        ("elastic", ctypes.c_float),
+        *pointers("before after mirrored shifts maps fields noise"),
     ]
 
 
@@ -126,6 +136,6 @@ class Update(ctypes.Structure):
 
 
 STRUCTURES = (
-    *(Window, Spikes, Presentation, Backward, Update),
+    *(Window, Spikes, Images, Presentation, Backward, Update),
     *(GraphPopulation, GraphProjection, GraphPresentation, Along, Connections),
 )

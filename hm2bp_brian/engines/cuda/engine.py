@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from hm2bp_brian.encoding.augmentation import Augmentation
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
+from hm2bp_brian.engines.cuda.augmentation import CardAugmentation, ImageKernels
 from hm2bp_brian.engines.cuda.card import SCRATCH_BYTES, Card
 from hm2bp_brian.engines.cuda.component_kernels import make_kernels
 from hm2bp_brian.engines.cuda.encoder import CardBernoulliEncoder
@@ -115,6 +117,11 @@ class CudaEngine:
         """A twin of a BernoulliEncoder on the card; other encoders as they are."""
         on_card = type(encoder) is BernoulliEncoder
         return CardBernoulliEncoder(encoder.rate_divisor, self.spikes) if on_card else encoder
+
+    def augmentation(self, augmentation, encoder):
+        """A twin of an Augmentation on the card, where the encoder takes images from there; others as they are."""
+        on_card = type(augmentation) is Augmentation and isinstance(encoder, CardBernoulliEncoder)
+        return CardAugmentation.of(augmentation, ImageKernels(self.card)) if on_card else augmentation
 
     def put(self, array):
         """A copy of an array on the card, in the engine's dtype."""

@@ -22,6 +22,11 @@ def spike_source() -> str:
     return "\n".join([(HOST_KERNELS / "hash.hpp").read_text(), _files("lists", "spikes")])
 
 
+def image_source() -> str:
+    """Kernels that change images."""
+    return _files("images")
+
+
 def layer_source(code: NeuronCode, dtype: np.dtype) -> str:
     """Kernels of a layer with these neurons."""
     rules = f"{DEFINE_RULES}\nstruct Rules {{ RULES }};"

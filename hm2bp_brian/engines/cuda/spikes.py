@@ -112,12 +112,17 @@ class SpikeKernels:
         self._run("trains_of_lists", trains, batch.n_steps, n_words, neurons=pointer(neurons), offsets=pointer(offsets))
         return CardSpikes.of(self, trains, batch.n_steps, batch.shape)
 
-    def bernoulli(self, thresholds: np.ndarray, keys: np.ndarray, n_steps: int, shape: tuple[int, ...]) -> CardSpikes:
-        """The same spikes as ``encoding.poisson.bernoulli_spikes``."""
-        (n_samples, n_neurons), n_words = thresholds.shape, words(n_steps)
+    def bernoulli(
+        self, thresholds: np.ndarray, keys: np.ndarray, n_steps: int, shape: tuple[int, ...], images=None
+    ) -> CardSpikes:
+        """The same spikes as ``encoding.poisson.bernoulli_spikes``; thresholds of uint8 ``images`` are by the pixel."""
+        n_samples, n_neurons, n_words = len(keys), math.prod(shape), words(n_steps)
         trains = self.card.empty((n_samples, n_words, n_neurons), np.uint32)
-        thresholds, keys = self.card.put(thresholds), self.card.put(keys)
-        self._run("encode", trains, n_steps, n_neurons, n_words, thresholds=pointer(thresholds), keys=pointer(keys))
+        arrays = {"thresholds": self.card.put(thresholds), "keys": self.card.put(keys)}
+        if images is not None:
+            arrays["pixels"] = self.card.put(images)
+        fields = {name: pointer(array) for name, array in arrays.items()}
+        self._run("encode", trains, n_steps, n_neurons, n_words, **fields)
         return CardSpikes.of(self, trains, n_steps, shape)
 
     def counts(self, batch: CardSpikes):

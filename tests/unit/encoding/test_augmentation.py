@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 from hm2bp_brian.encoding import Augmentation, bernoulli_spikes, sample_keys
-from hm2bp_brian.encoding.augmentation import _smooth_noise, affine_places, interpolated, shifted
+from hm2bp_brian.encoding.augmentation import affine_maps, affine_places, interpolated, shifted, smooth_noise
 from hm2bp_brian.errors import ConfigurationError, ShapeError
 
 FULL = Augmentation(shift=1, scale=0.12, rotation=12, elastic=3.4)
@@ -28,7 +28,8 @@ def noise(n, shape=(28, 28, 1)):
 
 def only(n=1, shifts=(0, 0), factors=(1, 1), angle=0.0, shape=(28, 28)):
     """Places for n images that are all changed alike."""
-    return affine_places(shape, np.tile(shifts, (n, 1)), np.tile(factors, (n, 1)), np.full(n, angle))
+    maps = affine_maps(shape, np.tile(shifts, (n, 1)), np.tile(factors, (n, 1)), np.full(n, angle))
+    return affine_places(shape, maps)
 
 
 def shift_slowly(image, down, right):
@@ -195,7 +196,7 @@ def test_a_white_image_stays_white_inside_and_black_beyond():
 def test_strength_of_the_elastic_fields():
     # variance of uniform noise, 1/3, times the sum of the squared weights of a Gaussian that sums to 4
     expected = 4 * np.sqrt(1 / 3) / (2 * 4 * np.sqrt(np.pi))
-    fields = _smooth_noise((28, 28), 3)
+    fields = smooth_noise((28, 28), 3)
     assert fields.std() == pytest.approx(expected, rel=0.05)
     correlation = [np.mean(fields[:, :28] * fields[:, lag : 28 + lag]) / fields.var() for lag in (2, 4, 8)]
     np.testing.assert_allclose(correlation, np.exp(-(np.array([2, 4, 8]) ** 2) / 64), atol=0.05)

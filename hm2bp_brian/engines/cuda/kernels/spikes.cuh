@@ -5,7 +5,8 @@ struct Spikes {
     uint32_t *trains;
     uint32_t *by_step;
     int *counts;                 // (n_samples, n_neurons)
-    const uint32_t *thresholds;  // (n_samples, n_neurons), of the encoder
+    const uint32_t *thresholds;  // (n_samples, n_neurons), of the encoder; or (256), where there are
+    const unsigned char *pixels;  // (n_samples, n_neurons)
     const uint32_t *keys;        // (n_samples, 2)
     const int *neurons;          // lists of each step, as in SpikeBatch
     const int64_t *offsets;      // (n_samples * n_steps + 1)
@@ -16,7 +17,8 @@ struct Spikes {
 
 // Bernoulli spikes, the same integers as encoding/poisson.py.
 static inline uint32_t bernoulli_word(const Spikes &a, int sample, int neuron, int word) {
-    const uint32_t threshold = a.thresholds[int64_t(sample) * a.n_neurons + neuron];
+    const int64_t index = int64_t(sample) * a.n_neurons + neuron;
+    const uint32_t threshold = a.thresholds[a.pixels ? a.pixels[index] : index];
     if (threshold == 0) return 0;
     const uint32_t counter = uint32_t(neuron) * uint32_t(a.n_steps) + uint32_t(32 * word) + a.keys[2 * sample];
     const uint32_t key = a.keys[2 * sample + 1];
