@@ -22,8 +22,8 @@ from hm2bp_brian.spikes import SpikeBatch
 
 LANES = 32  # neurons whose S-PSPs a block finds, as in ``kernels/backward.cuh``
 DENSE_BLOCKS = 264  # of a dense layer: two for each multiprocessor of an H100
-# What decides the order of sums, as the samples of a part do: threads that add up gradients, warps that share the rows of
-# a neuron's T-PSP, bytes of q of a neuron at a time. The last fits into what any card's blocks share.
+# What decides the order of sums, as the samples of a part do: threads that add up gradients, warps that share the rows
+# of a neuron's T-PSP, bytes of q of a neuron at a time. The last fits into what any card's blocks share.
 GRADIENT_THREADS = 2**17
 SPSP_WARPS = 8
 SEGMENT_BYTES = 1792
@@ -132,11 +132,10 @@ class LayerKernels:
         has_delta_before = source.neuron is not None
         delta_pre = self.card.empty((pre.n_samples, pre.n_neurons), self.dtype) if has_delta_before else None
         nu_pre = self.card.put(walk.nu[source.name], self.dtype) if has_delta_before else None
-        far = self.card.put(distance(self.population, self.network.dt), self.dtype)
-        own_nu, learns = not self.population.neuron.nu_is_distance, self.n_weights and self.projection.plastic
+        own_nu, learns = self._own_nu, self.n_weights and self.projection.plastic
         common = {
             "weights": pointer(weights) if self.n_weights else None,
-            "distance": pointer(far),
+            "distance": pointer(self._distance),
             "nu_pre": pointer(nu_pre),
             "rules": arguments.Rules(*vars(walk.rules).values()),
             "gradient": pointer(gradient),
@@ -212,6 +211,15 @@ class LayerKernels:
         n_segments = -(-pre.n_steps // self._segment(pre.n_steps))
         lists = 16 * pre.n_neurons * n_segments * eights(self._segment(pre.n_steps))
         return slices(pre.n_samples, spsp + lists)
+
+    # made when the way back is asked for, as neurons that can't be trained run, too
+    @cached_property
+    def _own_nu(self) -> bool:
+        return not self.population.neuron.nu_is_distance
+
+    @cached_property
+    def _distance(self):
+        return self.card.put(distance(self.population, self.network.dt), self.dtype)
 
     @cached_property
     def _dynamics(self) -> CardDynamics:

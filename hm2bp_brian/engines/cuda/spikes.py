@@ -155,9 +155,7 @@ class SpikeKernels:
 
     def _room(self, n_lists: int, longest: int) -> Lists:
         capacity = eights(longest)
-        return Lists(
-            self.card.empty((n_lists, capacity, 4), np.uint32), self.card.empty(n_lists, np.int32), capacity
-        )
+        return Lists(self.card.empty((n_lists, capacity, 4), np.uint32), self.card.empty(n_lists, np.int32), capacity)
 
     def _run(self, name: str, trains, n_steps: int, threads: int, depth: int = 1, **fields) -> None:
         n_samples, n_words, n_neurons = trains.shape

@@ -14,6 +14,7 @@ from hm2bp_brian.engines.cuda.card import Card
 from hm2bp_brian.engines.cuda.sources import (
     component_source,
     connection_source,
+    image_source,
     layer_source,
     spike_source,
     trajectory_source,
@@ -103,6 +104,7 @@ def test_sizes_and_offsets_are_those_of_the_kernels():
     nonlinear = generate(network.neurons[0], 70, 0.6, 1e-3, np.dtype("float32"))
     sources = {
         spike_source(): (arguments.Spikes,),
+        image_source(): (arguments.Images,),
         layer_source(code, np.dtype("float32")): (arguments.Window, arguments.Presentation, arguments.Backward),
         update_source(np.dtype("float32")): (arguments.Update,),
         connection_source(np.dtype("float32")): (arguments.Connections,),
