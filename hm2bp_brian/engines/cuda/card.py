@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -110,7 +110,7 @@ class Card:
         """Until all kernels that were launched have ended."""
         self.cupy.cuda.get_current_stream().synchronize()
 
-    @property
+    @cached_property
     def shared_bytes(self) -> int:
         """Memory that the threads of a block can share."""
         return self.cupy.cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"]

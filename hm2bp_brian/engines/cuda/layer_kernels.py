@@ -73,7 +73,7 @@ class LayerKernels:
         n_samples, n_steps = pre.n_samples, pre.n_steps
         post = self.card.empty((n_samples, words(n_steps), self.population.size), np.uint32)
         failure = self.card.full(n_samples, n_steps, np.int32)
-        tile = self._tile()
+        tile = self._tile
         bytes_a_step = 16 * eights(pre.n_neurons) if tile else 4 * words(pre.n_neurons)
         for part in slices(n_samples, n_steps * bytes_a_step):
             structure = arguments.Presentation(
@@ -93,6 +93,7 @@ class LayerKernels:
         trains[self.population.name] = CardSpikes.of(self.spikes, post, n_steps, self.population.shape)
         return failure
 
+    @cached_property
     def _tile(self) -> int:
         """Neurons of a block of kernel ``forward_dense``; 0 if their weights do not fit into what it shares."""
         tile = self._whole_warps if self._inhibition else LANES

@@ -74,15 +74,15 @@ def test_same_spikes_in_any_order_of_threads(either_order, dtype):
     assert_same_spikes(convolutions(), either_order, dtype)
 
 
-def test_dense_layers_whose_weights_fit_into_what_a_block_shares_or_do_not(either_order, monkeypatch):
+@pytest.mark.parametrize("falling", [False, True])
+def test_dense_layers_whose_weights_fit_into_what_a_block_shares_or_do_not(monkeypatch, falling):
     monkeypatch.setattr(layer_kernels, "DENSE_BLOCKS", 3)  # so that a block has several samples, one or more at a time
     network = make_network(sizes=(70, 34), n_inputs=50, lateral=0.1)
-    launched = either_order.cupy.launched
     for shared_bytes, names in ((64 * 2**10, {"forward_dense"}), (8 * 51 * 32 - 1, {"forward"})):
         monkeypatch.setattr(CupyOnHost, "shared_bytes", shared_bytes)
-        launched.clear()
-        assert_same_spikes(network, either_order, n_samples=7)
-        assert {name for name in launched if name.startswith("forward")} == names
+        card = Card(CupyOnHost(falling))
+        assert_same_spikes(network, card, n_samples=7)
+        assert {name for name in card.cupy.launched if name.startswith("forward")} == names
 
 
 @pytest.mark.parametrize("n_steps", [1, 31, 32, 33, 64])
