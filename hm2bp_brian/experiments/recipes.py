@@ -173,6 +173,7 @@ RECIPES = [
         layers=_dense_layers(400, 400, n_classes=10, thresholds=(10.0, 8.0), limit=1.0),
         optimizer=Adam(0.0025, schedule=Cosine(final=0.01)),
         averaging=0.9995,
+        rules=Rules(silent_delta_ratio=0.1),
         epochs=25,
     ),
     dataclasses.replace(
@@ -248,7 +249,7 @@ RECIPES = [
         layers=_recurrent_layers(400, n_classes=10),
         duration_ms=620.0,
         augmentation=SpikeJitter(time_shift=15, time_scale=0.2, place_shift=2, drop=0.2),
-        epochs=30,
+        epochs=60,
     ),
     Recipe(
         name="fashion-recurrent",
