@@ -261,6 +261,7 @@ RECIPES = [
         ),
         optimizer=Adam(0.0025, clip=True, schedule=Cosine(final=0.01)),
         averaging=0.9995,
+        rules=Rules(silent_delta_ratio=0.1),
         epochs=25,
     ),
     dataclasses.replace(FSDD, name="speech-commands-mlp", dataset="speech_commands", duration_ms=620.0, epochs=60),
