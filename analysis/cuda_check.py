@@ -102,8 +102,8 @@ def main(out_dir, names=RECIPES, batch_sizes=BATCH_SIZES, epochs: int = EPOCHS, 
     dict of str to list of dict
         The tables. ``agreement``: spikes that differ from the processor's, and the gradients' relative error, of the
         same spikes. ``kernels``: microseconds a sample of each kernel. ``speed``: training samples a second, with and
-        without the recipe's augmentation, and the GPU's memory. ``training``: accuracy on
-        the test samples, and seconds of the training epochs, compiling and evaluation apart.
+        without the recipe's augmentation, and the GPU's memory. ``training``: accuracy on the test samples, and
+        seconds of the training epochs, compiling and evaluation apart.
 
     Raises
     ------

@@ -88,9 +88,9 @@ def draw(ax, rows: list[dict]) -> None:
     """Draw accuracies against speeds, steps beside them; bars are standard deviations."""
     percent = [one["test_accuracy_percent"] for one in rows]
     for (key, label), colour in zip(SPEEDS.items(), COLOURS, strict=False):
-        speed = [one[key] for one in rows]
-        ax.errorbar(speed, percent, [one["sd"] or 0 for one in rows], fmt="o", color=colour, capsize=3, label=label)
-        for x, y, one in zip(speed, percent, rows, strict=True):
+        rates = [one[key] for one in rows]
+        ax.errorbar(rates, percent, [one["sd"] or 0 for one in rows], fmt="o", color=colour, capsize=3, label=label)
+        for x, y, one in zip(rates, percent, rows, strict=True):
             ax.annotate(f"{one['steps']} steps", (x, y), xytext=(6, -4), textcoords="offset points", fontsize="small")
     ax.set(xlabel="samples/s", ylabel="test accuracy (%)", title="MNIST, 15C5-P2-40C5-P2-300-10", ylim=(99.4, 99.7))
     ax.set_xlim(0, 1.2 * max(one[key] for one in rows for key in SPEEDS))

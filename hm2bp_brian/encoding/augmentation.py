@@ -115,8 +115,9 @@ class Augmentation:
         return self._changed(images, words, seed)
 
     def _changed(self, images: np.ndarray, words: np.ndarray, seed: int) -> np.ndarray:
-        mirrored = self._mirrored(words)[:, np.newaxis, np.newaxis, np.newaxis]
-        images = np.where(mirrored, images[:, :, ::-1], images)
+        if self.flip:
+            mirrored = self._mirrored(words)[:, np.newaxis, np.newaxis, np.newaxis]
+            images = np.where(mirrored, images[:, :, ::-1], images)
         if self._only_shifts:
             return shifted(images, self._shifts(words))
         changed = np.empty_like(images)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +62,7 @@ class CardAugmentation(Augmentation):
     @classmethod
     def of(cls, augmentation: Augmentation, kernels: ImageKernels) -> CardAugmentation:
         """A twin on the card."""
-        return cls(**{f.name: getattr(augmentation, f.name) for f in dataclasses.fields(augmentation)}, kernels=kernels)
+        return cls(**vars(augmentation), kernels=kernels)
 
     def _changed(self, images: np.ndarray, words: np.ndarray, seed: int):
         mirrored, shape = self._mirrored(words), images.shape[1:3]

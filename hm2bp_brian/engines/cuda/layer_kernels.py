@@ -209,8 +209,8 @@ class LayerKernels:
 
     def _slices(self, pre: SpikeBatch):
         spsp = self.dtype.itemsize * self.population.size * max(self.fan_in, self.population.size)
-        n_segments = -(-pre.n_steps // self._segment(pre.n_steps))
-        lists = 16 * pre.n_neurons * n_segments * eights(self._segment(pre.n_steps))
+        segment = self._segment(pre.n_steps)
+        lists = 16 * pre.n_neurons * -(-pre.n_steps // segment) * eights(segment)
         return slices(pre.n_samples, spsp + lists)
 
     # made when the way back is asked for, as neurons that can't be trained run, too

@@ -118,10 +118,9 @@ class SpikeKernels:
         """The same spikes as ``encoding.poisson.bernoulli_spikes``; thresholds of uint8 ``images`` are by the pixel."""
         n_samples, n_neurons, n_words = len(keys), math.prod(shape), words(n_steps)
         trains = self.card.empty((n_samples, n_words, n_neurons), np.uint32)
-        arrays = {"thresholds": self.card.put(thresholds), "keys": self.card.put(keys)}
-        if images is not None:
-            arrays["pixels"] = self.card.put(images)
-        fields = {name: pointer(array) for name, array in arrays.items()}
+        thresholds, keys = self.card.put(thresholds), self.card.put(keys)
+        pixels = None if images is None else self.card.put(images)
+        fields = {"thresholds": pointer(thresholds), "keys": pointer(keys), "pixels": pointer(pixels)}
         self._run("encode", trains, n_steps, n_neurons, n_words, **fields)
         return CardSpikes.of(self, trains, n_steps, shape)
 
