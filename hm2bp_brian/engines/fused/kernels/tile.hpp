@@ -6,15 +6,23 @@
 #include <cstring>
 #include <limits>
 #include <new>
-#ifdef __AVX512F__
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
 #include "exponential.hpp"
 
-constexpr int LANES = 64 / sizeof(scalar);  // of a vector
-typedef scalar vector_t __attribute__((vector_size(64)));
-typedef flag flags_t __attribute__((vector_size(64)));
+// Vectors are the processor's own: compilers keep wider ones in memory. Their width does not decide any result.
+#if defined(__AVX512F__)
+constexpr int VECTOR_BYTES = 64;
+#elif defined(__AVX2__)
+constexpr int VECTOR_BYTES = 32;
+#else
+constexpr int VECTOR_BYTES = 16;
+#endif
+constexpr int LANES = VECTOR_BYTES / sizeof(scalar);
+typedef scalar vector_t __attribute__((vector_size(VECTOR_BYTES)));
+typedef flag flags_t __attribute__((vector_size(VECTOR_BYTES)));
 
 // Lanes of a tile, a bit each, in a step in which it is known who fires.
 struct LanesAlong {
@@ -50,12 +58,13 @@ static inline Layout dense_layout(int64_t n_post) {
 // The sum of a tile's lanes, always in the same order.
 template <int W>
 static inline scalar lane_sum(const scalar *values) {
-    scalar sums[LANES];
-    for (int lane = 0; lane < LANES; lane++) {
+    constexpr int N_SUMS = 64 / sizeof(scalar);
+    scalar sums[N_SUMS];
+    for (int lane = 0; lane < N_SUMS; lane++) {
         sums[lane] = values[lane];
-        for (int other = lane + LANES; other < W; other += LANES) sums[lane] += values[other];
+        for (int other = lane + N_SUMS; other < W; other += N_SUMS) sums[lane] += values[other];
     }
-    for (int half = LANES / 2; half; half /= 2)
+    for (int half = N_SUMS / 2; half; half /= 2)
         for (int lane = 0; lane < half; lane++) sums[lane] += sums[lane + half];
     return sums[0];
 }
