@@ -121,61 +121,51 @@ static inline void deliver_late(const GraphProjection &p, const int32_t *spike, 
         }
 }
 
-// The trains of one sample as bits: the presentation is cut into as many segments as a vector has lanes, and what is added
-// in step `r` of all segments at once is a vector. So a delay never shifts lanes. Bit `lane` of entry r says whether a
-// neuron fires in step lane * length + r; entries begin as many steps before as delays reach back.
-struct SegmentBits {
-    typedef std::conditional_t<LANES == 16, uint16_t, uint8_t> bits_t;
-    int64_t length, before, n_entries;
-    std::vector<bits_t> bits;  // (n_pre, n_entries)
+// The trains of one sample, a byte a step: all its bits are set where a neuron fires. They begin as many steps before the
+// presentation as delays reach back.
+struct TrainBytes {
+    static constexpr int64_t VECTORS = 8, BLOCK = VECTORS * LANES;  // steps whose sums stay in registers
+    int64_t before, length;
+    std::vector<int8_t> fires;  // (n_pre, before + length)
 
-    SegmentBits(const GraphProjection &p, int64_t sample, int64_t n_steps)
-        : length(padded_length(n_steps)), before(p.longest_delay), n_entries(before + length), bits(p.n_pre * n_entries) {
+    TrainBytes(const GraphProjection &p, int64_t sample, int64_t n_steps)
+        : before(p.longest_delay), length((n_steps + BLOCK - 1) / BLOCK * BLOCK), fires(p.n_pre * (before + length)) {
         const int64_t *trains = p.trains + sample * p.n_pre;
         for (int64_t pre = 0; pre < p.n_pre; pre++)
-            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++) {
-                int64_t lane = std::min<int64_t>((before + p.steps[k]) / length, LANES - 1);
-                int64_t entry = before + p.steps[k] - lane * length;
-                for (; lane >= 0 && entry < n_entries; lane--, entry += length)
-                    bits[pre * n_entries + entry] |= bits_t(1) << lane;
-            }
+            for (int64_t k = trains[pre]; k < trains[pre + 1]; k++)
+                fires[pre * (before + length) + before + p.steps[k]] = -1;
     }
 
-    static constexpr int64_t BLOCK = 16;  // steps whose sums stay in registers
-    static int64_t padded_length(int64_t n_steps) { return (n_steps + LANES * BLOCK - 1) / (LANES * BLOCK) * BLOCK; }
-
-    const bits_t *of(int64_t pre, int64_t step) const { return &bits[pre * n_entries + before + step]; }
+    const int8_t *of(int64_t pre, int64_t step) const { return &fires[pre * (before + length) + before + step]; }
 };
 
-// What one neuron gets in a block of steps of all segments, connection by connection.
-static inline void sum_block(const GraphProjection &p, const SegmentBits &trains, int64_t post, int64_t step, vector_t *out) {
-    vector_t sums[SegmentBits::BLOCK] = {};
+// What one neuron gets in a block of steps, connection by connection.
+static inline void sum_block(const GraphProjection &p, const TrainBytes &trains, int64_t post, int64_t step, vector_t *out) {
+    vector_t sums[TrainBytes::VECTORS] = {};
     for (int64_t c = p.starts[post]; c < p.starts[post + 1]; c++) {
-        const auto *bits = trains.of(p.partners[c], step - p.delays[c]);
-        const vector_t weight = vector_t{} + p.weights[c];
-        for (int64_t s = 0; s < SegmentBits::BLOCK; s++) add_where(sums[s], bits[s], weight);
+        const int8_t *fires = trains.of(p.partners[c], step - p.delays[c]);
+        const flags_t weight = (flags_t)(vector_t{} + p.weights[c]);
+        for (int64_t v = 0; v < TrainBytes::VECTORS; v++)
+            sums[v] += (vector_t)(spread_bytes(fires + v * LANES) & weight);
     }
-    for (int64_t s = 0; s < SegmentBits::BLOCK; s++) out[s] = sums[s];
+    for (int64_t v = 0; v < TrainBytes::VECTORS; v++) out[v] = sums[v];
 }
 
 // Single delays from outside: all spikes are known, so that sums over many steps stay in registers.
 static inline void drive_from_outside(const GraphProjection &p, int64_t sample, int64_t n_steps, Running &target) {
-    constexpr int64_t BLOCK = SegmentBits::BLOCK, NEURONS = 16;
-    const SegmentBits trains(p, sample, n_steps);
-    for (int64_t first = 0; first < p.n_post; first += NEURONS) {
-        vector_t sums[NEURONS][BLOCK] = {};  // 0 of padding
-        for (int64_t step = 0; step < trains.length; step += BLOCK) {
+    constexpr int64_t BLOCK = TrainBytes::BLOCK, NEURONS = 16;
+    const TrainBytes trains(p, sample, n_steps);
+    vector_t sums[NEURONS][TrainBytes::VECTORS] = {};
+    const auto *values = reinterpret_cast<const scalar *>(sums);
+    for (int64_t step = 0; step < trains.length; step += BLOCK)
+        for (int64_t first = 0; first < p.n_post; first += NEURONS) {
             const int64_t n = std::min(NEURONS, p.n_post - first);
             for (int64_t i = 0; i < n; i++) sum_block(p, trains, first + i, step, sums[i]);
-            const auto *values = reinterpret_cast<const scalar *>(sums);
-            for (int lane = 0; lane < LANES; lane++)
-                for (int64_t s = 0; s < std::min(BLOCK, n_steps - (lane * trains.length + step)); s++) {
-                    const int64_t at = lane * trains.length + step + s;
-                    scalar *drive = target.drives[p.receptor]->data + at * target.stripe + first;
-                    for (int64_t i = 0; i < NEURONS; i++) drive[i] += values[(i * BLOCK + s) * LANES + lane];
-                }
+            for (int64_t s = 0; s < std::min(BLOCK, n_steps - step); s++) {
+                scalar *drive = target.drives[p.receptor]->data + (step + s) * target.stripe + first;
+                for (int64_t i = 0; i < n; i++) drive[i] += values[i * BLOCK + s];
+            }
         }
-    }
 }
 
 // What all threads share.

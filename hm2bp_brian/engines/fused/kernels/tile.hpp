@@ -78,6 +78,13 @@ static inline uint64_t pack_bits(const flag *flags) {
         const __m512i some = _mm512_load_si512(flags + lane);
         packed |= uint64_t(LANES == 16 ? _mm512_test_epi32_mask(some, some) : _mm512_test_epi64_mask(some, some)) << lane;
     }
+#elif defined(__AVX2__)
+    for (int lane = 0; lane < W; lane += LANES) {
+        const __m256i some = _mm256_load_si256(reinterpret_cast<const __m256i *>(flags + lane));
+        const int signs = LANES == 8 ? _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_slli_epi32(some, 31)))
+                                     : _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_slli_epi64(some, 63)));
+        packed |= uint64_t(signs) << lane;
+    }
 #else
     uint8_t bytes[W];
     for (int lane = 0; lane < W; lane++) bytes[lane] = uint8_t(flags[lane]);
@@ -120,6 +127,25 @@ static inline flags_t spread(unsigned bits) {
     flags_t lane_bit, all = {};
     for (int lane = 0; lane < LANES; lane++) lane_bit[lane] = flag(1) << lane;
     return ((all + flag(bits)) & lane_bit) != 0;
+}
+
+// As many bytes as a vector has lanes, each 0 or -1, as lanes that are the same.
+static inline flags_t spread_bytes(const int8_t *bytes) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(flag) == 4)
+        return (flags_t)_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes)));
+    else
+        return (flags_t)_mm512_cvtepi8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(bytes)));
+#elif defined(__AVX2__)
+    if constexpr (sizeof(flag) == 4)
+        return (flags_t)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(bytes)));
+    else
+        return (flags_t)_mm256_cvtepi8_epi64(_mm_loadu_si32(bytes));
+#else
+    flags_t lanes;
+    for (int lane = 0; lane < LANES; lane++) lanes[lane] = bytes[lane];
+    return lanes;
+#endif
 }
 
 // The other way round than pack_bits: a truth value a lane.
