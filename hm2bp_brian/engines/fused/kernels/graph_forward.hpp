@@ -144,9 +144,8 @@ static inline void sum_block(const GraphProjection &p, const TrainBytes &trains,
     vector_t sums[TrainBytes::VECTORS] = {};
     for (int64_t c = p.starts[post]; c < p.starts[post + 1]; c++) {
         const int8_t *fires = trains.of(p.partners[c], step - p.delays[c]);
-        const flags_t weight = (flags_t)(vector_t{} + p.weights[c]);
-        for (int64_t v = 0; v < TrainBytes::VECTORS; v++)
-            sums[v] += (vector_t)(spread_bytes(fires + v * LANES) & weight);
+        const vector_t weight = vector_t{} + p.weights[c];
+        for (int64_t v = 0; v < TrainBytes::VECTORS; v++) add_where(sums[v], fires + v * LANES, weight);
     }
     for (int64_t v = 0; v < TrainBytes::VECTORS; v++) out[v] = sums[v];
 }

@@ -129,25 +129,6 @@ static inline flags_t spread(unsigned bits) {
     return ((all + flag(bits)) & lane_bit) != 0;
 }
 
-// As many bytes as a vector has lanes, each 0 or -1, as lanes that are the same.
-static inline flags_t spread_bytes(const int8_t *bytes) {
-#if defined(__AVX512F__)
-    if constexpr (sizeof(flag) == 4)
-        return (flags_t)_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes)));
-    else
-        return (flags_t)_mm512_cvtepi8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(bytes)));
-#elif defined(__AVX2__)
-    if constexpr (sizeof(flag) == 4)
-        return (flags_t)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(bytes)));
-    else
-        return (flags_t)_mm256_cvtepi8_epi64(_mm_loadu_si32(bytes));
-#else
-    flags_t lanes;
-    for (int lane = 0; lane < LANES; lane++) lanes[lane] = bytes[lane];
-    return lanes;
-#endif
-}
-
 // The other way round than pack_bits: a truth value a lane.
 template <int W>
 static inline void spread_bits(uint64_t bits, flag *flags) {
@@ -178,6 +159,25 @@ static inline void add_where(vector_t &sum, uint64_t bits, vector_t added) {
         sum = (vector_t)_mm512_mask_add_pd((__m512d)sum, __mmask8(bits), (__m512d)sum, (__m512d)added);
 #else
     sum = choose(bits, sum + added, sum);
+#endif
+}
+
+// The same of lanes whose bytes are -1; those of the others are 0.
+static inline void add_where(vector_t &sum, const int8_t *bytes, vector_t added) {
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    const auto *place = reinterpret_cast<const __m128i *>(bytes);
+    add_where(sum, uint64_t(_mm_movepi8_mask(LANES == 16 ? _mm_loadu_si128(place) : _mm_loadl_epi64(place))), added);
+#else
+    flags_t lanes;
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    if constexpr (LANES == 8)
+        lanes = (flags_t)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(bytes)));
+    else
+        lanes = (flags_t)_mm256_cvtepi8_epi64(_mm_loadu_si32(bytes));
+#else
+    for (int lane = 0; lane < LANES; lane++) lanes[lane] = bytes[lane];
+#endif
+    sum += (vector_t)(lanes & (flags_t)added);
 #endif
 }
 
