@@ -164,7 +164,7 @@ static inline void add_where(vector_t &sum, uint64_t bits, vector_t added) {
 
 // The same of lanes whose bytes are -1; those of the others are 0.
 static inline void add_where(vector_t &sum, const int8_t *bytes, vector_t added) {
-#if defined(__AVX512BW__) && defined(__AVX512VL__)
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
     const auto *place = reinterpret_cast<const __m128i *>(bytes);
     add_where(sum, uint64_t(_mm_movepi8_mask(LANES == 16 ? _mm_loadu_si128(place) : _mm_loadl_epi64(place))), added);
 #else
