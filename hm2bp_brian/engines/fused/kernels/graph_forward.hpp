@@ -3,6 +3,9 @@
 // order of projections, then reset.
 #pragma once
 #include <memory>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 #include "graph.hpp"
 #include "parallel.hpp"
@@ -138,6 +141,25 @@ struct TrainBytes {
 
     const int8_t *of(int64_t pre, int64_t step) const { return &fires[pre * (before + length) + before + step]; }
 };
+
+// Adds to the lanes whose bytes are -1; those of the others are 0.
+static inline void add_where(vector_t &sum, const int8_t *bytes, vector_t added) {
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+    const auto *place = reinterpret_cast<const __m128i *>(bytes);
+    add_where(sum, uint64_t(_mm_movepi8_mask(LANES == 16 ? _mm_loadu_si128(place) : _mm_loadl_epi64(place))), added);
+#else
+    flags_t lanes;
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    if constexpr (LANES == 8)
+        lanes = (flags_t)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(bytes)));
+    else
+        lanes = (flags_t)_mm256_cvtepi8_epi64(_mm_loadu_si32(bytes));
+#else
+    for (int lane = 0; lane < LANES; lane++) lanes[lane] = bytes[lane];
+#endif
+    sum += (vector_t)(lanes & (flags_t)added);
+#endif
+}
 
 // What one neuron gets in a block of steps, connection by connection.
 static inline void sum_block(const GraphProjection &p, const TrainBytes &trains, int64_t post, int64_t step, vector_t *out) {

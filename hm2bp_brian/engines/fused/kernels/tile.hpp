@@ -6,8 +6,8 @@
 #include <cstring>
 #include <limits>
 #include <new>
-#ifdef __AVX2__
-#include <immintrin.h>
+#ifdef __AVX512F__
+#include <immintrin.h>  // a second of compiling, hence only where nothing else does
 #endif
 
 #include "exponential.hpp"
@@ -23,6 +23,8 @@ constexpr int VECTOR_BYTES = 16;
 constexpr int LANES = VECTOR_BYTES / sizeof(scalar);
 typedef scalar vector_t __attribute__((vector_size(VECTOR_BYTES)));
 typedef flag flags_t __attribute__((vector_size(VECTOR_BYTES)));
+typedef float floats_t __attribute__((vector_size(VECTOR_BYTES)));
+typedef double doubles_t __attribute__((vector_size(VECTOR_BYTES)));
 
 // Lanes of a tile, a bit each, in a step in which it is known who fires.
 struct LanesAlong {
@@ -80,10 +82,10 @@ static inline uint64_t pack_bits(const flag *flags) {
     }
 #elif defined(__AVX2__)
     for (int lane = 0; lane < W; lane += LANES) {
-        const __m256i some = _mm256_load_si256(reinterpret_cast<const __m256i *>(flags + lane));
-        const int signs = LANES == 8 ? _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_slli_epi32(some, 31)))
-                                     : _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_slli_epi64(some, 63)));
-        packed |= uint64_t(signs) << lane;
+        const flags_t signs = *reinterpret_cast<const flags_t *>(flags + lane) << (8 * sizeof(flag) - 1);
+        packed |= uint64_t(LANES == 8 ? __builtin_ia32_movmskps256((floats_t)signs)
+                                      : __builtin_ia32_movmskpd256((doubles_t)signs))
+                  << lane;
     }
 #else
     uint8_t bytes[W];
@@ -159,25 +161,6 @@ static inline void add_where(vector_t &sum, uint64_t bits, vector_t added) {
         sum = (vector_t)_mm512_mask_add_pd((__m512d)sum, __mmask8(bits), (__m512d)sum, (__m512d)added);
 #else
     sum = choose(bits, sum + added, sum);
-#endif
-}
-
-// The same of lanes whose bytes are -1; those of the others are 0.
-static inline void add_where(vector_t &sum, const int8_t *bytes, vector_t added) {
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
-    const auto *place = reinterpret_cast<const __m128i *>(bytes);
-    add_where(sum, uint64_t(_mm_movepi8_mask(LANES == 16 ? _mm_loadu_si128(place) : _mm_loadl_epi64(place))), added);
-#else
-    flags_t lanes;
-#if defined(__AVX2__) && !defined(__AVX512F__)
-    if constexpr (LANES == 8)
-        lanes = (flags_t)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(bytes)));
-    else
-        lanes = (flags_t)_mm256_cvtepi8_epi64(_mm_loadu_si32(bytes));
-#else
-    for (int lane = 0; lane < LANES; lane++) lanes[lane] = bytes[lane];
-#endif
-    sum += (vector_t)(lanes & (flags_t)added);
 #endif
 }
 
