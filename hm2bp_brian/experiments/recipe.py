@@ -21,7 +21,7 @@ from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.experiments.neuron_settings import EquationSettings, LIFSettings
 from hm2bp_brian.experiments.quantity_text import quantity
 from hm2bp_brian.experiments.recipe_fields import LARGEST_COUNT, check_fields
-from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.learning.losses import CrossEntropyLoss, SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.learning.rules import Rules
 from hm2bp_brian.model.delays import Learned
@@ -53,6 +53,7 @@ KINDS = {
         Between,
         Learned,
         SpikeCountLoss,
+        CrossEntropyLoss,
         Adam,
         SGD,
         Relative,
@@ -121,7 +122,7 @@ class Recipe:
     dt_ms: float = 1.0
     neuron: LIFSettings | EquationSettings = LIFSettings()
     encoder: BernoulliEncoder = BernoulliEncoder()
-    loss: SpikeCountLoss = SpikeCountLoss()
+    loss: SpikeCountLoss | CrossEntropyLoss = SpikeCountLoss()
     optimizer: Adam | SGD
     regularizer: WeightLimit | None = None
     stretch: Stretch | None = None

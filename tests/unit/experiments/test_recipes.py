@@ -11,7 +11,7 @@ from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, Stretch
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.experiments import recipes
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
-from hm2bp_brian.learning.losses import SpikeCountLoss
+from hm2bp_brian.learning.losses import CrossEntropyLoss, SpikeCountLoss
 from hm2bp_brian.learning.regularizers import WeightLimit
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Dense
@@ -22,6 +22,7 @@ EVERYTHING = Recipe(
     name="everything",
     layers=(Dense(3, 1.0, initializer=Uniform(1.0)), Dense(2, 2.0, lateral_inhibition=0.5)),
     optimizer=SGD(0.1, schedule=Cosine(4, final=0.1)),
+    loss=CrossEntropyLoss(scale=0.3, desired=7),
     regularizer=WeightLimit(beta=0.01),
     augmentation=Augmentation(shift=2, rotation=12.0),
     delays=(0, 5, 9),
