@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from brian2 import ms
 from cupy_on_host import CupyOnHost
+from engine_on_card import LOSS, check_engine_on_card
 from graph_of_all_kinds import graph_of_all_kinds
 from graphs import quietly, random_graph, random_input, receptor_graph, small_graph
 
@@ -14,36 +15,14 @@ from hm2bp_brian.engines.cuda.engine import CudaEngine
 from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import NumericalError
 from hm2bp_brian.learning.backward import backward
-from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.learning.rules import Rules
 
 RULES = Rules(recurrent_terms=2)
-LOSS = SpikeCountLoss(desired=6, undesired=1, margin=1)
 IMAGES = hb.encoding.BernoulliEncoder(2.0)
 
 
 def on_card(network, dtype, card):
     return quietly(CudaEngine, network, dtype, 1, card)
-
-
-def check(network, batch, card, labels=(0, 1, 2)):
-    """Spikes of the processor's engine, gradients of numpy's kernels."""
-    engine = on_card(network, "float64", card)
-    tape = engine.forward(network.parameters, batch)
-    expected = quietly(make_engine, network, "fused", "float64", 1).forward(network.parameters, batch)
-    for name, found, wanted in zip(tape.record.names, tape.record.layers, expected.record.layers, strict=True):
-        assert found == wanted, name
-    assert sum(tape.n_spikes[1:]) > 0
-    errors = LOSS.errors(expected.counts, list(labels))
-    wanted = quietly(backward, network, network.parameters, expected.record, errors, RULES)
-    found = quietly(engine.backward, expected, errors, RULES)
-    for number, (one, other) in enumerate(zip(found.arrays, wanted.arrays, strict=True)):
-        np.testing.assert_allclose(
-            one, other, rtol=1e-9, atol=1e-9 * np.abs(other).max(initial=0), err_msg=network.parameter_name(number)
-        )
-    for one, other in zip(found.deltas, wanted.deltas, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * np.abs(other).max(initial=0))
-    assert found.loss == pytest.approx(wanted.loss)
 
 
 def soft_loop(reset: str = "u -= v_th") -> hb.SpikingNetwork:
@@ -71,20 +50,20 @@ def soft_loop(reset: str = "u -= v_th") -> hb.SpikingNetwork:
 @pytest.mark.parametrize("seed", [2, 3, 5, 6])
 def test_random_graphs_as_on_the_processor(card, seed):
     network = random_graph(seed)
-    check(network, random_input(network, seed), card)
+    check_engine_on_card(network, random_input(network, seed), [0, 1, 2], card, RULES)
 
 
 @pytest.mark.parametrize("make", [lambda: receptor_graph(3, size=9), soft_loop, graph_of_all_kinds])
 def test_receptors_soft_resets_and_volts(card, make):
     network = make()
-    check(network, random_input(network, 3, rate=0.3), card, labels=(0, 1, 0))
+    check_engine_on_card(network, random_input(network, 3, rate=0.3), [0, 1, 0], card, RULES)
 
 
 def test_a_population_that_nobody_drives(card):
     network = small_graph(2)
     network.population("alone", 3, neuron=hb.LIF(20 * ms, 5 * ms), threshold=0.5)
     network.connect("alone", "out", weights=1.0)
-    check(network, random_input(network, 2), card, labels=(0, 1, 0))
+    check_engine_on_card(network, random_input(network, 2), [0, 1, 0], card, RULES)
 
 
 def test_lateral_inhibition_of_many_neurons(card):
@@ -92,7 +71,7 @@ def test_lateral_inhibition_of_many_neurons(card):
     network.input("in", 5)
     network.population("out", 514, neuron=hb.LIF(20 * ms, 5 * ms), threshold=0.6, readout=True, lateral_inhibition=0.01)
     network.connect("in", "out", weights=hb.Uniform(3.0))
-    check(network, random_input(network, 1, 2, 0.3), card, labels=(0, 513))
+    check_engine_on_card(network, random_input(network, 1, 2, 0.3), [0, 513], card, RULES)
 
 
 def test_some_samples_at_a_time_and_threads_in_any_order(monkeypatch):
