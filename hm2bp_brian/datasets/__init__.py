@@ -8,7 +8,7 @@ from hm2bp_brian.datasets.labelled import ImageDataset, SpikeDataset
 from hm2bp_brian.datasets.mnist import fashion_mnist, mnist
 from hm2bp_brian.datasets.nmnist import nmnist
 from hm2bp_brian.datasets.shd import shd
-from hm2bp_brian.datasets.simulated import simulate_recordings, simulated_nmnist
+from hm2bp_brian.datasets.simulated import mixed_nmnist, simulate_recordings, simulated_nmnist
 from hm2bp_brian.datasets.speech import fsdd, letters_synthetic, ti46
 from hm2bp_brian.datasets.speech_commands import WORDS as SPEECH_COMMANDS_WORDS
 from hm2bp_brian.datasets.speech_commands import speech_commands
@@ -25,6 +25,7 @@ __all__ = [
     "fashion_mnist",
     "fsdd",
     "letters_synthetic",
+    "mixed_nmnist",
     "mnist",
     "nmnist",
     "read_idx",

@@ -54,6 +54,36 @@ def simulated_nmnist(data: str | os.PathLike | None = None) -> tuple[SpikeDatase
     return simulate_recordings(images), test
 
 
+def mixed_nmnist(data: str | os.PathLike | None = None) -> tuple[SpikeDataset, SpikeDataset]:
+    """The simulated recordings of `simulated_nmnist`, then N-MNIST's real ones, to train on; real ones to test on.
+
+    Parameters, errors, time and memory are those of `simulated_nmnist`, and as much again for what is copied.
+
+    Returns
+    -------
+    train, test : SpikeDataset
+        Of shape (34, 34, 2); the first is called "simulated nmnist from mnist, and nmnist", or "... nmnist subset".
+
+    Examples
+    --------
+    >>> train, test = hb.datasets.mixed_nmnist("data")  # a subset of 1,000 + 100 recordings    # doctest: +SKIP
+    >>> train.name, len(train)                                             # doctest: +SKIP
+    ('simulated nmnist from mnist, and nmnist subset', 61000)
+    """
+    real, test = nmnist(data)
+    images, _ = mnist(data)
+    return _one_after_the_other(simulate_recordings(images), real), test
+
+
+def _one_after_the_other(first: SpikeDataset, second: SpikeDataset) -> SpikeDataset:
+    steps, neurons, labels = (
+        np.concatenate([getattr(first, name), getattr(second, name)]) for name in ("steps", "neurons", "labels")
+    )
+    offsets = np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]])
+    name = f"{first.name}, and {second.name}"
+    return SpikeDataset(steps, neurons, offsets, labels, first.shape, first.n_classes, name, dt=first.dt)
+
+
 def simulate_recordings(images: ImageDataset, camera: SaccadeCamera | None = None, seed: int = 0) -> SpikeDataset:
     """Simulated recordings of all images of a data set, encoded as N-MNIST is; from the cache if they are there.
 

@@ -11,7 +11,7 @@ import tomli_w
 from brian2 import ms
 
 from hm2bp_brian.checks import check_count, check_seed
-from hm2bp_brian.datasets import simulated_nmnist
+from hm2bp_brian.datasets import mixed_nmnist, simulated_nmnist
 from hm2bp_brian.datasets.catalogue import CATALOGUE
 from hm2bp_brian.encoding import Augmentation, BernoulliEncoder, SpikeJitter, Stretch
 from hm2bp_brian.encoding.delays import check_delays, delayed_shape
@@ -35,7 +35,8 @@ from hm2bp_brian.training.schedules import Constant, Cosine, ExponentialDecay, I
 from hm2bp_brian.training.trainer import Trainer
 
 DATASETS = {name: entry.load for name, entry in CATALOGUE.items()}
-DATASETS |= {"simulated_nmnist": simulated_nmnist}  # made from two others, so not in the catalogue
+# made from two others, so not in the catalogue
+DATASETS |= {"simulated_nmnist": simulated_nmnist, "mixed_nmnist": mixed_nmnist}
 DTYPES = ("float32", "float64")
 SPEECH = ("fsdd", "ti46", "letters_synthetic", "speech_commands")
 
@@ -85,8 +86,8 @@ class Recipe:
     ----------
     name : str
     dataset : str
-        A name that `hm2bp_brian.datasets.catalogue` lists, or "simulated_nmnist". Samples of spikes are presented
-        without ``encoder``; their ``augmentation`` is a SpikeJitter.
+        A name that `hm2bp_brian.datasets.catalogue` lists, "simulated_nmnist" or "mixed_nmnist". Samples of spikes
+        are presented without ``encoder``; their ``augmentation`` is a SpikeJitter.
     layers : tuple of layers
         With thresholds and limits of initial weights as plain numbers, or as texts with units such as "15*mV".
     duration_ms, dt_ms : float

@@ -205,6 +205,7 @@ RECIPES = [
     ),
     NMNIST,
     dataclasses.replace(NMNIST, name="nmnist-simulated", dataset="simulated_nmnist"),
+    dataclasses.replace(NMNIST, name="nmnist-mixed", dataset="mixed_nmnist"),
     dataclasses.replace(
         NMNIST,
         name="nmnist-1k",

@@ -25,7 +25,8 @@ UNLISTED = [
 IN_MODULES = [f"{m}.{name}" for m, name in (*LISTED, *UNLISTED) if callable(getattr(getattr(hb, m), name))]
 NEED_FILES = [  # that are not in the repository: their examples are read, not run
     *("datasets.emnist", "datasets.emnist_23", "datasets.fashion_mnist", "datasets.fsdd", "datasets.letters_synthetic"),
-    *("datasets.nmnist", "datasets.shd", "datasets.simulated_nmnist", "datasets.speech_commands", "datasets.ti46"),
+    *("datasets.mixed_nmnist", "datasets.nmnist", "datasets.shd", "datasets.simulated_nmnist"),
+    *("datasets.speech_commands", "datasets.ti46"),
 ]
 OPTIONAL = ("SpikingClassifier",)
 TAKES_MINUTES = ("sweep",)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hm2bp_brian.datasets import simulate_recordings, simulated, simulated_nmnist
+from hm2bp_brian.datasets import mixed_nmnist, nmnist, simulate_recordings, simulated, simulated_nmnist
 from hm2bp_brian.datasets.labelled import ImageDataset
 from hm2bp_brian.datasets.mnist import mnist
 from hm2bp_brian.encoding import SaccadeCamera, nmnist_spikes
@@ -77,3 +77,13 @@ def test_trained_on_simulated_and_tested_on_real_recordings(digits, monkeypatch)
     train, test = simulated_nmnist(RECORDINGS)
     assert (train.name, len(train)) == ("simulated nmnist from mnist", 5)
     assert (test.name, test.labels.tolist()) == ("nmnist subset", [4, 1])
+
+
+def test_trained_on_both(digits, monkeypatch):
+    monkeypatch.setattr(simulated, "mnist", lambda data: (digits, None))
+    train, test = mixed_nmnist(RECORDINGS)
+    real, _ = nmnist(RECORDINGS)
+    assert (train.name, test.name) == ("simulated nmnist from mnist, and nmnist subset", "nmnist subset")
+    assert (train.dt, train.n_classes) == (real.dt, 10)
+    assert_equal(train.subset(5), simulate_recordings(digits))
+    assert_equal(train.subset(np.arange(5, len(train))), real)

@@ -109,8 +109,9 @@ def test_nmnist_mlp_keeps_the_papers_time_constants_in_steps():
     assert neuron.refractory_steps(network.dt) == 2
 
 
-def test_nmnist_simulated_differs_in_the_data_only():
-    recipe = recipes.get("nmnist-simulated")
+@pytest.mark.parametrize("name", ["nmnist-simulated", "nmnist-mixed"])
+def test_simulated_recordings_differ_in_the_data_only(name):
+    recipe = recipes.get(name)
     assert dataclasses.replace(recipe, name="nmnist-mlp", dataset="nmnist") == recipes.get("nmnist-mlp")
 
 
@@ -147,6 +148,7 @@ def test_recipes_fit_their_data(recipe):
         "emnist_23": (image, 23),
         "nmnist": ((34, 34, 2), 10),
         "simulated_nmnist": ((34, 34, 2), 10),
+        "mixed_nmnist": ((34, 34, 2), 10),
         "fsdd": (ear, 10),
         "letters_synthetic": (ear, 26),
         "ti46": (ear, 26),
