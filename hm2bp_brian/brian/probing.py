@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from brian2 import second
+from brian2.codegen.codeobject import create_runner_codeobj
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
@@ -82,6 +84,7 @@ class Probe:
             self._group.variables[name].set_value(values)
         self._group._network = "probe"  # it will never run: keeps Brian2 from warning that it was forgotten
         self._generated = set()
+        self._readers = {}
 
     @runtime_device()
     def update(self, states: np.ndarray, refractory: bool = False) -> np.ndarray:
@@ -99,8 +102,27 @@ class Probe:
     @runtime_device()
     def read(self, name: str, state: np.ndarray) -> np.ndarray:
         """The value of one of the expressions in a state (n_neurons, n_variables)."""
+        found = f"_found_{name}"
+        if name not in self._readers:  # the group would generate code each time that it is asked
+            self._group.variables.add_array(found, size=len(state), dtype=float)
+            self._readers[name] = self._code(f"{found} = {name}", found)
         self._set(state)
-        return np.broadcast_to(np.asarray(self._group.state(name, use_units=False)[:]), len(state))
+        self._readers[name]()
+        return self._group.variables[found].get_value().copy()
+
+    def _code(self, statements: str, name: str, runner=None, override=()) -> NumpyCodeObject:
+        """What runs statements for all neurons, with the variables of one of the group's own runners."""
+        return create_runner_codeobj(
+            self._group,
+            statements,
+            "stateupdate",
+            run_namespace={},
+            name=f"{name}*",
+            codeobj_class=NumpyCodeObject,
+            additional_variables=getattr(runner, "variables", None),
+            override_conditional_write=override,
+            check_units=False,
+        )
 
     def _set_refractory(self, refractory) -> None:
         if self._refractory:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from brian2.codegen.codeobject import create_runner_codeobj
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
 from hm2bp_brian.brian.probing import Probe, check_spikes_can_act, read_readout, readout_expressions, taken_back
 from hm2bp_brian.devices import runtime_device
-from hm2bp_brian.model.jacobian import Derivatives
 from hm2bp_brian.model.neurons import NeuronModel
 
 NOTHING = MappingProxyType({})
@@ -139,21 +137,9 @@ class DerivativeProbe(Probe):
         self._entries = jacobian.update.entries, jacobian.reset.entries
         for name in sorted({*jacobian.update.names, *jacobian.reset.names}):
             self._group.variables.add_array(name, size=n_neurons, dtype=float)
-        self._step = self._code(jacobian.update, self._group.state_updater, ())
-        self._spike = self._code(jacobian.reset, self._group.resetter["spike"], ["not_refractory"])
-
-    def _code(self, derivatives: Derivatives, runner, override) -> NumpyCodeObject:
-        return create_runner_codeobj(
-            self._group,
-            derivatives.statements,
-            "stateupdate",
-            run_namespace={},
-            name=f"{runner.name}_derivatives*",
-            codeobj_class=NumpyCodeObject,
-            additional_variables=getattr(runner, "variables", None),
-            override_conditional_write=override,
-            check_units=False,
-        )
+        self._step = self._code(jacobian.update.statements, "update_derivatives", self._group.state_updater)
+        resetter = self._group.resetter["spike"]
+        self._spike = self._code(jacobian.reset.statements, "reset_derivatives", resetter, ["not_refractory"])
 
     @runtime_device()
     def step(self, state: np.ndarray, refractory: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -30,7 +30,7 @@ def readings(network, record, layer: int, values: dict, sample: int, before=None
     )
     drive = arriving @ network.connections[layer].unroll(network.weights[layer].astype(float))
     probe, found, free_from = trajectories._probe, np.zeros(fires.shape), np.zeros(fires.shape[1], dtype=int)
-    state = trajectories.along(fires, drive, learned=values).states[0]
+    state = trajectories.along(fires[:1], drive[:1], learned=values).states[0]  # where it starts
     for t, fired in enumerate(fires):
         state = probe.update(state[None], refractory=t < free_from)[0]
         found[t] = np.where(fired, probe.read("distance", state), 0.0)
