@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from brian2 import ms
+from brian2.devices.device import RuntimeDevice
 from nonlinear_neurons import NONLINEAR, SMOOTH
 
 from hm2bp_brian.brian.probing import Probe
-from hm2bp_brian.brian.trajectory import DerivativeProbe
+from hm2bp_brian.brian.trajectory import DerivativeProbe, Trajectories
 from hm2bp_brian.errors import NoSpspError
 from hm2bp_brian.model.neurons import NeuronModel
 
@@ -47,6 +48,20 @@ def test_derivatives_are_those_of_a_probed_step(name):
     np.testing.assert_array_equal(after, probe.reset(state[np.newaxis])[0])
     expected = differences(probe.reset, state, 1e-5 * scale)
     np.testing.assert_allclose(matrices / relative, expected / relative, rtol=1e-6, atol=1e-7)
+
+
+def test_code_is_generated_once_not_at_each_step(monkeypatch):
+    model, v_th = NONLINEAR["AdEx"][:2]
+    trajectories = Trajectories(model(4), 4, float(v_th), DT)
+    fires, drive = np.zeros((5, 4), bool), np.zeros((5, 4))
+    fires[2, 1] = True
+    once = trajectories.along(fires, drive)
+
+    def refuse(*_, **__):
+        raise AssertionError("code was generated")
+
+    monkeypatch.setattr(RuntimeDevice, "code_object", refuse)
+    np.testing.assert_array_equal(trajectories.along(fires, drive).states, once.states)
 
 
 QUADRATIC = "dv/dt = (v**2/mV + I - v)/tau : volt\ndI/dt = -I/tau : volt"
