@@ -13,7 +13,7 @@ LOSS = hb.SpikeCountLoss(desired=6, undesired=1, margin=1)
 
 
 def check_engine_on_card(network, batch, labels, card, rules):
-    """Spikes of the processor's engine, gradients of numpy's kernels, in float64; returns these gradients."""
+    """Spikes of the processor's engine, gradients of numpy's kernels, in float64; returns the tape and these."""
     engine = quietly(CudaEngine, network, "float64", 1, card)
     tape = quietly(engine.forward, network.parameters, batch)
     expected = quietly(make_engine, network, "fused", "float64", 1).forward(network.parameters, batch)
@@ -29,4 +29,4 @@ def check_engine_on_card(network, batch, labels, card, rules):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * np.abs(other).max(initial=0), err_msg=name)
     assert any(np.any(array) for array in wanted.arrays)
     assert found.loss == pytest.approx(wanted.loss)
-    return wanted
+    return tape, wanted

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 from brian2 import ms
 from networks import make_input, make_network
 
+from hm2bp_brian.engines.fused.compiler import _machine, load
 from tests.unit.engines import test_convolution
 
 PROGRAM = "from tests.unit.engines.test_fused_builds import digest; print(digest('{}'))"
@@ -62,16 +62,10 @@ def digest_with(compiler: str, dtype: str) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def vectors_of_this_processor() -> str:
-    """What the compiler knows of it."""
-    command = [*shlex.split(COMPILER), "-march=native", "-dM", "-E", "-x", "c++", os.devnull]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("macro", "missing"), [("__AVX512F__", "-mno-avx512f"), ("__AVX__", "-mno-avx")])
 def test_narrower_vectors(macro, missing, dtype):
-    if macro not in vectors_of_this_processor():
+    if macro not in _machine():
         pytest.skip(f"this processor has no vectors to do without ({macro})")
     assert digest_with(f"{COMPILER} {missing}", dtype) == digest(dtype)
 
@@ -85,8 +79,6 @@ def test_with_clang():
 @pytest.mark.parametrize("missing", [(), ("__AVX512F__",), ("__AVX512F__", "__AVX2__")])
 def test_flags_are_packed_alike(bits, missing):
     import ctypes
-
-    from hm2bp_brian.engines.fused.compiler import load
 
     undefined = "\n".join(f"#undef {macro}" for macro in missing)
     source = f"""

@@ -18,7 +18,8 @@ from hm2bp_brian.learning.backward import backward
 
 
 def check(network, batch, labels, card):
-    gradients = check_engine_on_card(network, batch, labels, card, hb.Rules())
+    tape, gradients = check_engine_on_card(network, batch, labels, card, hb.Rules())
+    assert min(tape.n_spikes) > 0
     assert all(np.any(array) for array in (*gradients.arrays, *gradients.deltas) if array.size)
 
 
