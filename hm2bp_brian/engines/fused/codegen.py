@@ -96,8 +96,10 @@ class NeuronCode:
 
     Attributes
     ----------
+    facts : str
+        Constants, all that the backward pass needs to know of affine neurons: of these many sorts have the same.
     lane : str
-        ``struct Lane`` and what a neuron does in a step; the same for any size and parameter values.
+        The facts, ``struct Lane`` and what a neuron does in a step; the same for any size and parameter values.
     tile : str
         ``struct Neurons``, the state of a tile, for a processor.
     single : str
@@ -110,8 +112,11 @@ class NeuronCode:
         The threshold first.
     refractory_steps : int
         Steps after a spike's own step during which a neuron is refractory.
+    along_trajectory : bool
+        Whether the backward pass runs the neurons again, as no two steps need be the same.
     """
 
+    facts: str
     lane: str
     tile: str
     single: str
@@ -119,6 +124,7 @@ class NeuronCode:
     names: tuple[str, ...]
     constants: np.ndarray
     refractory_steps: int
+    along_trajectory: bool
 
     def pointers(self, learned: dict[str, np.ndarray]) -> tuple[ctypes.Array, list[np.ndarray]]:
         """Addresses of the arrays, with these values of learned variables, and the arrays, which must be kept."""
@@ -177,11 +183,12 @@ def generate(neuron: NeuronModel, n_neurons: int, v_th: float, dt: float, dtype)
         tuple(v.name for v in arrays),
         np.array([v_th, *(float(v.value) for v in constants)]),
         neuron.refractory_steps(dt),
+        jacobian is not None,
     )
 
 
-def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian | None) -> tuple[str, str, str]:
-    """What all devices share, what processors take, what GPUs take."""
+def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian | None) -> tuple[str, ...]:
+    """The facts, what all devices share, what processors take, what GPUs take."""
     context = dict(
         blocks={name: block.code for name, block in blocks.items()},
         universal_support=CPPCodeGenerator.universal_support_code,
@@ -210,23 +217,25 @@ def _sources(neuron: NeuronModel, blocks, arrays, constants, jacobian: Jacobian 
             if made_of & set(neuron.changing_variables)
         ],
     )
-    flags = {
-        "RESET_CLEARS_FIRST": neuron.reset_cuts_the_past and not neuron.learned,
-        "ALONG_TRAJECTORY": jacobian is not None,
-        "OWN_NU": not neuron.nu_is_distance,
-        "SHARES": neuron.spsp == "share",
-    }
-    flags = ", ".join(f"{name} = {str(flag).lower()}" for name, flag in flags.items())
-    facts = (
-        f"constexpr int N_VARIABLES = {len(neuron.evolving_variables)};\n"
-        f"constexpr bool {flags};\n"
-        f"constexpr int SYNAPTIC = {neuron.evolving_variables.index(neuron.synaptic_variable)};\n"
+    facts = _facts(
+        N_VARIABLES=len(neuron.evolving_variables),
+        RESET_CLEARS_FIRST=neuron.reset_cuts_the_past and not neuron.learned,
+        ALONG_TRAJECTORY=jacobian is not None,
+        OWN_NU=not neuron.nu_is_distance,
+    )
+    of_trajectories = _facts(
+        SHARES=neuron.spsp == "share", SYNAPTIC=neuron.evolving_variables.index(neuron.synaptic_variable)
     )
     templates = FusedCodeObject.struct_templates
     lane, tile, single = (
         templates.get_template(name).render(context) for name in ("lane.hpp", "neurons.hpp", "single_neuron.hpp")
     )
-    return facts + lane, tile, single
+    return facts, facts + of_trajectories + lane, tile, single
+
+
+def _facts(**values: int | bool) -> str:
+    """Constants of C++."""
+    return "".join(f"constexpr {type(v).__name__} {name} = {str(v).lower()};\n" for name, v in values.items())
 
 
 def _jacobian(neuron: NeuronModel) -> Jacobian | None:

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -99,6 +100,12 @@ def load(source: str, what: str) -> ctypes.CDLL:
             f"{what} can't be loaded: {error}. If programs may not run from {folder} (mount option noexec), "
             f"{OTHER_FOLDER}"
         ) from error
+
+
+def load_together(*sources: tuple[str, str]) -> list[ctypes.CDLL]:
+    """`load` pairs of a source and what it is made from, compiling them at the same time."""
+    with ThreadPoolExecutor(len(sources)) as pool:
+        return list(pool.map(load, *zip(*sources, strict=True)))
 
 
 def _compiled(folder: Path, key: str) -> Path | None:

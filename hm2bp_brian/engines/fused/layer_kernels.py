@@ -12,12 +12,13 @@ from hm2bp_brian.brian.probing import LinearMap
 from hm2bp_brian.engines.fused import arguments, spike_kernels
 from hm2bp_brian.engines.fused.calls import call, check_state, pointer
 from hm2bp_brian.engines.fused.codegen import generate
-from hm2bp_brian.engines.fused.compiler import load
-from hm2bp_brian.engines.fused.sources import neuron_source
+from hm2bp_brian.engines.fused.compiler import load_together
+from hm2bp_brian.engines.fused.sources import adjoint_source, neuron_source
 from hm2bp_brian.learning.backward import Walk
 from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.model.graph import Component
 from hm2bp_brian.model.network import SpikingNetwork
+from hm2bp_brian.model.neurons import NeuronModel
 from hm2bp_brian.model.populations import Population
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -49,8 +50,15 @@ class LayerKernels:
         self.threads = threads
         neuron = self.population.neuron
         self.code = generate(neuron, self.population.size, self.population.threshold, network.dt, dtype)
-        headers = (f"{self.kind}_forward.hpp", f"{self.kind}_backward.hpp")
-        self.library = load(neuron_source(self.code, dtype, headers), f"{self.kind} kernels in {dtype} for {neuron!r}")
+        self._forward_library, self._backward_library = self._libraries(neuron)
+
+    def _libraries(self, neuron: NeuronModel) -> list[ctypes.CDLL]:
+        """Of the forward and of the backward pass, which is one for all affine neurons with as many variables."""
+        forward = neuron_source(self.code, self.dtype, [f"{self.kind}_forward.hpp"])
+        backward = adjoint_source(self.code, self.dtype, [f"{self.kind}_backward.hpp"])
+        what = f"{self.kind} kernels in {self.dtype} for"
+        back_through = repr(neuron) if self.code.along_trajectory else "affine neurons"
+        return load_together((forward, f"{what} {neuron!r}"), (backward, f"{what} the way back through {back_through}"))
 
     def cast(self, array: np.ndarray) -> np.ndarray:
         """The array as the kernels take it; no copy if it is so already."""
@@ -86,13 +94,13 @@ class LayerKernels:
             "threads": self.threads,
         }
 
-    def _call(self, function: str, structure: ctypes.Structure) -> None:
+    def _call(self, library: ctypes.CDLL, function: str, structure: ctypes.Structure) -> None:
         task = (
             f"{function} of {self.label}, {self.connection.input_shape} -> {self.connection.output_shape} "
             f"neurons, with {structure.n_samples} samples of {structure.n_steps} steps in {self.dtype} on "
             f"{self.threads} threads"
         )
-        call(getattr(self.library, function), ctypes.byref(structure), task=task)
+        call(getattr(library, function), ctypes.byref(structure), task=task)
 
     def backward(self, walk: Walk) -> None:
         """The same as ``learning.component.NumpyKernels.backward_component``."""
@@ -186,13 +194,15 @@ class DenseKernels(LayerKernels):
         bits = np.empty((n_tiles, n_samples, n_steps), dtype=np.uint64)
         counts = np.empty((n_tiles, n_samples), dtype=np.int64)
         fields |= {"lateral_inhibition": self._inhibition, "bits": pointer(bits), "counts": pointer(counts)}
-        self._call("dense_forward", arguments.DenseForward(**fields, **self._sizes))
+        self._call(self._forward_library, "dense_forward", arguments.DenseForward(**fields, **self._sizes))
         check_state(self.label, *failure)
         return spike_kernels.lists_from_bits(bits.transpose(1, 2, 0), counts.sum(axis=0), n_neurons, self.threads)
 
     def _backward(self, fields) -> None:
         self._call(
-            "dense_backward", arguments.DenseBackward(**fields, **self._sizes, lateral_inhibition=self._inhibition)
+            self._backward_library,
+            "dense_backward",
+            arguments.DenseBackward(**fields, **self._sizes, lateral_inhibition=self._inhibition),
         )
 
     def own_spsp(self, population: Population, trains: SpikeBatch) -> np.ndarray:
@@ -202,7 +212,7 @@ class DenseKernels(LayerKernels):
         spsp = np.empty((pre.n_samples, pre.n_neurons, post.n_neurons), dtype=self.dtype)
         fields = self._trains(pre, post, linear_map)
         sizes = {"n_pre": pre.n_neurons, "n_post": post.n_neurons}
-        self._call("dense_spsp", arguments.DenseSpsp(**fields, **sizes, spsp=pointer(spsp)))
+        self._call(self._backward_library, "dense_spsp", arguments.DenseSpsp(**fields, **sizes, spsp=pointer(spsp)))
         return spsp
 
 
@@ -220,14 +230,16 @@ class WindowsKernels(LayerKernels):
         offsets = np.zeros(n_samples * n_steps + 1, dtype=np.int64)
         spikes = ctypes.c_void_p()
         fields |= {"counts": pointer(offsets[1:]), "spikes": ctypes.addressof(spikes)}
-        self._call("windows_forward", arguments.WindowsForward(**fields, windows=self._windows))
+        self._call(self._forward_library, "windows_forward", arguments.WindowsForward(**fields, windows=self._windows))
         n_neurons = math.prod(self.connection.output_shape)
-        lists = spike_kernels.taken_lists(self.library, spikes, offsets, n_samples, n_neurons, self.threads)
+        lists = spike_kernels.taken_lists(self._forward_library, spikes, offsets, n_samples, n_neurons, self.threads)
         check_state(self.label, *failure)
         return lists
 
     def _backward(self, fields) -> None:
-        self._call("windows_backward", arguments.WindowsBackward(**fields, windows=self._windows))
+        self._call(
+            self._backward_library, "windows_backward", arguments.WindowsBackward(**fields, windows=self._windows)
+        )
 
 
 def variable_order(dynamics) -> np.ndarray:

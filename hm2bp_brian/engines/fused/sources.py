@@ -24,6 +24,13 @@ def neuron_source(code: NeuronCode, dtype: np.dtype, headers: Sequence[str]) -> 
     return "\n".join([*_common(dtype), *lines, *_includes(headers)])
 
 
+def adjoint_source(code: NeuronCode, dtype: np.dtype, headers: Sequence[str]) -> str:
+    """A backward pass: with the neurons' code only where it runs them again."""
+    if code.along_trajectory:
+        return neuron_source(code, dtype, ("trajectory.hpp", *headers))
+    return "\n".join([*_common(dtype), code.facts, *_includes(headers)])
+
+
 def plain_source(dtype: np.dtype, headers: Sequence[str]) -> str:
     """Headers that know nothing of neurons."""
     return "\n".join([*_common(dtype), *_includes(headers)])

@@ -8,6 +8,8 @@ from networks import engine_gradients, make_input
 from oracle import oracle_gradients, oracle_spsp
 
 import hm2bp_brian as hb
+from hm2bp_brian.engines.fused.codegen import generate
+from hm2bp_brian.engines.fused.sources import adjoint_source, neuron_source
 from hm2bp_brian.engines.protocol import HostTape
 from hm2bp_brian.engines.registry import make_engine, simulate
 from hm2bp_brian.learning.backward import backward
@@ -83,3 +85,16 @@ def test_neurons_of_one_layer_may_rest_at_several_distances_from_their_threshold
     found = engine_gradients(make_engine(network, "fused", "float64", 2), network, record, LABELS, LOSS)
     for mine, oracle in zip(found, oracle_gradients(network, record, LABELS, LOSS), strict=True):
         np.testing.assert_allclose(mine, oracle, rtol=1e-9, atol=1e-9 * np.abs(oracle).max())
+
+
+def test_affine_neurons_share_their_way_back():
+    """So that a second sort of them is compiled for the way there alone."""
+
+    def sources(neuron, v_th):
+        code = generate(neuron, 20, v_th, 1e-3, np.dtype("float32"))
+        return [make(code, np.dtype("float32"), ["dense.hpp"]) for make in (neuron_source, adjoint_source)]
+
+    lif = sources(hb.LIF(tau_m=64 * ms, tau_s=8 * ms), 15.0)
+    leaky = sources(hb.NeuronModel(**LEAKY, E_L=-70 * mV), -0.05)
+    assert lif[0] != leaky[0]
+    assert lif[1] == leaky[1]

@@ -181,3 +181,24 @@ static void adjoint(const PostLayer &post, int64_t sample, const PostTiles<W, K>
                                    : adjoint_steps<W, SPAN, K, true, false>;
     run(post.n_steps, tiles.of(tile), phases, q, start);
 }
+
+// Where steps are not always the same: trajectory.hpp, which knows the neurons' equations.
+template <int W, int SPAN>
+struct Trajectory;
+
+// What a thread needs to find the adjoint of tiles.
+template <int W, int SPAN>
+using AdjointScratch = std::conditional_t<ALONG_TRAJECTORY, Trajectory<W, SPAN>, Phases<W>>;
+
+// One tile of a layer in one sample: its spike counts, q (W / SPAN, n_steps, SPAN), and, if wanted, the effect of the state at
+// the start (K, W). read_spikes(added) writes what spikes put into the synaptic variable in each step, (n_steps, W).
+template <int W, int SPAN, int K, typename ReadSpikes>
+static void layer_adjoint(const PostLayer &post, int64_t sample, const PostTiles<W, K> &tiles, int64_t tile,
+                          AdjointScratch<W, SPAN> &scratch, scalar *q, scalar *counts, scalar *start, ReadSpikes read_spikes) {
+    if constexpr (ALONG_TRAJECTORY) {
+        read_spikes(scratch.added.data);
+        scratch.adjoint_of_added(sample, tile, tiles.neuron(tile), q, counts, start);
+    } else {
+        adjoint<W, SPAN, K>(post, sample, tiles, tile, scratch, q, counts, start);
+    }
+}

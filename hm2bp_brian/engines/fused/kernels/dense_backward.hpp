@@ -7,7 +7,6 @@
 #include "parallel.hpp"
 #include "post_neurons.hpp"
 #include "status.hpp"
-#include "trajectory.hpp"
 
 // Weights (n_pre, W) and per-lane numbers of one tile, the same for all samples.
 template <int W>

@@ -44,6 +44,11 @@ struct Trajectory {
         backward(neuron, receptors, start);
     }
 
+    // The same where spikes add to one variable, and what they add is in `added`.
+    void adjoint_of_added(int64_t sample, int64_t tile, const int32_t *neuron, scalar *q, scalar *counts, scalar *start) {
+        adjoint(sample, tile, neuron, {{SYNAPTIC, added.data, q}}, counts, start);
+    }
+
     // Returns whether there are spikes.
     bool read_trains(int64_t sample, const int32_t *neuron, scalar *counts) {
         std::fill(fired.begin(), fired.end(), 0);
@@ -169,20 +174,3 @@ struct Trajectory {
         if (start) memcpy(start, lambda, sizeof lambda);
     }
 };
-
-// What a thread needs to find the adjoint of tiles.
-template <int W, int SPAN>
-using AdjointScratch = std::conditional_t<ALONG_TRAJECTORY, Trajectory<W, SPAN>, Phases<W>>;
-
-// One tile of a layer in one sample: its spike counts, q (W / SPAN, n_steps, SPAN), and, if wanted, the effect of the state at
-// the start (K, W). read_spikes(added) writes what spikes put into the synaptic variable in each step, (n_steps, W).
-template <int W, int SPAN, int K, typename ReadSpikes>
-static void layer_adjoint(const PostLayer &post, int64_t sample, const PostTiles<W, K> &tiles, int64_t tile,
-                          AdjointScratch<W, SPAN> &scratch, scalar *q, scalar *counts, scalar *start, ReadSpikes read_spikes) {
-    if constexpr (ALONG_TRAJECTORY) {
-        read_spikes(scratch.added.data);
-        scratch.adjoint(sample, tile, tiles.neuron(tile), {{SYNAPTIC, scratch.added.data, q}}, counts, start);
-    } else {
-        adjoint<W, SPAN, K>(post, sample, tiles, tile, scratch, q, counts, start);
-    }
-}

@@ -6,7 +6,6 @@
 #include "parallel.hpp"
 #include "post_neurons.hpp"
 #include "status.hpp"
-#include "trajectory.hpp"
 #include "windows.hpp"
 
 // Visit(row in the kernel over c_in, first pixel, how many) for each row of a position's window inside the map.
