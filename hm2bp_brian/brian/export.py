@@ -62,75 +62,32 @@ def export_brian(network: SpikingNetwork, folder, batch: SpikeBatch, dtype="floa
     script = folder / "network.py"
     if script.exists():
         raise RunFolderError(f"{script} exists and may have been edited; choose another folder")
-    write = _chain if network.is_chain else _graph
-    arrays, code = write(network, batch, np.dtype(dtype).name)
+    arrays, code = _written(network, batch, np.dtype(dtype).name)
     folder.mkdir(parents=True, exist_ok=True)
     write_arrays(folder / "network.npz", arrays, compressed=True)
     write_atomically(script, code.encode())
     return script
 
 
-def _chain(network: SpikingNetwork, batch: SpikeBatch, dtype: str) -> tuple[dict, str]:
-    """Arrays and script of a chain of layers, which is named by its numbers."""
-    arrays = {
-        "n_samples": np.array(batch.n_samples),
-        "input_neurons": batch.neurons,
-        "input_steps": batch.samples * batch.n_steps + batch.steps,
-    }
-    code = _rendered(
-        "network.py.jinja",
-        network,
-        dtype,
-        n_inputs=int(np.prod(network.input_shape)),
-        layers=[_layer(network, number, arrays, dtype) for number in range(len(network.layers))],
-    )
-    return arrays, code
-
-
-def _graph(network: SpikingNetwork, batch: SpikeBatch, dtype: str) -> tuple[dict, str]:
-    """Arrays and script of any other network, which is named as its populations and projections are."""
+def _written(network: SpikingNetwork, batch: SpikeBatch, dtype: str) -> tuple[dict, str]:
+    """Arrays and script, with the names of populations and projections."""
     arrays = {"n_samples": np.array(batch.n_samples)}
     for name, spikes in network.trains(batch).items():
         arrays |= {f"neurons_{name}": spikes.neurons, f"steps_{name}": spikes.samples * spikes.n_steps + spikes.steps}
-    code = _rendered(
-        "graph.py.jinja",
-        network,
-        dtype,
-        inputs=network.inputs,
-        populations=[_population(p, p.name, f'groups["{p.name}"]', network.dt, arrays) for p in _as_learned(network)],
-        projections=[_projection(network, projection, arrays, dtype) for projection in network.projections],
-        readouts=[population.name for population in network.readouts],
-    )
-    return arrays, code
-
-
-def _rendered(template: str, network: SpikingNetwork, dtype: str, **values) -> str:
-    return render(
+    code = render(
         "hm2bp_brian.brian",
-        template,
+        "network.py.jinja",
         repr=repr,
         n_steps=network.n_steps,
         dt=network.dt,
         dtype=dtype,
         ahead=AHEAD,
-        n_outputs=network.n_outputs,
-        **values,
+        inputs=network.inputs,
+        populations=[_population(population, network.dt, arrays) for population in _as_learned(network)],
+        projections=[_projection(network, projection, arrays, dtype) for projection in network.projections],
+        readouts=[population.name for population in network.readouts],
     )
-
-
-def _layer(network: SpikingNetwork, number: int, arrays: dict, dtype) -> dict:
-    """What the template names of a layer; what is too long for code is added to ``arrays``."""
-    neuron, lateral = network.neurons[number], network.lateral(number)
-    pre, post, index = network.connections[number].synapses()
-    weights = np.ones(len(pre)) if index is None else network.weights[number].ravel()[index]
-    arrays |= {f"pre_{number}": pre, f"post_{number}": post, f"weights_{number}": weights.astype(dtype)}
-    return _population(_as_learned(network)[number], str(number), f"layer_{number}", network.dt, arrays) | {
-        "pre": f"layer_{number - 1}" if number else "input_spikes",
-        "weight_unit": _unit(neuron.weight_dimension),
-        "synaptic_variable": neuron.synaptic_variable,
-        "times_unit": _times(neuron.weight_dimension),
-        "lateral_inhibition": lateral and _literal(-lateral.weight, neuron.weight_dimension),
-    }
+    return arrays, code
 
 
 def _as_learned(network: SpikingNetwork) -> list[Population]:
@@ -139,9 +96,9 @@ def _as_learned(network: SpikingNetwork) -> list[Population]:
     return [dataclasses.replace(population, neuron=neuron) for population, neuron in pairs]
 
 
-def _population(population: Population, key: str, variable: str, dt: float, arrays: dict) -> dict:
-    """What the templates name of a population; ``variable`` is what it is called in the script."""
-    neuron = population.neuron
+def _population(population: Population, dt: float, arrays: dict) -> dict:
+    """What the template names of a population; what is too long for code is added to ``arrays``."""
+    neuron, key, group = population.neuron, population.name, f'groups["{population.name}"]'
     per_neuron = {name: value for name, value in neuron.parameters.items() if np.ndim(value)}
     arrays |= {f"{name}_{key}": np.asarray(value) for name, value in per_neuron.items()}
     declared = {k: _type(v) for k, v in per_neuron.items()}
@@ -151,14 +108,13 @@ def _population(population: Population, key: str, variable: str, dt: float, arra
     settings = []
     if "v_th" not in neuron.learned:
         declared = {"v_th": _unit(neuron.threshold_dimension)} | declared
-        settings.append(f"{variable}.v_th = {_literal(population.threshold, neuron.threshold_dimension)}")
+        settings.append(f"{group}.v_th = {_literal(population.threshold, neuron.threshold_dimension)}")
     equations += [f"{name} : {kind} (constant)" for name, kind in declared.items()]
     for name in per_neuron:
-        settings.append(f'{variable}.{name} = data["{name}_{key}"]{_times(get_dimensions(per_neuron[name]))}')
+        settings.append(f'{group}.{name} = data["{name}_{key}"]{_times(get_dimensions(per_neuron[name]))}')
     scalars = [f"{name!r}: {_scalar(name, v)}" for name, v in neuron.parameters.items() if name not in per_neuron]
     return {
         "name": population.name,
-        "variable": variable,
         "shape": population.shape,
         "size": population.size,
         "equations": [_in_quotes(line) for line in equations],
@@ -168,12 +124,12 @@ def _population(population: Population, key: str, variable: str, dt: float, arra
         "method": neuron.method,
         "namespace": f"{{{', '.join(scalars)}}}",
         "settings": settings,
-        "restart": _restart(population, key, variable, dt, arrays, settings),
+        "restart": _restart(population, group, dt, arrays, settings),
     }
 
 
 def _projection(network: SpikingNetwork, projection: Projection, arrays: dict, dtype: str) -> dict:
-    """What the template names of a projection of a graph."""
+    """What the template names of a projection."""
     name, dimension = projection.name, projection.weight_dimension
     pre, post, index = projection.connection.synapses()
     weights = np.asarray(network.weights_of(projection, network.parameters), dtype=dtype)
@@ -202,9 +158,7 @@ def _in_quotes(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _restart(
-    population: Population, key: str, variable: str, dt: float, arrays: dict, settings: list[str]
-) -> list[str]:
+def _restart(population: Population, group: str, dt: float, arrays: dict, settings: list[str]) -> list[str]:
     """Statements at the start of a presentation; values that differ between neurons become ``arrays``, by settings."""
     neuron = population.neuron
     starts = neuron.start_values(population.size, population.threshold, dt)
@@ -214,11 +168,11 @@ def _restart(
         if len(set(values)) == 1:
             lines.append(f"{name} = {_literal(values[0], neuron.dimension_of(name))}")
         else:
-            arrays[f"start_{name}_{key}"] = values
+            arrays[f"start_{name}_{population.name}"] = values
             settings.append(
-                f'{variable}.variables.add_array("start_{name}", {len(values)}, '
-                f'values=data["start_{name}_{key}"].astype(dtype), dtype=dtype, '
-                f'dimensions={variable}.variables["{name}"].dim)'
+                f'{group}.variables.add_array("start_{name}", {len(values)}, '
+                f'values=data["start_{name}_{population.name}"].astype(dtype), dtype=dtype, '
+                f'dimensions={group}.variables["{name}"].dim)'
             )
             lines.append(f"{name} = start_{name}")
     return lines

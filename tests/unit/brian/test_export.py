@@ -15,7 +15,7 @@ from hm2bp_brian.engines.registry import simulate
 from hm2bp_brian.errors import ConfigurationError, RunFolderError, ShapeError
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Uniform
-from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
+from hm2bp_brian.model.layers import Conv2D, Dense, Recurrent, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF, NeuronModel
 from hm2bp_brian.spikes import SpikeBatch
@@ -69,6 +69,16 @@ def maps():
     )
 
 
+def recurrent_chain():
+    """A loop within a layer, one delay, and learned ones."""
+    late = Learned(0 * ms, 9 * ms)
+    layers = [
+        Dense(9, threshold=0.5, initializer=Uniform(1.5), delay=2 * ms, recurrent=Recurrent(Uniform(0.3), delay=late)),
+        Dense(4, threshold=0.5, initializer=Uniform(1.5), delay=late, lateral_inhibition=0.1),
+    ]
+    return SpikingNetwork((8,), layers, LIF(20 * ms, 5 * ms), dt=1 * ms, duration=60 * ms, seed=5)
+
+
 def run_as_stranger(script):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-c", STRANGER, script]
@@ -89,9 +99,9 @@ def test_script_gives_the_same_spikes_without_this_package(tmp_path):
         for layer, spikes in enumerate(expected.layers):
             assert spikes.n_spikes > 10
             for name in ("samples", "steps", "neurons"):
-                np.testing.assert_array_equal(found[f"{name[:-1]}_{layer}"], getattr(spikes, name))
+                np.testing.assert_array_equal(found[f"{name[:-1]}_layer_{layer}"], getattr(spikes, name))
     for sample, counts in enumerate(expected.counts(2)):
-        assert f"sample {sample}: spikes of the output neurons {counts}" in output
+        assert f"sample {sample}: spikes of layer_2 {counts}" in output
 
 
 def test_script_starts_each_neuron_at_its_rest(tmp_path):
@@ -102,10 +112,10 @@ def test_script_starts_each_neuron_at_its_rest(tmp_path):
     spikes = simulate(network, batch, engine="brian2", dtype="float64").output
     assert spikes.n_spikes > 10
     with np.load(script.with_name("network.npz")) as arrays:
-        np.testing.assert_allclose(arrays["start_u_0"], np.linspace(-0.1, 0.5, 5), rtol=1e-12)
+        np.testing.assert_allclose(arrays["start_u_layer_0"], np.linspace(-0.1, 0.5, 5), rtol=1e-12)
     with np.load(script.with_name("spikes.npz")) as found:
-        np.testing.assert_array_equal(found["step_0"], spikes.steps)
-        np.testing.assert_array_equal(found["neuron_0"], spikes.neurons)
+        np.testing.assert_array_equal(found["step_layer_0"], spikes.steps)
+        np.testing.assert_array_equal(found["neuron_layer_0"], spikes.neurons)
 
 
 def test_script_of_float32(tmp_path):
@@ -114,13 +124,14 @@ def test_script_of_float32(tmp_path):
     script = export_brian(network, tmp_path / "plain", batch, "float32")
     assert "dtype = np.float32" in script.read_text()
     with np.load(script.with_name("network.npz")) as arrays:
-        assert arrays["weights_0"].dtype == np.float32
-        np.testing.assert_array_equal(arrays["weights_0"], network.weights[0].ravel())
+        (weights,) = (arrays[f"weights_{projection.name}"] for projection in network.weighted)
+        assert weights.dtype == np.float32
+        np.testing.assert_array_equal(weights, network.weights[0].ravel())
     run_as_stranger(script)  # and Brian2 doesn't warn
     spikes = simulate(network, batch, engine="brian2", dtype="float32").layers[0]
     with np.load(script.with_name("spikes.npz")) as found:
-        np.testing.assert_array_equal(found["step_0"], spikes.steps)
-        np.testing.assert_array_equal(found["neuron_0"], spikes.neurons)
+        np.testing.assert_array_equal(found["step_layer_0"], spikes.steps)
+        np.testing.assert_array_equal(found["neuron_layer_0"], spikes.neurons)
 
 
 @pytest.mark.parametrize("array", [False, True])
@@ -142,8 +153,8 @@ def test_truth_values_and_whole_numbers_stay_what_they_are(tmp_path, array):
         spikes = simulate(network, batch, engine=engine, dtype="float64").output
         assert set(spikes.neurons) == {0, 2}
         with np.load(script.with_name("spikes.npz")) as found:
-            np.testing.assert_array_equal(found["step_0"], spikes.steps)
-            np.testing.assert_array_equal(found["neuron_0"], spikes.neurons)
+            np.testing.assert_array_equal(found["step_layer_0"], spikes.steps)
+            np.testing.assert_array_equal(found["neuron_layer_0"], spikes.neurons)
 
 
 def test_what_is_not_exported(tmp_path):
@@ -180,13 +191,14 @@ def test_comments_in_equations_stay_comments(tmp_path):
     expected = simulate(network, batch, engine="brian2", dtype="float64").output
     assert expected.n_spikes > 2
     with np.load(script.with_name("spikes.npz")) as found:
-        np.testing.assert_array_equal(found["step_0"], expected.steps)
-        np.testing.assert_array_equal(found["neuron_0"], expected.neurons)
+        np.testing.assert_array_equal(found["step_layer_0"], expected.steps)
+        np.testing.assert_array_equal(found["neuron_layer_0"], expected.neurons)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_the_script_of_a_graph_gives_the_same_spikes(tmp_path, dtype):
-    network = graph_of_all_kinds()
+@pytest.mark.parametrize("make", [graph_of_all_kinds, recurrent_chain])
+def test_delays_and_loops_are_in_the_script(tmp_path, dtype, make):
+    network = make()
     dense = np.random.default_rng(1).random((3, network.n_steps, *network.input_shape)) < 0.25
     dense[0, -6:] = True  # spikes on their way when the first presentation ends
     batch = SpikeBatch.from_dense(dense)
@@ -202,4 +214,5 @@ def test_the_script_of_a_graph_gives_the_same_spikes(tmp_path, dtype):
             shape=population.shape,
         )
         assert own == layer and own.n_spikes > 20
-    assert f"sample 2: spikes of out {record.counts(2)[2]}" in output
+    last = network.readouts[-1]
+    assert f"sample 2: spikes of {last.name} {record.counts(network.neural.index(last))[2]}" in output
