@@ -34,7 +34,7 @@ def to_nir(network: SpikingNetwork, *, drop_refractory: bool = False):
     nir = load_package("nir", "nir", "SpikingNetwork.to_nir")
     for label, neuron in zip(network.labels, network.neurons, strict=True):
         _check_neuron(label, neuron, drop_refractory)
-    if not network.is_chain:
+    if not (network.is_chain and all(projection.plain or projection.lateral for projection in network.projections)):
         return _graph(nir, network)
     _check_layers(network)
     nodes = {"input": nir.Input({"input": np.array(_channels_first(network.input_shape))})}

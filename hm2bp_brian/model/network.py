@@ -242,8 +242,9 @@ class SpikingNetwork(NetworkParameters, PopulationGraph):
         v_reset = 0, where a spike is taken as 1 for one time step. NIR has channels first. It does not know the length
         of a presentation, the method of integration and, but for ``w_in``, ``dt``.
 
-        Of a network that is no chain, populations are flat and projections, lateral inhibition among them, become
-        Linear, with a Delay before where spikes take time and as Affine where there is a bias.
+        Of a network that is no chain, or one with delays or recurrent layers, populations are flat and projections,
+        lateral inhibition among them, become Linear, with a Delay before where spikes take time and as Affine where
+        there is a bias.
 
         Parameters
         ----------

@@ -12,7 +12,7 @@ from hm2bp_brian.engines.registry import simulate
 from hm2bp_brian.errors import ExchangeError, MissingPackageError, ShapeError
 from hm2bp_brian.model.connectors import Sparse
 from hm2bp_brian.model.initializers import Between, Uniform
-from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
+from hm2bp_brian.model.layers import Conv2D, Dense, Recurrent, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch
@@ -316,3 +316,18 @@ def test_what_nir_cannot_hold_of_a_graph_is_refused_by_name():
         late.to_nir()
     with pytest.raises(ExchangeError, match="only feed-forward chains"):
         SpikingNetwork.from_nir(graph_network().to_nir(), **AXIS)
+
+
+def test_delays_and_loops_of_a_chain_are_written():
+    recurrent = Recurrent(Uniform(0.8), delay=0.5 * ms)
+    layers = [
+        Dense(7, threshold=0.5, initializer=Uniform(1.2), delay=2 * ms, recurrent=recurrent),
+        Dense(3, threshold=0.4, initializer=Uniform(1.2)),
+    ]
+    network = SpikingNetwork((8,), layers, LIF(6 * ms, 2 * ms), dt=0.5 * ms, duration=30 * ms, seed=5)
+    batch = random_input(network)
+    record = simulate(network, batch, engine="brian2", dtype="float64")
+    found = run_any_graph(network.to_nir(), {"input": batch.dense()[0]}, network.dt)
+    for population, layer in zip(network.neural, record.layers, strict=True):
+        assert layer.n_spikes > 10
+        np.testing.assert_array_equal(layer.dense()[0], found[population.name])
