@@ -14,7 +14,7 @@ from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.experiments.trained import TrainedRun
 from hm2bp_brian.files import write_atomically
 from hm2bp_brian.firing_statistics import firing_table
-from hm2bp_brian.learning.attribution import spike_attribution
+from hm2bp_brian.learning.attribution import incoming, spike_attribution
 from hm2bp_brian.rendering import render
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.tables import cell
@@ -89,20 +89,20 @@ def strongest_chain(network, record: SpikeRecord) -> list[tuple[int, int, int]]:
     """What led to a spike: from the output layer down, triples (layer, neuron, number of the spike).
 
     It begins at the middle spike of the output neuron with most spikes, and goes on to the neuron that contributed
-    most, at its last spike before. It ends where a neuron is silent.
+    most, at its last spike that had arrived. It ends where a neuron is silent, or a layer's neurons are not affine.
     """
     chain = []
     layer, neuron = len(record.layers) - 1, int(record.output.counts[0].argmax())
     spike = int(record.output.counts[0, neuron]) // 2
-    while layer >= 0 and record.counts(layer)[0, neuron]:
+    while layer >= 0 and spike >= 0 and record.counts(layer)[0, neuron] and network.neurons[layer].is_affine:
         chain.append((layer, neuron, spike))
         step = record.layers[layer].train(0, neuron)[spike]
-        neuron = int(spike_attribution(network, record, layer, neuron, spike).argmax())
-        layer -= 1
+        strongest = int(spike_attribution(network, record, layer, neuron, spike).argmax())
+        own = incoming(network, layer, neuron)
+        sent_before = step - own.delays[own.pre == strongest].min(initial=0)
+        layer, neuron = layer - 1, strongest
         if layer >= 0:
-            spike = int(np.searchsorted(record.layers[layer].train(0, neuron), step)) - 1
-            if spike < 0:
-                break
+            spike = int(np.searchsorted(record.layers[layer].train(0, neuron), sent_before)) - 1
     return chain
 
 

@@ -118,7 +118,8 @@ class RunFolder:
         output, label = len(network.layers) - 1, int(dataset.labels[0])
         self._draw("learning_curve", lambda ax: plotting.learning_curve(history, ax=ax))
         self._draw("raster", lambda ax: plotting.raster(network, record, ax=ax))
-        self._draw("spsp_map", lambda ax: plotting.spsp_map(network, record, output, label, ax=ax))
+        if not network.chain[output].delays.longest:  # which S-PSPs of single pairs are given without
+            self._draw("spsp_map", lambda ax: plotting.spsp_map(network, record, output, label, ax=ax))
 
     def _draw(self, name: str, draw) -> None:
         write_atomically(self.figures / f"{name}.png", plotting.png(draw))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from hm2bp_brian.checks import check_index, is_integer
 from hm2bp_brian.errors import SpikeError
-from hm2bp_brian.learning.spsp import layer_spsp
-from hm2bp_brian.model.borders import check_record, check_without_delays
+from hm2bp_brian.learning.links import Link, matrix
+from hm2bp_brian.learning.spsp import adjoint
+from hm2bp_brian.model.borders import check_record
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -22,7 +25,8 @@ def spike_attribution(
 
         c_j = w_ij (e_{i|j} of spikes 0 .. f  -  e_{i|j} of spikes 0 .. f - 1)
 
-    Without lateral inhibition, the sum over j is the potential that crossed the threshold.
+    Delays make the spikes of j later. Without lateral inhibition and recurrent connections, the sum over j is the
+    potential that crossed the threshold.
 
     Parameters
     ----------
@@ -63,9 +67,8 @@ def spike_attribution(
     """
     check_record(network, record)
     layer = check_index("layer", layer, len(network.layers), "the network")
-    check_without_delays(network, layer)
     neuron = check_index("neuron", neuron, network.size(layer), f"layer {layer}")
-    pre = record.presynaptic(layer).sample(sample)
+    own = incoming(network, layer, neuron)
     train = record.layers[layer].train(sample, neuron)
     if not is_integer(spike) or not -len(train) <= spike < len(train):
         raise SpikeError(
@@ -74,18 +77,26 @@ def spike_attribution(
     spike %= len(train)
     of_neuron = network.linear_map(layer).of_neuron(neuron)
     with_spike, without = (
-        layer_spsp(pre, _single(train[:length], record.n_steps), of_neuron)[0, :, 0] for length in (spike + 1, spike)
+        adjoint(_single(train[:length], record.n_steps), of_neuron, 0).q for length in (spike + 1, spike)
     )
-    return incoming_weights(network, layer, neuron) * (with_spike - without)
+    after_the_end = np.zeros((own.delays.max(initial=0), 1))
+    trains = matrix(record.presynaptic(layer), sample)
+    given = own.weights * own.sum_over_trains(trains, np.vstack([with_spike - without, after_the_end]))
+    return np.bincount(own.pre, given, minlength=own.source.size)
+
+
+def incoming(network, layer: int, neuron: int) -> Link:
+    """The connections to one neuron from the population before; their ``post`` is 0."""
+    link = Link.of(network, network.chain[layer], network.parameters)
+    chosen = link.post == neuron
+    of_neuron = {name: getattr(link, name)[chosen] for name in ("pre", "weights", "delays")}
+    return dataclasses.replace(link, post=np.zeros(chosen.sum(), dtype=int), index=None, **of_neuron)
 
 
 def incoming_weights(network, layer: int, neuron: int) -> np.ndarray:
     """Weight from every neuron of the population before, float64 (n_pre,); 0 where there is no connection."""
-    pre, post, index = network.connections[layer].synapses()
-    chosen = post == neuron
-    weights = np.zeros(int(np.prod(network.shape_before(layer))))
-    weights[pre[chosen]] = 1.0 if index is None else network.weights[layer].ravel()[index[chosen]]
-    return weights
+    own = incoming(network, layer, neuron)
+    return np.bincount(own.pre, own.weights, minlength=own.source.size)
 
 
 def _single(train: np.ndarray, n_steps: int) -> SpikeBatch:

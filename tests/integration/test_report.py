@@ -27,9 +27,13 @@ from hm2bp_brian.errors import ConfigurationError  # noqa: E402
 from hm2bp_brian.experiments import cli, report  # noqa: E402
 from hm2bp_brian.experiments.run_folder import RunFolder  # noqa: E402
 from hm2bp_brian.experiments.trained import load_trained  # noqa: E402
+from hm2bp_brian.experiments.training_run import train_run  # noqa: E402
 from hm2bp_brian.experiments.weights_file import save_weights  # noqa: E402
 from hm2bp_brian.learning.backward import Walk  # noqa: E402
 from hm2bp_brian.learning.rules import Rules  # noqa: E402
+from hm2bp_brian.model.delays import Learned  # noqa: E402
+from hm2bp_brian.model.initializers import Uniform  # noqa: E402
+from hm2bp_brian.model.layers import Dense, Recurrent  # noqa: E402
 from hm2bp_brian.training.history import History  # noqa: E402
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -175,6 +179,24 @@ def test_strongest_chain_goes_from_the_output_to_the_input(run_dir):
     steps = record.layers[0].train(0, hidden[1])
     assert steps[hidden[2]] < train[output[2]]
     assert hidden[2] == len(steps) - 1 or steps[hidden[2] + 1] >= train[output[2]]
+
+
+def test_a_network_with_delays_and_loops_is_trained_into_a_folder_and_inspected(tmp_path):
+    late = Learned("0*ms", "9*ms")
+    hidden = Dense(
+        8, threshold=0.5, initializer=Uniform(1.5), delay=late, recurrent=Recurrent(Uniform(0.1), delay=late)
+    )
+    output = Dense(RECIPE.layers[-1].units, threshold=0.5, initializer=Uniform(1.5), delay=late)
+    recipe = dataclasses.replace(RECIPE, layers=(hidden, output))
+    train_run(recipe, RunFolder(tmp_path / "run"), engine="brian2")
+    run = load_trained(tmp_path / "run", engine="brian2")
+    network, record = run.network, run.evaluator.record(run.test, 0)
+    page = report.write_report(run).read_text(encoding="utf-8")
+    assert "what the inputs of neuron" in page
+    (_, output, spike), (_, hidden, sent) = report.strongest_chain(network, record)
+    delay = network.delays_of(network.chain[1], network.parameters)[hidden, output]
+    arrived = record.layers[0].train(0, hidden) + delay <= record.output.train(0, output)[spike]
+    assert delay and sent == np.flatnonzero(arrived)[-1]
 
 
 def test_firing_statistics(run_dir, script, capsys):

@@ -226,11 +226,11 @@ def test_s_psps_of_layers_are_refused_where_they_would_be_others():
         4, [hb.Dense(2, threshold=0.5, delay=3 * ms)], hb.LIF(20 * ms, 5 * ms), dt=1 * ms, duration=30 * ms
     )
     late_record = hb.simulate(late, random_input(late, 2, 1, 0.5))
-    for ask in (lambda *of: hb.spsp(*of, 0), lambda *of: hb.spike_attribution(*of, 0, 0, 0)):
+    for ask in (lambda: hb.spsp(graph, record, 0), lambda: hb.spike_attribution(graph, record, 0, 0)):
         with pytest.raises(ConfigurationError, match="for chains of layers only"):
-            ask(graph, record)
-        with pytest.raises(ConfigurationError, match="layer 0 receives its spikes after delays"):
-            ask(late, late_record)
+            ask()
+    with pytest.raises(ConfigurationError, match="layer 0 receives its spikes after delays"):
+        hb.spsp(late, late_record, 0)
 
 
 def test_infinite_states_of_a_graph_are_named():

@@ -8,6 +8,7 @@ from hm2bp_brian.brian.network import BrianNetwork
 from hm2bp_brian.brian.state_traces import record_state_traces
 from hm2bp_brian.errors import ConfigurationError, ShapeError, SpikeError
 from hm2bp_brian.learning.attribution import incoming_weights, spike_attribution
+from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Uniform
 from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
@@ -70,6 +71,21 @@ def test_each_contribution_is_the_pairs_own_potential_at_that_spike(network, rec
             pre = set(record.layers[1].train(0, j).tolist())
             potentials = [_pair(linear_map, neuron, pre, set(train[:n].tolist()), 40) for n in (until, until + 1)]
             assert found[j] == pytest.approx(network.weights[2][j, neuron] * (potentials[1] - potentials[0]), abs=1e-12)
+
+
+@pytest.mark.parametrize("delay", [3 * ms, Learned(0 * ms, 9 * ms)])
+def test_delayed_contributions_sum_to_the_potential(delay):
+    layers = [Dense(5, threshold=0.4, initializer=Uniform(1.5), delay=delay)]
+    network = SpikingNetwork((6,), layers, LIF(15 * ms, 4 * ms, refractory=2 * ms), dt=1 * ms, duration=60 * ms, seed=2)
+    network.weights[0] = network.weights[0].astype(np.float64)
+    inputs = SpikeBatch.from_dense(np.random.default_rng(3).random((1, 60, 6)) < 0.2)
+    record = run(network, inputs)
+    neuron = int(record.counts(0)[0].argmax())
+    train = record.output.train(0, neuron)
+    assert len(train) > 2
+    (u,) = record_state_traces(network, inputs, 0, [neuron], sample=0).values["u"]
+    sums = [spike_attribution(network, record, 0, neuron, f).sum() for f in range(len(train))]
+    np.testing.assert_allclose(sums, u[train], rtol=1e-9)
 
 
 def test_incoming_weights_are_the_columns_of_the_unrolled_weights(network):
