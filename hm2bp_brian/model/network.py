@@ -153,7 +153,7 @@ class SpikingNetwork(NetworkParameters, PopulationGraph):
 
         if layer not in self._linear_maps:
             self._linear_maps[layer] = linear_map(
-                self.neurons[layer], self.size(layer), self.dt, self.thresholds[layer]
+                self.neural[layer].neuron, self.size(layer), self.dt, self.thresholds[layer]
             )
         return self._linear_maps[layer]
 
@@ -163,7 +163,7 @@ class SpikingNetwork(NetworkParameters, PopulationGraph):
 
         if layer not in self._trajectories:
             self._trajectories[layer] = Trajectories(
-                self.neurons[layer], self.size(layer), self.thresholds[layer], self.dt
+                self.neural[layer].neuron, self.size(layer), self.thresholds[layer], self.dt
             )
         return self._trajectories[layer]
 

@@ -16,10 +16,10 @@ from hm2bp_brian.training.optimizers import Adam
 TRAIN = tiny_dataset(24)
 
 
-THRESHOLD = hb.Learned(0.6, 1.6)
+THRESHOLD, ADAM = hb.Learned(0.6, 1.6), Adam(0.02)
 
 
-def make_trainer(threshold=THRESHOLD) -> hb.Trainer:
+def make_trainer(threshold=THRESHOLD, optimizer=ADAM) -> hb.Trainer:
     neuron = hb.NeuronModel(
         "du/dt = -u/tau_m + I/tau_s : 1\ndI/dt = -I/tau_s : 1",
         method="euler",
@@ -29,7 +29,7 @@ def make_trainer(threshold=THRESHOLD) -> hb.Trainer:
     layers = [hb.Dense(8, 1.0, initializer=hb.Uniform(1.5)), hb.Dense(3, threshold, initializer=hb.Uniform(1.5))]
     network = hb.SpikingNetwork((4, 4, 1), layers, neurons, dt=1 * ms, duration=40 * ms, seed=1)
     encoder = hb.encoding.BernoulliEncoder(2.0)
-    return hb.Trainer(network, LOSS, Adam(0.02), encoder=encoder, averaging=0.9, dtype="float32", threads=1)
+    return hb.Trainer(network, LOSS, optimizer, encoder=encoder, averaging=0.9, dtype="float32", threads=1)
 
 
 def fit(trainer, epochs):
@@ -53,6 +53,14 @@ def test_values_move_within_their_limits_and_a_resumed_training_is_the_same(tmp_
     other = make_trainer(hb.Learned(0.6, 1.6, shared=True))
     with pytest.raises(CheckpointError, match="'.*_3' should be"):
         other.load(tmp_path / "c.npz")
+
+
+def test_relative_rates_stay_what_they_were_when_training_is_resumed(tmp_path):
+    """The scale of weights is that of neurons as they were declared, not as they have become."""
+    whole, first, second = (make_trainer(optimizer=Adam(hb.Relative(0.05))) for _ in range(3))
+    fit(first, 2).save(tmp_path / "c.npz")
+    second.load(tmp_path / "c.npz")
+    assert_same_state(fit(second, 1).state.arrays(), fit(whole, 3).state.arrays())
 
 
 def test_a_weight_file_and_other_processes_get_them(tmp_path):
