@@ -73,7 +73,7 @@ def neuron_response(model: NeuronModel, threshold, largest_input=None, *, dt, du
     Parameters
     ----------
     model : NeuronModel
-        With one value of each parameter.
+        With one value of each parameter; what is learned has the value in the middle of its range.
     threshold : Quantity or number
         ``v_th``.
     largest_input : Quantity or number, optional
@@ -106,6 +106,9 @@ def neuron_response(model: NeuronModel, threshold, largest_input=None, *, dt, du
     weights[0, ONE_SPIKE] = SPIKE_SIZE * largest
     weights[:, NONE:] = drives = np.linspace(0.0, largest, N_DRIVES)
     network.weights = [weights]
+    # all neurons alike
+    pairs = zip(network.neuron_values, network.learned_variables, strict=True)
+    network.neuron_values = [np.full_like(values, variable.range.middle) for values, variable in pairs]
     each_at_its_step = SpikeBatch.from_dense(np.eye(n_steps, dtype=bool)[np.newaxis])
     traces = record_state_traces(network, each_at_its_step, 0, range(size))
     variable = _compared(model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hm2bp_brian.learning.attribution import spike_attribution
-from hm2bp_brian.learning.thresholds import distance
+from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.plotting.axes import (
     NEGATIVE,
@@ -63,17 +63,17 @@ def attribution(
     """
     values = spike_attribution(network, record, layer, neuron, spike, sample)
     train = record.layers[layer].train(sample, neuron)
-    nu = distance(network.neural[layer], network.dt)[neuron]
+    nu = distance_as_learned(network, network.neural[layer], network.parameters)[neuron]
     size, unit = best_unit(nu, network.neurons[layer].distance_dimension)
     ax = make_axes(ax, (5.4, 4.2))
     shape = network.shape_before(layer)
-    draw = _image if len(shape) == 3 else _bars
-    artist = draw(ax, values / size, shape, f"contribution ({unit})")
+    values, label = values / size, f"contribution ({unit})"
+    artist = _image(ax, values, shape, label) if len(shape) == 3 else _bars(ax, values, label)
     of_unit = "" if unit == "1" else f" {unit}"
     set_title(
         ax,
         f"layer {layer}, {place(network, layer, neuron)}: spike at {train[spike] * network.dt * 1e3:g} ms\n"
-        rf"inputs sum to {values.sum() / size:.2f}{of_unit}, threshold $\nu$ = {nu / size:g}{of_unit}",
+        rf"inputs sum to {values.sum():.2f}{of_unit}, threshold $\nu$ = {nu / size:.4g}{of_unit}",
     )
     return artist
 
@@ -87,7 +87,7 @@ def _image(ax, values: np.ndarray, shape, label: str):
     return image
 
 
-def _bars(ax, values: np.ndarray, shape, label: str):
+def _bars(ax, values: np.ndarray, label: str):
     strongest = np.argsort(-np.abs(values), kind="stable")[: min(MOST_BARS, np.count_nonzero(values))]
     heights = values[strongest]
     colours = [POSITIVE if height > 0 else NEGATIVE for height in heights]

@@ -4,7 +4,7 @@ import pytest
 from brian2 import ms, mV
 from matplotlib.colors import to_rgb
 
-from hm2bp_brian import LIF, Conv2D, Dense, SpikeBatch, SpikeRecord, SpikingNetwork, Uniform, neurons, plotting
+from hm2bp_brian import LIF, Conv2D, Dense, Learned, SpikeBatch, SpikeRecord, SpikingNetwork, Uniform, neurons, plotting
 from hm2bp_brian.errors import SpikeError
 from hm2bp_brian.learning.attribution import spike_attribution
 from hm2bp_brian.learning.spsp import kernel
@@ -12,10 +12,10 @@ from hm2bp_brian.learning.spsp import kernel
 STEP, SPIKE = 3, 6
 
 
-def one_input_spike_each(input_shape, weights):
+def one_input_spike_each(input_shape, weights, threshold=0.1):
     """All inputs fire at step 3; neuron 1 of the layer at step 6; exact integration."""
     neuron = LIF(10 * ms, 3 * ms, method="exact")
-    network = SpikingNetwork(input_shape, [Dense(2, threshold=0.1)], neuron, dt=1 * ms, duration=10 * ms)
+    network = SpikingNetwork(input_shape, [Dense(2, threshold)], neuron, dt=1 * ms, duration=10 * ms)
     network.weights[0] = np.stack([np.zeros(len(weights)), weights], axis=1)
     inputs, outputs = np.zeros((1, 10, *input_shape), dtype=bool), np.zeros((1, 10, 2), dtype=bool)
     inputs[0, STEP], outputs[0, SPIKE, 1] = True, True
@@ -81,6 +81,13 @@ def test_contributions_in_millivolt_count_from_rest(ax):
     assert ax.get_ylabel() == "contribution (mV)"
     # ALIF rests at -70 mV
     assert ax.get_title().endswith(rf"inputs sum to {1e3 * values.sum():.2f} mV, threshold $\nu$ = 20 mV")
+
+
+def test_the_threshold_is_that_which_the_neuron_has_learned(ax):
+    network, record = one_input_spike_each((4,), np.ones(4), threshold=Learned(0.5, 1.5))
+    network.neuron_values[0][1] = 0.625
+    plotting.attribution(network, record, 0, 1, ax=ax)
+    assert ax.get_title().endswith(r"threshold $\nu$ = 0.625")
 
 
 def test_a_neuron_of_a_map_is_told_by_row_column_and_channel(ax):

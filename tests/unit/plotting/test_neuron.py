@@ -3,7 +3,7 @@ import pytest
 from brian2 import Mohm, ms, mV
 from matplotlib.figure import Figure
 
-from hm2bp_brian import LIF, NeuronModel, neurons, plotting, spsp
+from hm2bp_brian import LIF, Learned, NeuronModel, neurons, plotting, spsp
 from hm2bp_brian.errors import ConfigurationError, UnitError
 from hm2bp_brian.model.layers import Dense
 from hm2bp_brian.model.network import SpikingNetwork
@@ -66,6 +66,14 @@ def test_the_kernel_is_drawn_in_the_unit_that_its_label_names(axes):
     assert axes[1, 0].get_ylabel() == "kernel (Mohm)"
     # R (exp(-t/tau_m) - exp(-t/tau_s)) / (tau_m/tau_s - 1) is largest at t = ln(4) 20/3 ms
     assert kernel.get_ydata().max() == pytest.approx(100 / 3 * (4 ** (-1 / 3) - 4 ** (-4 / 3)), rel=1e-3)
+
+
+def test_what_is_learned_is_in_the_middle_of_its_range(axes):
+    threshold = Learned(0.5, 1.5)
+    network = SpikingNetwork(1, [Dense(9, threshold)], LIF(20 * ms, 5 * ms), dt=0.5 * ms, duration=20 * ms)
+    *_, learned = plotting.neuron(network.neural[0].neuron, 1.0, 0.09, dt=0.5 * ms, duration=200 * ms, axes=axes)
+    *_, fixed = plotting.neuron(LIF(20 * ms, 5 * ms), 1.0, 0.09, dt=0.5 * ms, duration=200 * ms, axes=axes)
+    np.testing.assert_array_equal(learned.get_data(), fixed.get_data())
 
 
 def test_wrong_arguments(axes):
