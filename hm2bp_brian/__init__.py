@@ -19,7 +19,7 @@ from hm2bp_brian.model import neuron_library as neurons
 from hm2bp_brian.model.connectors import AllToAll, OneToOne, Sparse
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Between, Normal, OfDistance, Scaled, Uniform
-from hm2bp_brian.model.layers import Conv2D, Dense, SumPool2D
+from hm2bp_brian.model.layers import Conv2D, Dense, Recurrent, SumPool2D
 from hm2bp_brian.model.network import SpikingNetwork
 from hm2bp_brian.model.network_file import load
 from hm2bp_brian.model.neurons import LIF, NeuronModel
@@ -53,6 +53,7 @@ __all__ = [
     "OfDistance",
     "OneToOne",
     "RateBand",
+    "Recurrent",
     "Relative",
     "Rules",
     "Scaled",

@@ -60,6 +60,8 @@ def _strongly_connected(n_nodes: int, edges: Sequence[tuple[int, int]]) -> list[
     reaches = np.eye(n_nodes, dtype=bool)
     for source, target in edges:
         reaches[source, target] = True
+    if not n_nodes:
+        return []
     for _ in range(n_nodes.bit_length()):
         reaches = reaches @ reaches  # paths of twice the length
     return (reaches & reaches.T).argmax(axis=1).tolist()

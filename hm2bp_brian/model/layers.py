@@ -23,6 +23,11 @@ class Recurrent:
     initializer : Scaled or Uniform
     delay : Quantity, Between or Learned, optional
         As of ``SpikingNetwork.connect``.
+
+    Examples
+    --------
+    >>> from brian2 import ms
+    >>> layer = hb.Dense(400, threshold=10, recurrent=hb.Recurrent(hb.Uniform(0.2), delay=3*ms))
     """
 
     initializer: Scaled | Uniform = field(default_factory=Scaled)

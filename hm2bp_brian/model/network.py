@@ -304,7 +304,8 @@ class SpikingNetwork(NetworkParameters, PopulationGraph):
         table = chain_summary(self) if self.is_chain else graph_summary(self)
         learned = "; ".join(f"{v.label}, {v.range.low:g}..{v.range.high:g}" for v in self.learned_variables)
         table += f"\nlearned: {learned}" if learned else ""
-        return f"{table}\n{self.n_steps} steps of {self.dt * second!s} a presentation; {self.neurons[0]!r}"
+        neurons = "; ".join(dict.fromkeys(map(repr, self.neurons))) or "no neurons yet"
+        return f"{table}\n{self.n_steps} steps of {self.dt * second!s} a presentation; {neurons}"
 
     def _repr_html_(self) -> str:
         return view(self)

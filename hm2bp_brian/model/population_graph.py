@@ -27,7 +27,11 @@ from hm2bp_brian.model.units import to_float, with_unit
 from hm2bp_brian.model.weight_scale import uniform
 
 CLOCK = "clock"
-NAME = re.compile(r"[A-Za-z]\w*")
+NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
+# Of the source of biases, and of what is made for the populations where Brian2 runs them.
+RESERVED = re.compile(
+    rf"{CLOCK}|(steps|presentations|state_check)(_\d+)?|spikes_.*|.*_(presentation|thresholder|resetter|stateupdater)"
+)
 
 
 class PopulationGraph:
@@ -138,15 +142,17 @@ class PopulationGraph:
             make_signs(name, sign, size),
             rate,
         )
+        strength = to_float(what := f"lateral inhibition of '{name}'", lateral_inhibition, None)
+        if strength < 0:
+            raise ConfigurationError(f"{what} is a strength and must be >= 0, found {lateral_inhibition!r}")
+        if strength and not readout:
+            raise ConfigurationError(
+                f"'{name}' is no readout: HM2-BP accounts for lateral inhibition in the output only; connect the "
+                "population with itself instead"
+            )
         self.add_population(made, f"population '{name}'", readout)
-        strength = to_float(f"lateral inhibition of '{name}'", lateral_inhibition, None)
         if strength:
-            if not readout:
-                raise ConfigurationError(
-                    f"'{name}' is no readout: HM2-BP accounts for lateral inhibition in the output only; connect the "
-                    "population with itself instead"
-                )
-            self.add_lateral(made, f"lateral_{name}", lateral_inhibition, f"lateral inhibition of '{name}'")
+            self.add_lateral(made, self._new_name("projection", f"lateral_{name}"), lateral_inhibition, what)
         if bias is not None:
             self.connect(self._clock(), made, weights=bias, name=f"bias_{name}")
         return made
@@ -273,6 +279,7 @@ class PopulationGraph:
         ------
         UnknownNameError
         """
+        frozen = []
         for name in names:
             population = self._population(name)
             if population.neuron is not None and population.neuron.learned:
@@ -280,14 +287,15 @@ class PopulationGraph:
                     f"neurons of '{name}' have learned variables: {', '.join(population.neuron.learned)}; give them "
                     "values to freeze them"
                 )
-            for number, projection in enumerate(self.projections):
-                if projection.target is population:
-                    fixed = dataclasses.replace(projection.delays, limits=None)
-                    if projection.delays.learned:
-                        raise ConfigurationError(
-                            f"'{projection.name}' has learned delays; connect it with fixed ones to freeze '{name}'"
-                        )
-                    self.projections[number] = dataclasses.replace(projection, plastic=False, delays=fixed)
+            for projection in self.projections:
+                if projection.target is population and projection.delays.learned:
+                    raise ConfigurationError(
+                        f"'{projection.name}' has learned delays; connect it with fixed ones to freeze '{name}'"
+                    )
+            frozen.append(population)
+        self.projections[:] = [
+            dataclasses.replace(p, plastic=False) if p.target in frozen else p for p in self.projections
+        ]
         self._changed()
 
     def _changed(self, new: Projection | None = None, weights: np.ndarray | None = None) -> None:
@@ -365,6 +373,8 @@ class PopulationGraph:
             raise ConfigurationError(
                 f"the name of a {kind} must be a word of letters, digits and _, as Brian2 wants it; found {name!r}"
             )
+        if RESERVED.fullmatch(name):
+            raise ConfigurationError(f"'{name}' may name something that is made for a population; take another name")
         taken = {population.name for population in self.populations} | {p.name for p in self.projections}
         if name in taken:
             hint = ", or give the second projection of two populations a name=" if kind == "projection" else ""

@@ -36,11 +36,12 @@ def _chain_rows(network) -> list[tuple]:
         rows.append(
             (f"{number} {type(layer).__name__}", str(network.shapes[number]), f"{size:,}", str(layer.threshold))
         )
+    total = sum(array.size for array in network.parameters)
     values = sum(array.size for array in network.neuron_values)
-    if values:
-        rows.append(("neurons", "", f"{values:,}", ""))
-    rows.append(("total", "", f"{sum(w.size for w in network.weights) + values:,}", ""))
-    return rows
+    others = total - values - sum(w.size for w in network.weights[: len(network.layers)])
+    rows += [("loops, delays", "", f"{others:,}", "")] if others else []
+    rows += [("neurons", "", f"{values:,}", "")] if values else []
+    return [*rows, ("total", "", f"{total:,}", "")]
 
 
 def _population_rows(network) -> list[tuple]:

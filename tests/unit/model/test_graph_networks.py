@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from brian2 import mA, ms, mV
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
 import hm2bp_brian as hb
+from hm2bp_brian.brian.network import BrianNetwork
 from hm2bp_brian.engines.registry import make_engine
 from hm2bp_brian.errors import ConfigurationError, ShapeError, UnitError, UnknownNameError
 
@@ -108,6 +110,11 @@ def test_frozen_populations_do_not_learn():
     network.connect("exc", "out")
     network.freeze("exc")
     assert [projection.plastic for projection in network.projections] == [False, True]
+    late = network.connect("in", "out", delay=hb.Learned(0 * ms, 5 * ms))
+    network.connect("in", "exc", name="again")
+    with pytest.raises(ConfigurationError, match=f"'{late.name}' has learned delays"):
+        network.freeze("exc", "out")
+    assert [projection.plastic for projection in network.projections] == [False, True, True, True]
 
 
 def test_several_readouts_are_counted_one_after_the_other():
@@ -190,11 +197,57 @@ def test_summary_names_populations_and_projections():
             ConfigurationError,
             "no readout",
         ),
+        (
+            lambda n: n.population("x", 2, neuron=LIF, threshold=1, readout=True, lateral_inhibition=-1),
+            ConfigurationError,
+            "lateral inhibition of 'x' is a strength and must be >= 0, found -1",
+        ),
+        (lambda n: n.input("für", 3), ConfigurationError, "must be a word"),
+        (lambda n: n.input("clock", 3), ConfigurationError, "'clock' may name something that is made"),
     ],
 )
 def test_what_does_not_fit_is_named(change, error, message):
+    network = graph()
     with pytest.raises(error, match=message):
-        change(graph())
+        change(network)
+    assert [p.name for p in network.populations] == ["in", "exc", "out"] and not network.projections
+
+
+def test_no_name_is_that_of_an_object_which_is_made_for_a_population():
+    network = graph()
+    network.population("second", 2, neuron=LIF, threshold=1, readout=True, lateral_inhibition=0.1, bias=0.1)
+    for source, target in (("in", "exc"), ("in", "out"), ("exc", "second")):
+        network.connect(source, target)
+    built = BrianNetwork(network, "float64", NumpyCodeObject)
+    built.run(hb.SpikeBatch.from_dense(np.zeros((1, 50, 6), dtype=bool)))
+    objects = built.network.sorted_objects
+    made = {part.name for whole in objects for part in (whole, *whole.contained_objects) if hasattr(part, "name")}
+    made |= {part.clock.name for part in objects}
+    own = {p.name for p in (*network.populations, *network.projections)}
+    synaptic = {f"{p.name}_pre" for p in network.projections}  # of Synapses alone
+    assert len(made - own) > 10
+    for name in sorted(made - own - synaptic):
+        with pytest.raises(ConfigurationError, match="may name something that is made"):
+            graph().input(name, 3)
+    with pytest.raises(ConfigurationError, match="'lateral_second' already"):
+        network.input("lateral_second", 3)
+
+
+def test_a_network_can_be_printed_while_it_is_made():
+    network = hb.SpikingNetwork(dt=1 * ms, duration=50 * ms)
+    assert "no neurons yet" in str(network)
+    network.input("in", 6)
+    assert "(6,)" in str(network) and "no neurons yet" in str(network)
+    network.population("exc", 8, neuron=LIF, threshold=1)
+    network.population("out", 3, neuron=IN_VOLTS, threshold=10 * mV, readout=True)
+    assert repr(LIF) in str(network) and repr(IN_VOLTS) in str(network)
+
+
+def test_the_summary_of_a_chain_counts_loops_and_delays():
+    late = hb.Learned(0 * ms, 5 * ms)
+    layers = [hb.Dense(5, threshold=1, recurrent=hb.Recurrent(), delay=late), hb.Dense(2, threshold=1)]
+    table = str(hb.SpikingNetwork(4, layers, LIF, dt=1 * ms, duration=50 * ms)).splitlines()
+    assert table[-3].split() == ["loops,", "delays", "45"] and table[-2].split() == ["total", "75"]
 
 
 def test_weights_of_a_wrong_sign_are_refused_later_too():

@@ -17,7 +17,7 @@ def images():
     layers = [
         hb.Conv2D(2, 3, threshold=0.5, padding=1),
         hb.SumPool2D(2, threshold=0.5),
-        hb.Dense(5, 1.0, recurrent=hb.model.layers.Recurrent(), delay=3 * ms, rate=hb.RateBand(1, 2)),
+        hb.Dense(5, 1.0, recurrent=hb.Recurrent(), delay=3 * ms, rate=hb.RateBand(1, 2)),
         hb.Dense(3, threshold=np.float32(0.5), lateral_inhibition=0.2),
     ]
     neuron = hb.LIF(20 * ms, 5 * ms, refractory=2 * ms, method="exact")
