@@ -17,6 +17,7 @@ from command_line import keep, run_script
 from hm2bp_brian import plotting
 from hm2bp_brian.experiments.trained import load_trained
 from hm2bp_brian.learning.spsp import spsp
+from hm2bp_brian.learning.thresholds import distance_as_learned
 from hm2bp_brian.plotting.axes import one_sample
 
 SAMPLES = 20
@@ -69,14 +70,14 @@ def layer_points(network, record, layer: int) -> tuple[np.ndarray, np.ndarray, n
     """S-PSPs and o_i o_j of all pairs that fired, counts and a/nu of all neurons that fired; all samples together."""
     weights = network.connections[layer].unroll(np.asarray(network.weights[layer], dtype=np.float64))
     connected = (network.connections[layer].unroll(np.ones(network.weights[layer].shape)) != 0).T
-    collected = []
+    nu, collected = distance_as_learned(network, network.neural[layer], network.parameters), []
     for sample in range(record.n_samples):
         alone = one_sample(record, sample)
         e = spsp(network, alone, layer)[0]
         o_post, o_pre = alone.counts(layer)[0], alone.presynaptic(layer).counts[0]
         products = np.outer(o_post, o_pre)
         pairs, fired = (products > 0) & connected, o_post > 0
-        a = np.einsum("ji,ij->i", weights, e) / network.thresholds[layer]
+        a = np.einsum("ji,ij->i", weights, e) / nu
         collected.append((e[pairs], products[pairs], o_post[fired], a[fired]))
     return tuple(np.concatenate(arrays).astype(np.float64) for arrays in zip(*collected, strict=True))
 

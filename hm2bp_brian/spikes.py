@@ -64,8 +64,9 @@ class SpikeBatch:
         offsets = check_integers("offsets", self.offsets, 0, error=SpikeError)
         if neurons.ndim != 1:
             raise SpikeError(f"neuron indices must have shape (n_spikes,), found {neurons.shape}")
-        object.__setattr__(self, "neurons", _read_only(np.ascontiguousarray(neurons)))
-        object.__setattr__(self, "offsets", _read_only(np.ascontiguousarray(offsets)))
+        # copies, as the kernels rely on what has been checked here
+        object.__setattr__(self, "neurons", _read_only(np.array(neurons, order="C")))
+        object.__setattr__(self, "offsets", _read_only(np.array(offsets, order="C")))
         n_rows = self.n_samples * self.n_steps
         if self.offsets.shape != (n_rows + 1,):
             raise SpikeError(f"offsets must have shape ({n_rows + 1},), found {self.offsets.shape}")

@@ -97,7 +97,7 @@ def record_state_traces(
     model = network.neurons[layer]
     built = BrianNetwork(network, network.weights[layer].dtype, NumpyCodeObject)
     monitor = StateMonitor(
-        built[f"layer_{layer}"],
+        built[network.neural[layer].name],
         model.state_variables,
         record=sorted(set(neurons)),
         when="after_thresholds",

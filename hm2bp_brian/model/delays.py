@@ -110,7 +110,8 @@ def make_delays(name: str, delay, connection, dt: float, n_steps: int, generator
         if isinstance(delay, Learned):
             if delay.shared:
                 raise ConfigurationError(f"{what}: delays are learned one a connection; leave out shared=True")
-            return Delays(drawn.astype(np.float32), (low / dt, high / dt))
+            # limits as the single precision of the values has them: rounding must not lead beyond the longest one
+            return Delays(drawn.astype(np.float32), (float(np.float32(low / dt)), float(np.float32(high / dt))))
         return Delays(to_steps(drawn))
     if np.ndim(delay) == 0:
         seconds = to_float(what, delay, second.dim)

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 
 import sympy
 from brian2.equations.equations import Equations
-from brian2.parsing.statements import parse_statement
 from brian2.parsing.sympytools import str_to_sympy, sympy_to_str
 
 from hm2bp_brian.devices import runtime_device
 from hm2bp_brian.errors import NoSpspError
-from hm2bp_brian.model.terms import symbol, terms_of_reset, terms_of_update, terms_without_derivative, written_out
+from hm2bp_brian.model.terms import (
+    assignment,
+    symbol,
+    terms_of_reset,
+    terms_of_update,
+    terms_without_derivative,
+    written_out,
+)
 
 
 @dataclass(frozen=True)
@@ -98,9 +104,7 @@ def derivatives(
     made_of = {x: {x} for x in variables}  # of each name, the variables that decide it
     lines = []
     for statement in filter(None, (line.strip() for line in re.split(r"[;\n]", statements))):
-        name, operator, expression, _ = parse_statement(statement)
-        if operator not in ("=", ":="):  # u *= k is u = u*(k)
-            expression = f"{name} {operator[:-1]} ({expression})"
+        name, expression = assignment(statement)
         value = written_out(expression, equations)
         found = _of_expression(value, known)
         if name in held:

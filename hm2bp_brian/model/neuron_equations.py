@@ -41,13 +41,8 @@ class NeuronEquations:
     @property
     def evolving_variables(self) -> tuple[str, ...]:
         """Names of the variables of the state: the differential ones, those that the reset sets, and learned ones."""
-        set_by_reset = set(self._assigned) & set(self.changing_variables)
+        set_by_reset = self.reset_variables & set(self.changing_variables)
         return tuple(sorted({*self.state_variables, *set_by_reset, *self.learned}))
-
-    @property
-    def _assigned(self) -> list[str]:
-        """The variables on the left of the reset's statements, in their order."""
-        return [parse_statement(line)[0] for line in self.reset_statements]
 
     @property
     def reset_statements(self) -> list[str]:

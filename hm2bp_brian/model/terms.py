@@ -90,11 +90,15 @@ def terms_of_reset(neuron, find) -> list[tuple[str, str]]:
     """Pairs of a statement of a neuron's reset and a term of it that ``find`` finds in what it assigns."""
     found = []
     for statement in neuron.reset_statements:
-        variable, operator, expression, _ = parse_statement(statement)
-        if operator != "=":  # u *= k is u = u*(k)
-            expression = f"{variable} {operator[:-1]} ({expression})"
+        _, expression = assignment(statement)
         found += [(statement, term) for term in find(expression, neuron.parsed, neuron.evolving_variables)]
     return found
+
+
+def assignment(statement: str) -> tuple[str, str]:
+    """The variable that a statement sets, and the expression of its new value: ``u *= k`` is u = u*(k)."""
+    variable, operator, expression, _ = parse_statement(statement)
+    return variable, expression if operator in ("=", ":=") else f"{variable} {operator[:-1]} ({expression})"
 
 
 def not_affine(expression: str, equations: Equations, variables: Iterable[str]) -> list[str]:

@@ -83,12 +83,12 @@ def warn_if_out_of_reach(network, loss) -> None:
             )
 
 
-def check_finite(gradient: Gradients, batch: int, epoch: int) -> None:
+def check_finite(network, gradient: Gradients, batch: int, epoch: int) -> None:
     """NumericalError if a gradient is not finite; batches count from 0."""
-    for layer, array in enumerate(gradient):
+    for number, array in enumerate(gradient):
         if not np.isfinite(array).all():
             raise NumericalError(
-                f"the gradient of layer {layer} is not finite in batch {batch} of epoch {epoch} (layers and batches "
-                "count from 0). No weight has been changed by it; the weights go back to the last finished epoch. "
-                "Try a lower learning rate, clip=True in Adam, or a weaker regularizer"
+                f"the gradient of {network.parameter_name(number)} is not finite in batch {batch} of epoch {epoch} "
+                "(layers and batches count from 0). No weight has been changed by it; the weights go back to the last "
+                "finished epoch. Try a lower learning rate, clip=True in Adam, or a weaker regularizer"
             )

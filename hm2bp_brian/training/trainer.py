@@ -271,7 +271,7 @@ class Trainer:
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
             for number, (indices, batch) in enumerate(self._batches(train, order, batch_size, epoch, callbacks)):
                 gradient = batch.gradient.mean(self.network.learned_weights(self.state.parameters), self.regularizer)
-                check_finite(gradient, number, epoch)
+                check_finite(self.network, gradient, number, epoch)
                 self.update(gradient, learning_rate)
                 tally.add(indices, batch, train.labels[indices], gradient.loss)
                 if (epoch, number + 1) == (1, first):

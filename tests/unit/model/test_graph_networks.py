@@ -93,6 +93,16 @@ def test_delays_are_whole_steps_as_brian2_rounds_them():
     assert drawn.shape == (8, 8) and drawn.min() == 3 and drawn.max() == 9
 
 
+def test_no_learned_delay_rounds_to_more_than_the_longest():
+    network = hb.SpikingNetwork(dt=0.1 * ms, duration=5 * ms, seed=3)
+    network.input("in", 6)
+    network.population("out", 3, neuron=LIF, threshold=1, readout=True)
+    projection = network.connect("in", "out", delay=hb.Learned(0 * ms, 2.75 * ms))  # 27.499999999999996 steps
+    network.delays[0] = np.full((6, 3), 99, dtype=np.float32)
+    network.constrain(network.parameters)
+    assert network.delays_of(projection, network.parameters).max() == projection.delays.longest == 28
+
+
 def test_a_bias_is_a_current_in_each_step():
     network = hb.SpikingNetwork(dt=1 * ms, duration=100 * ms)
     network.input("in", 1)

@@ -293,7 +293,7 @@ def test_gradient_that_is_not_finite(monkeypatch):
     monkeypatch.setattr(trainer.engine, "backward", spoil)
     fit(trainer)
     before = copies(trainer.network.weights)
-    with pytest.raises(NumericalError, match="gradient of layer 1 is not finite in batch 1 of epoch 2"):
+    with pytest.raises(NumericalError, match="gradient of weights of layer 1 is not finite in batch 1 of epoch 2"):
         fit(trainer)
     for w, b in zip(trainer.network.weights, before, strict=True):
         np.testing.assert_array_equal(w, b)

@@ -69,12 +69,3 @@ static inline void each_stretch(const Window &w, const Corner &corner, Visit vis
     for (int y = max(0, -corner.y); y < w.size && corner.y + y < w.height; y++)
         visit(((corner.y + y) * w.width + corner.x + from) * w.c_in, (y * w.size + from) * w.c_in, (to - from) * w.c_in);
 }
-
-// Visit(presynaptic neuron, row of the kernel) of each connection to a neuron of a channel, row by row.
-template <typename Visit>
-static inline void each_input(const Window &w, const Corner &corner, int channel, Visit visit) {
-    each_stretch(w, corner, [&](int first, int row, int n) {
-        int pre = w.pooling ? first + channel : first, own = w.pooling ? row / w.c_in : row;
-        for (const int step = w.pooling ? w.c_in : 1; pre < first + n; pre += step, own++) visit(pre, own);
-    });
-}
