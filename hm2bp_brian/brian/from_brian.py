@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 from brian2 import (
+    BrianObject,
     EventMonitor,
     Network,
     NeuronGroup,
@@ -18,12 +18,15 @@ from brian2 import (
     StateMonitor,
     Subgroup,
     Synapses,
+    prefs,
     second,
 )
 from brian2.core.namespace import get_local_namespace
 
 from hm2bp_brian.brian.user_neurons import check_group, neuron_model
+from hm2bp_brian.brian.user_schedule import run_order
 from hm2bp_brian.brian.user_synapses import UserSynapses, pathways, read_synapses
+from hm2bp_brian.checks import as_tuple
 from hm2bp_brian.devices import brian_lock, is_runtime
 from hm2bp_brian.errors import ConfigurationError, ShapeError, UnknownNameError
 from hm2bp_brian.model.connectors import AllToAll, Sparse
@@ -110,15 +113,22 @@ def from_brian(
             "run; make them on the device 'runtime'"
         )
     with brian_lock:
-        groups, synapses = _sorted_by_kind(objects)
-        shapes = inputs if isinstance(inputs, Mapping) else {}
-        inputs, readout = _groups(inputs, groups, "input"), _groups(readout, groups, "readout")
+        groups, synapses = _by_kind(objects)
+        sources, readout = _groups(inputs, groups, "input"), _groups(readout, groups, "readout")
+        shapes = inputs.values() if isinstance(inputs, Mapping) else map(len, sources)
         network = SpikingNetwork(dt=_time_step([*groups, *synapses]), duration=duration, seed=seed)
-        learned, bands = dict(learned_delays or {}), dict(rates or {})
-        found = [read_synapses(s, namespace) for s in synapses]
-        for group in inputs:
-            network.input(group.name, _shape(group, shapes.get(group.name, (len(group),))))
-        for group in (group for group in groups if group not in inputs):
+        learned = _by_name("learned_delays", learned_delays, Learned, "{'wires': hb.Learned(0*ms, 20*ms)}")
+        bands = _by_name("rates", rates, RateBand, "{'cells': hb.RateBand(1, 10)}")
+        schedule = objects.schedule if isinstance(objects, Network) else prefs.core.network.default_schedule
+        order = run_order([*groups, *synapses], schedule)
+        # sums are rounded as in Brian2 if their terms come in its order
+        found = sorted(
+            (read_synapses(s, namespace) for s in synapses),
+            key=lambda own: order.index(pathways(own.synapses)[0]),
+        )
+        for group, shape in zip(sources, shapes, strict=True):
+            _add_input(network, group, shape, group in readout)
+        for group in (group for group in groups if group not in sources):
             _add_population(network, group, found, group in readout, bands.pop(group.name, None), namespace)
         for own in found:
             _add_projection(network, own, learned.pop(own.synapses.name, None), keep_signs)
@@ -133,7 +143,7 @@ def write_back(network: SpikingNetwork, objects, namespace: Mapping) -> None:
     """Put a network's weights and learned delays into Brian2 objects; see ``SpikingNetwork.write_back``."""
     with brian_lock:
         projections = {projection.name: projection for projection in network.weighted}
-        _, synapses = _sorted_by_kind(objects)
+        _, synapses = _by_kind(objects)
         for own in (read_synapses(s, namespace) for s in synapses if s.name in projections):
             projection = projections.pop(own.synapses.name)
             pre, post, index = projection.connection.synapses()
@@ -153,22 +163,32 @@ def write_back(network: SpikingNetwork, objects, namespace: Mapping) -> None:
         )
 
 
-def _sorted_by_kind(objects) -> tuple[list, list[Synapses]]:
-    """Groups, and Synapses in the order in which Brian2 runs them, so that sums are rounded as there."""
+def _by_kind(objects) -> tuple[list, list[Synapses]]:
+    """Groups and Synapses."""
     groups, synapses = [], []
     if isinstance(objects, Network):  # which has them in no order
         objects = sorted(objects.objects, key=lambda one: one.name)
-    for one in objects:
+    for one in (objects,) if isinstance(objects, BrianObject) else as_tuple(objects):  # groups look like sequences
         if isinstance(one, Synapses):
             synapses.append(one)
         elif isinstance(one, SOURCES):
             groups.append(one)
         elif not isinstance(one, ONLY_LOOK):
             raise ConfigurationError(
-                f"'{one.name}' is a {type(one).__name__}, which a network can't hold: it has NeuronGroups, "
-                "SpikeGeneratorGroups, PoissonGroups and Synapses; make it an input, or leave it out"
+                f"'{getattr(one, 'name', one)}' is a {type(one).__name__}, which a network can't hold: it has "
+                "NeuronGroups, SpikeGeneratorGroups, PoissonGroups and Synapses; make it an input, or leave it out"
             )
-    return groups, sorted(synapses, key=lambda one: (pathways(one)[0].order if pathways(one) else 0, one.name))
+    return groups, synapses
+
+
+def _by_name(argument: str, given: Mapping | None, kind: type, such_as: str) -> dict:
+    """What an argument says about Synapses or groups."""
+    given = {} if given is None else given
+    if not isinstance(given, Mapping) or not all(isinstance(value, kind) for value in given.values()):
+        raise ConfigurationError(
+            f"{argument} must map each name to a {kind.__name__}, such as {such_as}; found {given!r}"
+        )
+    return dict(given)
 
 
 def _groups(given, groups: list, role: str) -> list:
@@ -178,14 +198,19 @@ def _groups(given, groups: list, role: str) -> list:
         name = one if isinstance(one, str) else getattr(one, "name", one)
         if name not in [group.name for group in groups]:
             raise UnknownNameError(f"group, as {role},", name, [group.name for group in groups])
-        found += [group for group in groups if group.name == name]
+        found.append(next(group for group in groups if group.name == name))
     return found
 
 
-def _shape(group, shape: tuple[int, ...]) -> tuple[int, ...]:
-    if math.prod(shape) != len(group):
-        raise ShapeError(f"'{group.name}' has {len(group)} neurons, which is not the shape {shape}")
-    return shape
+def _add_input(network: SpikingNetwork, group, shape, readout: bool) -> None:
+    if readout:
+        raise ConfigurationError(
+            f"'{group.name}' is an input, whose spikes come from outside, and can't be the readout too: name the "
+            "NeuronGroup whose spikes are to be counted"
+        )
+    made = network.input(group.name, shape)
+    if made.size != len(group):
+        raise ShapeError(f"'{group.name}' has {len(group)} neurons, which is not the shape {made.shape}")
 
 
 def _time_step(objects) -> Quantity:

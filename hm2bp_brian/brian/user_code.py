@@ -9,10 +9,10 @@ import numpy as np
 from brian2 import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS, Quantity
 from brian2.core.functions import Function
 from brian2.core.variables import Variable
-from brian2.units.fundamentalunits import DIMENSIONLESS, get_dimensions
+from brian2.units.fundamentalunits import DIMENSIONLESS, DimensionMismatchError, get_dimensions
 from brian2.utils.stringtools import get_identifiers
 
-from hm2bp_brian.errors import ConfigurationError
+from hm2bp_brian.errors import ConfigurationError, UnitError
 
 OF_BRIAN = {**DEFAULT_UNITS, **DEFAULT_CONSTANTS, **DEFAULT_FUNCTIONS}
 
@@ -52,10 +52,25 @@ def _is_brians(name: str, value) -> bool:
 
 
 def evaluate(group, expression: str, namespace: Mapping, **values):
-    """The value of an expression in Brian2's language, with its unit; ``values`` come before what names are else."""
-    others = get_identifiers(expression) - set(values)
-    known = {**OF_BRIAN, **given_by_user(group, others, namespace), **values}
-    return eval(expression.strip(), {"__builtins__": {}}, known)
+    """The value of an expression in Brian2's language, with its unit; ``values`` come before what names are else.
+
+    Raises
+    ------
+    ConfigurationError, UnitError
+        If a name is not known, the value is drawn at random, or units do not fit.
+    """
+    names = get_identifiers(expression)
+    known = {**OF_BRIAN, **given_by_user(group, names - set(values), namespace), **values}
+    random = sorted(name for name in names if not getattr(known.get(name), "stateless", True))
+    if random:
+        raise ConfigurationError(
+            f"'{group.name}' has random numbers ({', '.join(random)}) in '{expression}': Brian2 draws them anew each "
+            "time, and a network here has a constant there; take them out"
+        )
+    try:
+        return eval(expression.strip(), {"__builtins__": {}}, known)
+    except DimensionMismatchError as error:
+        raise UnitError(f"units in '{expression}' of '{group.name}' do not fit: {error}") from error
 
 
 def parsed(code: str) -> list[ast.stmt] | None:

@@ -13,7 +13,7 @@ from brian2.utils.stringtools import get_identifiers
 
 from hm2bp_brian.brian.user_code import assigned, evaluate, given_by_user, parsed, value_of
 from hm2bp_brian.errors import ConfigurationError, Hm2bpError
-from hm2bp_brian.model.neurons import NeuronModel
+from hm2bp_brian.model.neurons import ARGUMENTS, NeuronModel
 
 RISING, FALLING = {ast.Gt: ">", ast.GtE: ">="}, {ast.Lt: ">", ast.LtE: ">="}
 OF_EVERY_GROUP = {"i", "N", "dt", "t", "t_in_timesteps", "lastspike", "not_refractory"}
@@ -51,6 +51,13 @@ def neuron_model(group: NeuronGroup, synaptic_variable: str, namespace: Mapping)
     names = set().union(*(eq.identifiers for eq in equations)) | get_identifiers(f"{threshold}\n{reset}")
     known = {eq.varname for eq in equations} | OF_EVERY_GROUP | {"v_th"} | group.user_equations.stochastic_variables
     variables = [eq.varname for eq in equations if eq.type != SUBEXPRESSION]
+    constants = given_by_user(group, names - known, namespace)
+    taken = [name for name in ARGUMENTS if name in constants]
+    if taken:
+        raise ConfigurationError(
+            f"'{group.name}' uses the constant '{taken[0]}', which is the name of an argument of NeuronModel; give "
+            "it another name"
+        )
     try:
         model = NeuronModel(
             "\n".join(_line(eq) for eq in equations),
@@ -60,10 +67,11 @@ def neuron_model(group: NeuronGroup, synaptic_variable: str, namespace: Mapping)
             method=group.method_choice,
             synaptic_variable=synaptic_variable,
             initial={name: value_of(group.variables[name]) for name in variables},
-            **given_by_user(group, names - known, namespace),
+            **constants,
         )
     except Hm2bpError as error:
-        raise type(error)(f"'{group.name}': {error}") from error
+        error.args = (f"'{group.name}': {error}",)
+        raise
     if model.is_random:
         raise ConfigurationError(
             f"'{group.name}' has noise (xi) or random numbers in its equations, threshold or reset, with which its "

@@ -154,7 +154,7 @@ def _check_mechanism(synapses: Synapses) -> None:
 
 
 def _weight_variable(synapses: Synapses, expression: str, namespace: Mapping) -> str | None:
-    """The synaptic variable that training changes."""
+    """The synaptic variable that training changes, which what is added has to be proportional to."""
     names = get_identifiers(expression)
     own = sorted(name for name in names & set(synapses.equations) if "shared" not in synapses.equations[name].flags)
     if len(own) > 1:
@@ -169,11 +169,28 @@ def _weight_variable(synapses: Synapses, expression: str, namespace: Mapping) ->
             )
     if not own:
         return None
-    formula = str_to_sympy(expression)
-    (symbol,) = (symbol for symbol in formula.free_symbols if symbol.name == own[0])
-    if formula.diff(symbol).has(symbol) or formula.subs(symbol, 0) != 0:
+    (name,) = own
+    factor = evaluate(synapses, expression, namespace, **{name: Quantity(1.0, dim=synapses.variables[name].dim)})
+    if not _is_proportional(synapses, expression, name):
         raise ConfigurationError(
-            f"'{synapses.name}' adds '{expression}', which must be proportional to '{own[0]}': write the weight itself "
+            f"'{synapses.name}' adds '{expression}', which must be proportional to '{name}': write the weight itself "
             "into the variable"
         )
-    return own[0]
+    if not np.asarray(factor).any():
+        raise ConfigurationError(
+            f"'{synapses.name}' adds '{expression}', which is 0 whatever '{name}' is: such weights have no effect and "
+            f"can't be learned; give the constants another value, or leave '{synapses.name}' out"
+        )
+    return name
+
+
+def _is_proportional(synapses: Synapses, expression: str, name: str) -> bool:
+    try:
+        formula = str_to_sympy(expression)
+    except SyntaxError as error:
+        raise ConfigurationError(
+            f"'{synapses.name}' adds '{expression}', which sympy can't read: {error}; write a comparison in it as a "
+            "number, such as int(gain > 0.5)"
+        ) from error
+    (symbol,) = (symbol for symbol in formula.free_symbols if symbol.name == name)
+    return not formula.diff(symbol).has(symbol) and formula.subs(symbol, 0) == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 
 from brian2 import ms
@@ -10,9 +9,7 @@ from brian2 import ms
 from hm2bp_brian.errors import ConfigurationError
 from hm2bp_brian.experiments.quantity_text import quantity
 from hm2bp_brian.experiments.recipe_fields import check_fields
-from hm2bp_brian.model.neurons import LIF, NeuronModel
-
-RESERVED_NAMES = tuple(inspect.signature(NeuronModel.__init__).parameters)[:-1]  # all but **parameters
+from hm2bp_brian.model.neurons import ARGUMENTS, LIF, NeuronModel
 
 
 @dataclass(frozen=True)
@@ -110,10 +107,10 @@ class EquationSettings:
 
 def _check_pairs(field: str, pairs: tuple[tuple[str, ...], ...]) -> None:
     for pair in pairs:
-        if len(pair) != 2 or not pair[0].isidentifier() or pair[0] in RESERVED_NAMES:
+        if len(pair) != 2 or not pair[0].isidentifier() or pair[0] in ARGUMENTS:
             raise ConfigurationError(
                 f"each of '{field}' should be a name and a value, such as ('tau', '64*ms'), and the name none of "
-                f"{', '.join(RESERVED_NAMES)}; found {pair!r}"
+                f"{', '.join(ARGUMENTS)}; found {pair!r}"
             )
         quantity(*pair)
     names = [name for name, _ in pairs]

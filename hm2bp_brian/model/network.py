@@ -215,7 +215,7 @@ class SpikingNetwork(NetworkParameters, PopulationGraph):
 
         Parameters
         ----------
-        objects : brian2.Network or list
+        objects : brian2.Network, list or Synapses
             With Synapses named and connected as those that the network was made of: the same ones, or new ones.
         namespace : mapping, optional
             Values of names in ``on_pre``; without it they are those where this method is called.

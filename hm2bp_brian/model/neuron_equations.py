@@ -76,7 +76,10 @@ class NeuronEquations:
     def is_random(self) -> bool:
         """Whether there is noise (``xi``) or a random number in the equations, the threshold or the reset."""
         names = get_identifiers("\n".join([self.equations, self.threshold, self.reset]))
-        return self.parsed.is_stochastic or bool(names & RANDOM_FUNCTIONS)
+        own = any(
+            not getattr(value, "stateless", True) for value in self.parameters.values()
+        )  # such as Brian2's binomial
+        return self.parsed.is_stochastic or bool(names & RANDOM_FUNCTIONS) or own
 
     @property
     def membrane_variable(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 
 import numpy as np
@@ -274,6 +275,10 @@ class NeuronModel(NeuronEquations):
 
 def _is_affine(neuron: NeuronModel) -> bool:
     return not terms_of_update(neuron, not_affine) and not terms_of_reset(neuron, not_affine)
+
+
+# names that no parameter can have
+ARGUMENTS = tuple(inspect.signature(NeuronModel.__init__).parameters)[:-1]  # all but **parameters
 
 
 class LIF(NeuronModel):

@@ -293,6 +293,10 @@ def test_receptors_keep_their_units_through_training_and_back():
         assert np.abs(gradient).max() > 0
         network.weights[number] = before[number] * 1.5
     network.write_back(objects)
+    loop = objects[-1]
+    loop.w = 0 * mV
+    with pytest.warns(UserWarning, match="whose weights are not written: exc, inh$"):
+        network.write_back(loop)
     for wires, array in zip(objects[3:], before, strict=True):
         np.testing.assert_allclose(np.asarray(wires.w), 1.5 * array, rtol=1e-12)
 
@@ -333,6 +337,8 @@ def test_poisson_groups_and_neuron_groups_may_be_inputs():
     assert network.input_shape == (4,)
     settings = {"readout": "cells", "duration": 10 * ms}
     assert hb.from_brian([source, cells, whole], inputs={"poisson": (2, 2, 1)}, **settings).input_shape == (2, 2, 1)
+    assert hb.from_brian([source, cells, whole], inputs={"poisson": 4}, **settings).input_shape == (4,)
+    assert hb.from_brian([source, cells, whole], inputs={source: (2, 2, 1)}, **settings).input_shape == (2, 2, 1)
     with pytest.raises(ShapeError, match=r"'poisson' has 4 neurons, which is not the shape \(2, 3, 1\)"):
         hb.from_brian([source, cells, whole], inputs={"poisson": (2, 3, 1)}, **settings)
     inner = hb.from_brian([cells, out, on], inputs="cells", readout=[out], duration=10 * ms)

@@ -1,10 +1,20 @@
 """Users' own Brian2 networks that do not fit: refused by name and reason."""
 
 import pytest
-from brian2 import Clock, NeuronGroup, PoissonInput, SpikeGeneratorGroup, Synapses, ms
+from brian2 import (
+    BinomialFunction,
+    Clock,
+    Network,
+    NeuronGroup,
+    PoissonInput,
+    SpikeGeneratorGroup,
+    Synapses,
+    ms,
+)
 
 import hm2bp_brian as hb
-from hm2bp_brian.errors import ConfigurationError, UnitError, UnknownNameError
+from hm2bp_brian.devices import preferences
+from hm2bp_brian.errors import ConfigurationError, ShapeError, UnitError, UnknownNameError
 
 pytestmark = pytest.mark.usefixtures("half_a_millisecond")
 
@@ -116,6 +126,26 @@ REFUSED = {
         "dv/dt = (j - v)/(10*ms) : 1\ndj/dt = -j/(5*ms) : 1", on_pre="j += w"
     ),
     "unknown population 'source'.*": lambda: small()[1:],
+    "'wires' has random numbers \\(rand\\)": lambda: small(on_pre="v_post += w*int(rand() < 0.5)"),
+    "'wires' has random numbers \\(rand\\) in '\\(w \\* \\(rand": lambda: small(on_pre="v_post += w*(rand() < 0.5)"),
+    "'wires' has random numbers \\(randn\\)": lambda: small(on_pre="v_post += w*(1 + 0.5*randn())"),
+    "'wires' has random numbers \\(poisson, rand\\)": lambda: small(on_pre="v_post += rand()*poisson(0.5)"),
+    "'wires' has random numbers \\(draw\\)": lambda: small(
+        on_pre="v_post += w*draw()", synapses={"namespace": {"draw": BinomialFunction(1, 0.5)}}
+    ),
+    "'cells' has random numbers \\(randn\\) in '1 \\+": lambda: small(threshold="v > 1 + 3*randn()"),
+    "'cells' has random numbers \\(rand\\) in '2\\*ms": lambda: small(refractory="2*ms + 8*ms*rand()"),
+    "'cells' has noise \\(xi\\) or random numbers": lambda: small(
+        reset="v = -draw()", namespace={"draw": BinomialFunction(1, 0.5)}
+    ),
+    "'wires' adds '\\(gain \\* w\\)', which is 0 whatever 'w' is": lambda: small(
+        on_pre="v_post += gain*w", synapses={"namespace": {"gain": 0.0}}
+    ),
+    "'wires' adds .* can't read.*such as int\\(gain > 0.5\\)": lambda: small(
+        on_pre="v_post += w*(gain > 0.5)", synapses={"namespace": {"gain": 1.0}}
+    ),
+    "units in '\\(w \\+ 1 \\* ms\\)' of 'wires' do not fit": lambda: small(on_pre="v_post += w + 1*ms"),
+    "'cells': unknown integration method 'eulre'": lambda: small(method="eulre"),
 }
 
 
@@ -131,7 +161,8 @@ def _with_poisson_input():
 def test_what_does_not_fit_is_refused_by_name_and_reason(message):
     objects = REFUSED[message]()
     inputs = [one for one in objects if one.name == "source"]
-    error = UnknownNameError if "unknown" in message else ConfigurationError
+    error = {"unknown": UnknownNameError, "units in": UnitError}
+    error = next((kind for words, kind in error.items() if words in message), ConfigurationError)
     with pytest.raises(error, match=message):
         hb.from_brian(objects, inputs=inputs, readout="cells", duration=50 * ms, namespace={})
 
@@ -153,6 +184,17 @@ def test_wrong_arguments():
     with pytest.raises(UnknownNameError, match="unknown group, in rates: 'cell'"):
         rates = {"cell": hb.RateBand(1, 5)}
         hb.from_brian(objects, inputs="source", readout="cells", duration=50 * ms, rates=rates)
+    for wrong in ({"wires": 5 * ms}, ["wires"]):
+        with pytest.raises(ConfigurationError, match="learned_delays must map each name to a Learned.*found .*wires"):
+            hb.from_brian(objects, inputs="source", readout="cells", duration=50 * ms, learned_delays=wrong)
+    with pytest.raises(ConfigurationError, match="rates must map each name to a RateBand"):
+        hb.from_brian(objects, inputs="source", readout="cells", duration=50 * ms, rates={"cells": 5})
+    with pytest.raises(ConfigurationError, match="'source' is an input.* can't be the readout"):
+        hb.from_brian(objects, inputs="source", readout=["cells", "source"], duration=50 * ms)
+    with pytest.raises(ShapeError, match=r"'source' has 3 neurons, which is not the shape \(4,\)"):
+        hb.from_brian(objects, inputs={"source": 4}, readout="cells", duration=50 * ms)
+    with pytest.raises(ConfigurationError, match="'cells' is a str, which a network can't hold"):
+        hb.from_brian(["cells"], inputs="source", readout="cells", duration=50 * ms)
     with pytest.raises(UnitError, match="duration needs a value in second"):
         hb.from_brian(objects, inputs="source", readout="cells", duration=50)
     one_delay = small(synapses={"delay": 2 * ms}, name="cells_2")
@@ -164,3 +206,97 @@ def test_wrong_arguments():
             duration=50 * ms,
             learned_delays={one_delay[2].name: hb.Learned(0 * ms, 5 * ms)},
         )
+
+
+def imported(objects):
+    return hb.from_brian(objects, inputs="source", readout="cells", duration=50 * ms, namespace={})
+
+
+ARGUMENTS = [
+    "equations",
+    "initial",
+    "method",
+    "refractory",
+    "reset",
+    "self",
+    "spsp",
+    "synaptic_variable",
+    "threshold",
+]
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_constants_have_no_names_of_arguments_of_a_neuron_model(name):
+    with pytest.raises(ConfigurationError, match=f"'cells' uses the constant '{name}'.* give it another name"):
+        imported(small(f"dv/dt = ({name} - v)/(10*ms) : 1", namespace={name: 0.5}))
+    network = imported(small("dv/dt = (parameters - v)/(10*ms) : 1", namespace={"parameters": 0.5}, name="cells"))
+    assert network.neurons[0].parameters == {"parameters": 0.5}
+
+
+LATE = {
+    "wires_pre": lambda cells, wires: setattr(wires.pre, "when", "after_resets"),
+    "cells_spike_thresholder": lambda cells, wires: cells.set_event_schedule("spike", when="after_synapses"),
+    "cells_stateupdater": lambda cells, wires: setattr(cells.state_updater, "when", "end"),
+    "source": lambda cells, wires: setattr(wires.source, "when", "after_synapses"),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_parts_that_brian2_runs_in_another_order_are_refused(name):
+    _, cells, wires = objects = small()
+    LATE[name](cells, wires)
+    with pytest.raises(ConfigurationError, match=f"before '{name}' .*equations, then thresholds, synapses and resets"):
+        imported(objects)
+
+
+SYNAPSES_FIRST = ["start", "synapses", "groups", "thresholds", "resets", "end"]
+
+
+def test_a_schedule_of_another_order_is_refused():
+    network = Network(small())
+    network.schedule = SYNAPSES_FIRST
+    with pytest.raises(
+        ConfigurationError, match="'wires_pre'.* before 'cells_stateupdater'.* the schedule .start, syn"
+    ):
+        imported(network)
+    with (
+        preferences({"core.network.default_schedule": SYNAPSES_FIRST}),
+        pytest.raises(ConfigurationError, match="befo"),
+    ):
+        imported(small())
+    objects = small()
+    objects[2].pre.when = "mine"
+    with pytest.raises(ConfigurationError, match="'wires_pre' has when='mine', and the schedule only start, groups"):
+        imported(objects)
+
+
+def test_slots_that_change_no_spike_are_taken_and_projections_come_in_the_order_of_brian2():
+    source, cells, wires = objects = small()
+    for name in ("wires_1", "early", "low"):  # 'wires_1_pre' is sorted before 'wires_pre'
+        more = Synapses(source, cells, "w : 1", on_pre="v_post += w", name=name)
+        more.connect()
+        objects.append(more)
+    objects[-2].pre.when = "before_synapses"
+    wires.pre.order = -2
+    network = Network(objects)
+    network.schedule = ["start", "mine", "groups", "thresholds", "synapses", "resets", "end"]
+    expected = [part.synapses.name for part in network.sorted_objects if part.name.endswith("_pre")]
+    assert expected == ["early", "wires", "low", "wires_1"]
+    assert [projection.name for projection in imported(network).projections] == expected
+    wires.pre.order = -1  # Brian2's own
+    assert [p.name for p in imported(objects).projections] == ["early", "low", "wires_1", "wires"]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_what_is_inactive_is_refused(number):
+    objects = small()
+    objects[number].active = False
+    with pytest.raises(ConfigurationError, match=f"'{objects[number].name}' is inactive"):
+        imported(objects)
+
+
+def test_an_inactive_pathway_is_refused():
+    objects = small()
+    objects[2].pre.active = False
+    with pytest.raises(ConfigurationError, match="'wires_pre' is inactive"):
+        imported(objects)
