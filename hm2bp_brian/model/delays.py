@@ -57,6 +57,10 @@ class Delays:
     steps: int | np.ndarray = 0
     limits: tuple[float, float] | None = None
 
+    def __post_init__(self):
+        if self.limits is not None:  # as the values have them, lest these round to more than the longest one
+            object.__setattr__(self, "limits", tuple(float(np.float32(limit)) for limit in self.limits))
+
     @property
     def learned(self) -> bool:
         """Whether training changes them."""
@@ -110,8 +114,7 @@ def make_delays(name: str, delay, connection, dt: float, n_steps: int, generator
         if isinstance(delay, Learned):
             if delay.shared:
                 raise ConfigurationError(f"{what}: delays are learned one a connection; leave out shared=True")
-            # limits as the single precision of the values has them: rounding must not lead beyond the longest one
-            return Delays(drawn.astype(np.float32), (float(np.float32(low / dt)), float(np.float32(high / dt))))
+            return Delays(drawn.astype(np.float32), (low / dt, high / dt))
         return Delays(to_steps(drawn))
     if np.ndim(delay) == 0:
         seconds = to_float(what, delay, second.dim)

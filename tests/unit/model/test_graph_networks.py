@@ -98,7 +98,7 @@ def test_no_learned_delay_rounds_to_more_than_the_longest():
     network.input("in", 6)
     network.population("out", 3, neuron=LIF, threshold=1, readout=True)
     projection = network.connect("in", "out", delay=hb.Learned(0 * ms, 2.75 * ms))  # 27.499999999999996 steps
-    network.delays[0] = np.full((6, 3), 99, dtype=np.float32)
+    network.delays[0][:] = 99
     network.constrain(network.parameters)
     assert network.delays_of(projection, network.parameters).max() == projection.delays.longest == 28
 
