@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hm2bp_brian.checks import check_index
+from hm2bp_brian.model.borders import check_record
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -124,8 +125,12 @@ def one_sample(record: SpikeRecord, sample: int) -> SpikeRecord:
     return SpikeRecord(record.input.sample(sample), [layer.sample(sample) for layer in record.layers])
 
 
-def population(record: SpikeRecord, layer) -> SpikeBatch:
-    """The spikes of a layer, or of the input if ``layer`` is "input"; ConfigurationError if there is no such one."""
+def population(network, record: SpikeRecord, layer) -> SpikeBatch:
+    """The spikes of a layer, or of the input if ``layer`` is "input"; ConfigurationError if there is no such one.
+
+    ShapeError if the record is not of this network.
+    """
+    check_record(network, record)
     if isinstance(layer, str) and layer == "input":
         return record.input
     return record.layers[check_index("layer", layer, len(record.layers), "the record has 'input', and it")]

@@ -43,8 +43,8 @@ def firing_rates(network: SpikingNetwork, record: SpikeRecord, layer: int, ax=No
 
     Raises
     ------
-    ConfigurationError
-        If there is no such layer.
+    ConfigurationError, ShapeError
+        If there is no such layer, or the record is not of this network.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def firing_rates(network: SpikingNetwork, record: SpikeRecord, layer: int, ax=No
     >>> record = hb.simulate(network, spikes)
     >>> bars = hb.plotting.firing_rates(network, record, layer=0)
     """
-    spikes = population(record, layer)
+    spikes = population(network, record, layer)
     rates = mean_counts(spikes) / (record.n_steps * network.dt)
     is_silent = silent(spikes)
     is_saturated = saturated(spikes, network.neurons[layer].refractory_steps(network.dt))

@@ -31,8 +31,8 @@ def isi_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
 
     Raises
     ------
-    ConfigurationError
-        If there is no such layer.
+    ConfigurationError, ShapeError
+        If there is no such layer, or the record is not of this network.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def isi_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
     >>> record = hb.simulate(network, spikes)
     >>> bars = hb.plotting.isi_histogram(network, record, layer=0)
     """
-    intervals, _ = interspike_intervals(population(record, layer))
+    intervals, _ = interspike_intervals(population(network, record, layer))
     ax = make_axes(ax)
     dt = network.dt * 1e3
     longest = int(intervals.max(initial=1))
@@ -75,8 +75,8 @@ def cv_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
 
     Raises
     ------
-    ConfigurationError
-        If there is no such layer.
+    ConfigurationError, ShapeError
+        If there is no such layer, or the record is not of this network.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def cv_histogram(network: SpikingNetwork, record: SpikeRecord, layer, ax=None):
     >>> record = hb.simulate(network, spikes)
     >>> bars = hb.plotting.cv_histogram(network, record, layer=0)
     """
-    values = coefficients_of_variation(population(record, layer))
+    values = coefficients_of_variation(population(network, record, layer))
     ax = make_axes(ax)
     patch = ax.stairs(np.histogram(np.minimum(values, CV_BINS[-1]), CV_BINS)[0], CV_BINS, fill=True, color=COLOURS[2])
     ax.axvline(1.0, color="0.4", linestyle="--", linewidth=0.8, label="Poisson process")

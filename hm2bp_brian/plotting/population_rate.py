@@ -31,8 +31,9 @@ def population_rate(network: SpikingNetwork, record: SpikeRecord, layer, bin_wid
 
     Raises
     ------
-    ConfigurationError, UnitError
-        If there is no such layer, or the bin is shorter than half a time step or no time.
+    ConfigurationError, UnitError, ShapeError
+        If there is no such layer, the bin is shorter than half a time step or no time, or the record is not of this
+        network.
 
     Examples
     --------
@@ -42,7 +43,7 @@ def population_rate(network: SpikingNetwork, record: SpikeRecord, layer, bin_wid
     >>> record = hb.simulate(network, spikes)
     >>> line = hb.plotting.population_rate(network, record, layer=0)
     """
-    spikes = population(record, layer)
+    spikes = population(network, record, layer)
     width = to_float("bin_width", bin_width, second.dim)
     steps = round(width / network.dt)
     if steps < 1:

@@ -54,8 +54,8 @@ def raster(
 
     Raises
     ------
-    SpikeError, ConfigurationError, LabelError
-        If the record has no such sample or layer, or there is not one label a sample.
+    SpikeError, ConfigurationError, LabelError, ShapeError
+        If the record has no such sample or layer, there is not one label a sample, or it is not of this network.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def raster(
     if samples.ndim != 1 or samples.size == 0:
         raise SpikeError(f"sample must be one sample or a sequence of at least one, found {sample!r}")
     layers = ["input", *range(len(record.layers))] if layers is None else list(layers)
-    trains = [[population(record, layer).sample(number) for number in samples] for layer in layers]
+    trains = [[population(network, record, layer).sample(number) for number in samples] for layer in layers]
     if labels is not None:
         labels = check_labels(labels, record.n_samples, network.n_outputs)[samples]
     ax = make_axes(ax, (7.0, 5.0))

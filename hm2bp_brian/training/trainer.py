@@ -163,7 +163,7 @@ class Trainer:
         if hasattr(self.engine, "augmentation"):
             augmentation = self.engine.augmentation(augmentation, encoder)
         self.inputs = Inputs(network.input_shape, network.n_steps, network.dt, encoder, augmentation, delays)
-        self._given_weights = None
+        self._given_weights, self._components = None, network.components
         # copies, as arrays that the user still holds must not change
         network.parameters = [np.array(w, dtype=dtype, order="C") for w in network.parameters]
         self.state = TrainingState(
@@ -232,6 +232,7 @@ class Trainer:
         check_count("epochs", epochs)
         check_count("batch_size", batch_size)
         check_callbacks(callbacks, self._cluster is not None)
+        self._check_network()
         check_learns(self.network)
         n_outputs = self.network.n_outputs
         self.loss.errors(np.zeros((1, n_outputs), dtype=int), train.labels[:1])  # whether it takes such labels
@@ -364,6 +365,7 @@ class Trainer:
     @property
     def evaluator(self) -> Evaluator:
         """The network with the weights that are evaluated, to be looked at."""
+        self._check_network()
         return Evaluator(self.network, self.evaluation_weights, self.inputs.plain(), self.engine)
 
     def predict(self, dataset, batch_size: int = 100) -> np.ndarray:
@@ -394,6 +396,12 @@ class Trainer:
         rows = [(name, repr(getattr(self, name))) for name in ("loss", "optimizer", "epoch")]
         rows += [("engine", self.engine.name), ("layers", ", ".join(map(str, self.network.shapes)))]
         return notebook_view("Trainer", rows, self.history.picture())
+
+    def _check_network(self) -> None:
+        if self.network.components is not self._components:
+            raise ConfigurationError(
+                "the network was changed after this Trainer was made, which has it as it was; make a new Trainer"
+            )
 
     def _take_weights_of_network(self) -> None:
         """Go on from weights that the user has assigned to the network."""

@@ -3,10 +3,12 @@ import io
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from brian2 import ms
 from tiny_training import make_trainer, tiny_dataset
 
-from hm2bp_brian import Gradients, SpikeCountLoss, plotting
+from hm2bp_brian import LIF, Dense, Gradients, SpikeCountLoss, SpikingNetwork, plotting
 from hm2bp_brian.brian.state_traces import record_state_traces
+from hm2bp_brian.errors import ShapeError
 from hm2bp_brian.learning.attribution import spike_attribution
 
 from .small import make_history
@@ -50,6 +52,15 @@ def test_without_axes_a_function_makes_one_figure_with_labelled_axes(network, re
     assert len(plt.get_fignums()) == 1
     ax = plt.gcf().axes[0]
     assert ax.get_xlabel()
+
+
+@pytest.mark.parametrize(
+    "name", ["attribution", "cv_histogram", "firing_rates", "isi_histogram", "population_rate", "raster", "spsp_map"]
+)
+def test_a_record_of_another_network_is_refused(record, name):
+    other = SpikingNetwork(7, [Dense(3, 1.0), Dense(2, 1.0)], LIF(9 * ms, 3 * ms), dt=1 * ms, duration=9 * ms)
+    with pytest.raises(ShapeError, match="the record is not of this network"):
+        FUNCTIONS[name](other, record)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
