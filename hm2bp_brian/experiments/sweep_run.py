@@ -113,8 +113,7 @@ class EndWithSweep(Callback):
         self.token = token
 
     def on_epoch_end(self, trainer, row):
-        if not self.token.is_there():
-            raise RunFolderError(f"the sweep into {self.token.path.parent} has ended; epoch {row['epoch']} is kept")
+        return not self.token.is_there()
 
 
 def train_in_sweep(run: SweepRun, token: SweepToken, package_version: str, data, engine: str, threads: int):
@@ -134,7 +133,11 @@ def train_in_sweep(run: SweepRun, token: SweepToken, package_version: str, data,
             )
         folder, end = run.folder, EndWithSweep(token)
         resume = folder.recipe.exists()
-        train_run(run.recipe, folder, data=data, engine=engine, threads=threads, resume=resume, callbacks=[end])
+        history = train_run(
+            run.recipe, folder, data=data, engine=engine, threads=threads, resume=resume, callbacks=[end]
+        )
+        if not token.is_there():
+            raise RunFolderError(f"the sweep into {token.path.parent} has ended; epoch {len(history)} is kept")
     except Exception as error:
         if not isinstance(error, Hm2bpError | OSError | MemoryError):
             traceback.print_exc()  # a fault of the package's, for the worker's log

@@ -30,7 +30,10 @@ class Callback:
         """
 
     def on_epoch_end(self, trainer, row: dict) -> bool | None:
-        """Called after each epoch with its row of the history, to which columns may be added; True ends training."""
+        """Called after each epoch with its row of the history, to which columns may be added; True ends training.
+
+        An epoch is finished when all callbacks have returned.
+        """
 
     def on_interrupt(self, trainer) -> None:
         """Called when an exception (Ctrl+C is one) ended ``fit``; the trainer is as after the last finished epoch."""
@@ -200,3 +203,23 @@ def check_callbacks(callbacks: Sequence, on_a_cluster: bool) -> None:
                 f"{type(callback).__name__} looks at each batch, whose spikes stay with the workers of the cluster; "
                 "train without one"
             )
+
+
+def end_epoch(callbacks: Sequence[Callback], trainer, row: dict) -> bool:
+    """Call all callbacks after an epoch; whether one of them ends training.
+
+    Raises
+    ------
+    ConfigurationError
+        If one returns what is no truth value, or adds to the history what is no number.
+    """
+    answers = []
+    for callback in callbacks:
+        answers.append(callback.on_epoch_end(trainer, row))
+        name = f"{type(callback).__name__}.on_epoch_end"
+        if not isinstance(answers[-1], bool | np.bool_ | None):
+            raise ConfigurationError(f"{name} must return True, which ends training, or None; found {answers[-1]!r}")
+        for column, value in row.items():
+            if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
+                raise ConfigurationError(f"{name}: '{column}' of the history must be one number, found {value!r}")
+    return any(answers)

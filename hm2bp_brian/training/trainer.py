@@ -23,7 +23,7 @@ from hm2bp_brian.rendering import notebook_view
 from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.averaging import WeightAverage
 from hm2bp_brian.training.boosting import boost_sample_weights, first_sample_weights
-from hm2bp_brian.training.callbacks import Callback, check_callbacks
+from hm2bp_brian.training.callbacks import Callback, check_callbacks, end_epoch
 from hm2bp_brian.training.checkpoint import load_checkpoint, save_checkpoint
 from hm2bp_brian.training.data_parallel import DataParallel
 from hm2bp_brian.training.evaluator import Evaluator, batches
@@ -197,7 +197,8 @@ class Trainer:
     ) -> History:
         """Train for so many more epochs.
 
-        Whatever ends it early (Ctrl+C, an error), the trainer is then as after the last finished epoch.
+        Whatever ends it early (Ctrl+C, an error), the trainer is then as after the last epoch that it finished, all
+        callbacks of the epoch included.
 
         Parameters
         ----------
@@ -243,7 +244,8 @@ class Trainer:
         self._take_weights_of_network()
         last_epoch = self.epoch + epochs
         with tqdm(total=epochs, desc="training", unit="epoch", disable=not progress) as bar:
-            while self.epoch < last_epoch:
+            stop = False
+            while self.epoch < last_epoch and not stop:
                 last_finished = self.state.arrays()
                 try:
                     with self.state.held_by(self.engine):
@@ -251,16 +253,14 @@ class Trainer:
                     if validation is not None:
                         measured = self.evaluator.measure(validation, self.loss)
                         row |= {f"validation_{name}": value for name, value in measured.items()}
+                    stop = end_epoch(callbacks, self, row)
                 except BaseException:
                     self.state.restore(last_finished)
                     for callback in callbacks:
                         callback.on_interrupt(self)
                     raise
-                stop = [callback.on_epoch_end(self, row) for callback in callbacks]
                 bar.set_postfix({name: f"{value:.4f}" for name, value in row.items() if name.endswith("accuracy")})
                 bar.update()
-                if any(stop):
-                    break
         return self.history
 
     def _train_epoch(self, train, batch_size: int, last_epoch: int, callbacks, progress: bool) -> dict:

@@ -199,7 +199,7 @@ def test_a_run_that_nobody_waits_for_ends_after_its_epoch(tmp_path):
     with SweepToken.of(tmp_path) as old, SweepToken.of(tmp_path):
         assert "does not see" in train_in_sweep(run, old, "0.1.0", None, "fused", 1)
     with SweepToken.of(tmp_path) as token:
-        seen = iter([True, False])
+        seen = iter([True, False, False])
         leaving = type("Leaving", (), {"path": token.path, "is_there": lambda self: next(seen)})()
         error = train_in_sweep(run, leaving, "0.1.0", None, "fused", 1)
     assert error == f"RunFolderError: the sweep into {tmp_path} has ended; epoch 1 is kept"

@@ -59,6 +59,44 @@ def test_an_interrupt_before_the_first_epoch_ends_leaves_a_checkpoint_of_the_sta
     assert_same_state(other.state.arrays(), start)
 
 
+def test_an_epoch_that_a_callback_ended_is_not_finished_and_is_trained_again(tmp_path):
+    class CtrlC(Callback):
+        def on_epoch_end(self, trainer, row):
+            if row["epoch"] == 2:
+                raise KeyboardInterrupt
+
+    files = [HistoryCallback(tmp_path / "h.csv"), CheckpointCallback(tmp_path / "c.npz")]
+    whole, broken, other = make_trainer(), make_trainer(), make_trainer()
+    fit_with(whole, epochs=3)
+    with pytest.raises(KeyboardInterrupt):
+        fit_with(broken, *files, CtrlC(), epochs=3)
+    other.load(tmp_path / "c.npz")
+    assert other.epoch == broken.epoch == len(broken.history) == 1
+    assert_same_state(other.state.arrays(), broken.state.arrays())
+    fit_with(other, epochs=2)
+    assert_same_state(other.state.arrays(), whole.state.arrays())
+
+
+@pytest.mark.parametrize("value", ["text", np.array([1, 2]), None, 1j])
+def test_a_column_that_holds_no_number_is_named_with_its_callback(value):
+    trainer = make_trainer()
+    with pytest.raises(ConfigurationError, match=r"Script.on_epoch_end: 'score' of the history must be one number"):
+        fit_with(trainer, Script(value))
+    assert trainer.epoch == len(trainer.history) == 0
+    fit_with(trainer, Script(np.float32(0.5), True, np.array(3)), epochs=3)
+    assert trainer.history["score"].tolist() == [0.5, 1, 3]
+
+
+@pytest.mark.parametrize("answer", [np.array([True, False]), "no", 1])
+def test_a_callback_that_answers_with_no_truth_value_is_named(answer):
+    class Answer(Callback):
+        def on_epoch_end(self, trainer, row):
+            return answer
+
+    with pytest.raises(ConfigurationError, match=r"Answer.on_epoch_end must return True, .* or None; found"):
+        fit_with(make_trainer(), Answer())
+
+
 def warn(rate_0, rate_1):
     neuron = SimpleNamespace(refractory_steps=lambda dt: 0)
     network = SimpleNamespace(neurons=[neuron, neuron], labels=["layer 0", "layer 1"], n_steps=100, dt=1e-3)
