@@ -22,6 +22,9 @@ class Callback:
     ...         print(tape.record.output.counts)
     """
 
+    def on_begin(self, trainer) -> None:
+        """Called when ``fit`` begins: what a callback remembers of another one, or of another trainer, ends here."""
+
     def on_batch(self, trainer, indices: np.ndarray, tape) -> None:
         """Called for each batch, or each of its shards, when it has been presented and no weight has changed yet.
 
@@ -127,7 +130,8 @@ class EarlyStopping(Callback):
     """Ends training when a column of the history has not improved for some epochs.
 
     The weights, and their average, are then those of the best epoch; the history keeps all rows. Give it behind the
-    callbacks that add columns, and before those that write files.
+    callbacks that add columns, and before those that write files. It remembers the best epoch of one ``fit``, in no
+    file: training that goes on, after Ctrl+C or from a checkpoint, may end later than if nothing had stopped it.
 
     Parameters
     ----------
@@ -152,6 +156,8 @@ class EarlyStopping(Callback):
 
     def __init__(self, column: str = "validation_accuracy", patience: int = 5):
         self.column, self.patience = column, check_count("patience", patience)
+
+    def on_begin(self, trainer):
         self._best = self._epoch = self._arrays = None
 
     def on_epoch_end(self, trainer, row):
@@ -169,7 +175,6 @@ class EarlyStopping(Callback):
             return False
         for array, best in zip(arrays, self._arrays, strict=True):
             array[...] = best
-        self._best = None
         return True
 
 

@@ -242,6 +242,8 @@ class Trainer:
         self._given_weights = make_sample_weights(train.labels, n_outputs, sample_weight, class_weight)
         self.state.sample_weights = first_sample_weights(self.state.sample_weights, train.labels, n_outputs)
         self._take_weights_of_network()
+        for callback in callbacks:
+            callback.on_begin(self)
         last_epoch = self.epoch + epochs
         with tqdm(total=epochs, desc="training", unit="epoch", disable=not progress) as bar:
             stop = False
@@ -264,28 +266,25 @@ class Trainer:
         return self.history
 
     def _train_epoch(self, train, batch_size: int, last_epoch: int, callbacks, progress: bool) -> dict:
-        state, epoch, started = self.state, self.epoch + 1, time.perf_counter()
+        state, network, epoch, started = self.state, self.network, self.epoch + 1, time.perf_counter()
         learning_rate = rate_of_epoch(self.optimizer, epoch, last_epoch)
         order = np.random.default_rng((self.seed, epoch)).permutation(len(train))
-        tally = Tally(len(train), len(self.network.neural))
+        tally = Tally(len(train), len(network.neural))
         first = min(FIRST_BATCHES, -(-len(train) // batch_size))
         with tqdm(total=len(train), desc=f"epoch {epoch}", unit="sample", leave=False, disable=not progress) as bar:
             for number, (indices, batch) in enumerate(self._batches(train, order, batch_size, epoch, callbacks)):
-                gradient = batch.gradient.mean(self.network.learned_weights(self.state.parameters), self.regularizer)
-                check_finite(self.network, gradient, number, epoch)
+                gradient = batch.gradient.mean(network.learned_weights(state.parameters), self.regularizer)
+                check_finite(network, gradient, number, epoch)
                 self.update(gradient, learning_rate)
                 tally.add(indices, batch, train.labels[indices], gradient.loss)
                 if (epoch, number + 1) == (1, first):
-                    warn_of_rates(
-                        self.network, tally.rates(self.network), f"after {first} batches", silent_readouts=False
-                    )
+                    warn_of_rates(network, tally.rates(network), f"after {first} batches", silent_readouts=False)
                 bar.set_postfix(tally.progress(), refresh=False)
                 bar.update(len(indices))
         if state.sample_weights is not None:
-            state.sample_weights = boost_sample_weights(
-                state.sample_weights, tally.correct, train.labels, self.network.n_outputs
-            )
-        row = {"epoch": epoch} | tally.row(self.network, time.perf_counter() - started)
+            weights = state.sample_weights
+            state.sample_weights = boost_sample_weights(weights, tally.correct, train.labels, network.n_outputs)
+        row = {"epoch": epoch} | tally.row(network, time.perf_counter() - started)
         state.history.rows.append(row)
         state.epoch = epoch
         return row

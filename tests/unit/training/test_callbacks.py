@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tiny_training import assert_same_state, make_trainer, tiny_dataset
+from tiny_training import assert_same_state, make_trainer, tiny_dataset, tiny_network
 
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.training.callbacks import (
@@ -149,6 +149,17 @@ def test_a_loss_is_to_fall_and_training_may_go_on():
     assert trainer.epoch == 4
     fit_with(trainer, Script(*[0] * 4, 0.1, 7, 8, 9, column="my_loss"), stopping)
     assert trainer.epoch == 7
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_each_fit_has_a_best_epoch_of_its_own(again):
+    first, stopping = make_trainer(), EarlyStopping("score", patience=2)
+    fit_with(first, Script(9, 8), stopping, epochs=2)
+    trainer = first if again else make_trainer(tiny_network(seed=2))
+    script = Script(*[0] * trainer.epoch, 3, 4, 2, 1, 9)
+    fit_with(trainer, script, stopping)
+    assert trainer.history["score"].tolist()[-4:] == [3, 4, 2, 1]
+    np.testing.assert_array_equal(trainer.evaluation_weights[0], script.weights[1][0])
 
 
 def test_early_stopping_needs_numbers():
