@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,7 +125,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         self.class_weight = class_weight
 
     def fit(self, X, y, sample_weight=None):
-        """Train a new network.
+        """Train a new network; if that fails, or is interrupted, this object stays as it was.
 
         Parameters
         ----------
@@ -146,6 +147,12 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         ConfigurationError, UnitError
             If a parameter can't work.
         """
+        fitted = copy(self)
+        fitted._fit(X, y, sample_weight)
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def _fit(self, X, y, sample_weight) -> None:
         hidden_layers = self._checked_hidden_layers()
         seed = self._seed()
         X, y = validate_data(self, X, y, dtype=np.float64)
@@ -173,7 +180,6 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         )
         self.network_ = network
         self.history_ = history.rows
-        return self
 
     def predict(self, X) -> np.ndarray:
         """Classes of the samples X (n, n_features); of output neurons with equal counts the first."""

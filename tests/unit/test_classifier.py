@@ -163,6 +163,23 @@ def test_any_number_of_jobs_gives_the_same():
     np.testing.assert_array_equal(weights_of(n_jobs=1), weights_of(n_jobs=-1))
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ConfigurationError])
+def test_a_fit_that_does_not_end_leaves_the_old_model_whole(monkeypatch, error):
+    X_train, X_test, y_train, _ = iris()
+    classifier = hb.SpikingClassifier(**TINY | {"epochs": 1}).fit(X_train, y_train)
+    before, fitted = classifier.predict_proba(X_test), dict(vars(classifier))
+
+    def interrupted(*arguments, **settings):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hb.Trainer, "fit", interrupted)
+        with pytest.raises(error):
+            classifier.fit(X_train[:, :2] * 100, y_train == "setosa")
+    assert vars(classifier) == fitted
+    np.testing.assert_array_equal(classifier.predict_proba(X_test), before)
+
+
 def test_neurons_and_layers_of_ones_own():
     X_train, X_test, y_train, y_test = iris()
     neuron = hb.LIF(tau_m=30 * ms, tau_s=5 * ms)
