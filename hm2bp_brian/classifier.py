@@ -22,6 +22,7 @@ from hm2bp_brian.model.neurons import LIF
 from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.evaluator import Evaluator
 from hm2bp_brian.training.optimizers import Adam
+from hm2bp_brian.training.sample_weights import check_weights, product
 from hm2bp_brian.training.trainer import Trainer
 
 try:
@@ -222,10 +223,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
 
     def _sample_weight(self, y: np.ndarray, sample_weight) -> np.ndarray | None:
         """The samples' weights times those of their classes."""
-        if self.class_weight is None:
-            return sample_weight
-        of_classes = compute_sample_weight(self.class_weight, y)
-        return of_classes if sample_weight is None else of_classes * np.asarray(sample_weight, dtype=np.float64)
+        given = None if sample_weight is None else check_weights("sample_weight", sample_weight, len(y))
+        return product(given, None if self.class_weight is None else compute_sample_weight(self.class_weight, y))
 
     def _checked_hidden_layers(self) -> tuple[int, ...]:
         if not isinstance(self.hidden_layers, tuple | list | np.ndarray):

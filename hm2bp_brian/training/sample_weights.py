@@ -47,7 +47,7 @@ def make_sample_weights(labels: np.ndarray, n_classes: int, sample_weight=None, 
         return None
     weights = np.ones(len(labels))
     if sample_weight is not None:
-        weights = weights * _checked("sample_weight", sample_weight, len(labels))
+        weights = weights * check_weights("sample_weight", sample_weight, len(labels))
     if class_weight is not None:
         labels = check_labels(labels, len(labels), n_classes)
         weights = weights * _of_classes(class_weight, labels, n_classes)[labels]
@@ -65,7 +65,8 @@ def product(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray |
     return first * second
 
 
-def _checked(name: str, weights, n_samples: int) -> np.ndarray:
+def check_weights(name: str, weights, n_samples: int) -> np.ndarray:
+    """The weights as float64 (n_samples,); ConfigurationError, ShapeError, UnitError as `make_sample_weights`."""
     weights = to_array(name, weights, DIMENSIONLESS).astype(np.float64)
     if weights.shape != (n_samples,):
         raise ShapeError(f"{name} must have one weight a sample, shape ({n_samples},), found {weights.shape}")
@@ -90,4 +91,4 @@ def _of_classes(class_weight, labels: np.ndarray, n_classes: int) -> np.ndarray:
     for label, weight in class_weight.items():
         label = check_integer("a class of class_weight", label, 0, n_classes - 1)
         weights[label] = to_float(f"class_weight[{label}]", weight)
-    return _checked("class_weight", weights, n_classes)
+    return check_weights("class_weight", weights, n_classes)

@@ -9,7 +9,7 @@ import pytest
 from brian2 import ms, mV
 
 import hm2bp_brian as hb
-from hm2bp_brian.errors import ConfigurationError, MissingPackageError, UnitError
+from hm2bp_brian.errors import ConfigurationError, MissingPackageError, ShapeError, UnitError
 
 pytest.importorskip("sklearn", reason="scikit-learn, extra sklearn, is not installed")
 
@@ -203,6 +203,14 @@ def test_weights_of_samples_and_classes_are_those_of_the_trainer():
     halves = triple * np.where(y_train == "setosa", 1, 0.5)
     np.testing.assert_array_equal(fitted(triple * 0.5, class_weight={"setosa": 2}), fitted(halves))
     assert not np.array_equal(by_class, fitted())
+
+
+@pytest.mark.parametrize("weights", [2.0, np.array([3.0]), np.ones(3)])
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_weights_that_are_not_one_a_sample_are_refused_before_classes_are_weighed(weights, class_weight):
+    X_train, _, y_train, _ = iris()
+    with pytest.raises(ShapeError, match=r"sample_weight must have one weight a sample, shape \(112,\), found \("):
+        hb.SpikingClassifier(**TINY, class_weight=class_weight).fit(X_train, y_train, weights)
 
 
 def test_without_scikit_learn(monkeypatch):
