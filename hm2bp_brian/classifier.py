@@ -160,8 +160,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         self.feature_min_ = X.min(axis=0)
-        feature_range = X.max(axis=0) - self.feature_min_
-        self.feature_range_ = np.where(feature_range > 0, feature_range, 1.0)
+        self.feature_range_ = self._feature_range(X)
         pixels = self._pixels(X)
         network = self._make_network(pixels.shape[1:], hidden_layers, seed)
         trainer = Trainer(
@@ -203,9 +202,19 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         engine = make_engine(network, threads=self._threads())
         return Evaluator(network, network.parameters, inputs, engine).counts(dataset)
 
+    def _feature_range(self, X: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            feature_range = X.max(axis=0) - self.feature_min_
+        if not np.isfinite(feature_range).all():
+            raise ConfigurationError(
+                f"feature {np.argmax(feature_range)} of X, counted from 0, has a range beyond the largest float"
+            )
+        return np.where(feature_range > 0, feature_range, 1.0)
+
     def _pixels(self, X: np.ndarray) -> np.ndarray:
         """The features and their complements as images, uint8 (n, n_features, 2, 1)."""
-        scaled = np.clip((X - self.feature_min_) / self.feature_range_, 0, 1)
+        with np.errstate(over="ignore"):  # far beyond what was seen, and cut off
+            scaled = np.clip((X - self.feature_min_) / self.feature_range_, 0, 1)
         pixels = np.rint(255 * scaled).astype(np.uint8)
         return np.stack([pixels, 255 - pixels], axis=-1)[..., np.newaxis]
 
@@ -219,6 +228,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _threads(self) -> int | None:
+        if self.n_jobs is not None and not is_integer(self.n_jobs):
+            raise ConfigurationError(f"n_jobs must be an integer, such as -1 for all cores; found {self.n_jobs!r}")
         return None if self.n_jobs is None else effective_n_jobs(self.n_jobs)
 
     def _sample_weight(self, y: np.ndarray, sample_weight) -> np.ndarray | None:

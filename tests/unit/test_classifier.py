@@ -70,6 +70,15 @@ def test_values_beyond_those_seen_are_cut_off_and_constant_features_do_no_harm()
     np.testing.assert_array_equal(classifier.predict_proba(far)[:, 0], _clipped(classifier, far, least, largest))
 
 
+def test_ranges_that_no_float_holds_are_named_and_values_far_away_are_cut_off():
+    X = np.array([[0, 1.0], [1, 1e308], [2, 3.0], [1, 4.0]])
+    classifier = hb.SpikingClassifier(**TINY | {"epochs": 1}).fit(X, [0, 1, 0, 1])
+    far = np.where([True, False], X, -1.7e308)
+    np.testing.assert_array_equal(classifier.predict_proba(far), classifier.predict_proba(np.minimum(X, [9, 1.0])))
+    with pytest.raises(ConfigurationError, match="feature 1 of X, counted from 0, has a range beyond the largest"):
+        classifier.fit(np.vstack([X, far]), [0, 1] * 4)
+
+
 def _clipped(classifier, X, least, largest):
     # the constant feature has the range 1
     return classifier.predict_proba(np.clip(X, least, np.where(largest > least, largest, least + 1)))[:, 0]
@@ -120,6 +129,7 @@ def test_the_seed_decides_the_weights():
         ({"random_state": -1}, ConfigurationError, "random_state must be an integer"),
         ({"random_state": "1"}, ValueError, "cannot be used to seed"),
         ({"n_jobs": 0}, ValueError, "n_jobs == 0"),
+        ({"n_jobs": "all"}, ConfigurationError, "n_jobs must be an integer, such as -1 .* found 'all'"),
         ({"layers": [hb.Dense(2, 1)]}, ConfigurationError, "one neuron for each of the 3 classes, found 2"),
         ({"epochs": 0}, ConfigurationError, "epochs"),
     ],
@@ -135,6 +145,7 @@ def test_the_seed_decides_the_weights():
         "negative seed",
         "a text as seed",
         "no jobs",
+        "a text as jobs",
         "too few outputs",
         "no epoch",
     ],
