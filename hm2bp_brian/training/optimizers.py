@@ -189,15 +189,24 @@ def rate(learning_rate: float | Relative) -> float:
 def rate_of_epoch(optimizer, epoch: int, epochs: int) -> float:
     """The number in the learning rate of an epoch, counted from 1, of so many.
 
+    Raises
+    ------
+    UnitError, ConfigurationError
+        If what the schedule returns is not one finite number >= 0.
+
     Warns
     -----
     UserWarning
         If it is 0.
     """
     scheduled = optimizer.schedule(rate(optimizer.learning_rate), epoch, epochs)
+    name = f"the learning rate of epoch {epoch} of {epochs}"
+    check_range(
+        f"{name}, by the schedule {optimizer.schedule!r},", scheduled, lambda rate: rate >= 0, "finite and >= 0"
+    )
     if scheduled == 0:
         warnings.warn(
-            f"the learning rate of epoch {epoch}, the last of {epochs}, is 0: it changes no weight. Give the schedule "
+            f"{name} is 0: it changes no weight. Give the schedule "
             "a final rate above 0, such as Cosine(final=0.01), or fit all epochs at once",
             UserWarning,
             stacklevel=4,  # the line that calls Trainer.fit

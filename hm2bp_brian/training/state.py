@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from hm2bp_brian.errors import NumericalError
 from hm2bp_brian.training.history import History
 
 
@@ -74,6 +75,16 @@ class TrainingState:
         if self.sample_weights is not None:
             parts["sample_weights"] = self.sample_weights.copy()
         return parts
+
+    def check_finite(self) -> None:
+        """NumericalError if an array, the history apart, holds NaN or infinity: no checkpoint with it could be read."""
+        for name, array in self.arrays().items():
+            if array.dtype.kind == "f" and name != "history/table" and not np.isfinite(array).all():
+                raise NumericalError(
+                    f"'{name}' of the trainer's state has overflowed in epoch {self.epoch}: it holds NaN or infinity. "
+                    "The weights go back to the last finished epoch. Try a lower learning rate, clip=True in Adam, or "
+                    "a weaker regularizer"
+                )
 
     def restore(self, parts: dict[str, np.ndarray]) -> None:
         """Go back to what ``arrays`` returned, in the same arrays; the parts must fit."""

@@ -197,8 +197,7 @@ class Trainer:
     ) -> History:
         """Train for so many more epochs.
 
-        Whatever ends it early (Ctrl+C, an error), the trainer is then as after the last epoch that it finished, all
-        callbacks of the epoch included.
+        Whatever ends it early (Ctrl+C, an error), the trainer is then as after the last finished epoch.
 
         Parameters
         ----------
@@ -225,7 +224,7 @@ class Trainer:
         ConfigurationError, ShapeError, LabelError
             If data or numbers don't fit, or nothing in the network learns, before any work is done.
         NumericalError
-            If a gradient is not finite; the message says where.
+            If a gradient, or a weight at the end of an epoch, is not finite; the message says where.
         """
         train = self._checked("train", train)
         if validation is not None:
@@ -252,6 +251,7 @@ class Trainer:
                 try:
                     with self.state.held_by(self.engine):
                         row = self._train_epoch(train, batch_size, last_epoch, callbacks, progress)
+                    self.state.check_finite()
                     if validation is not None:
                         measured = self.evaluator.measure(validation, self.loss)
                         row |= {f"validation_{name}": value for name, value in measured.items()}

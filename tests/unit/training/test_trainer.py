@@ -118,11 +118,19 @@ def test_learning_rate_follows_the_schedule():
     assert trainer.optimizer.learning_rates == pytest.approx([0.01, 0.005, 0.0025])
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e-3, None, "0.1", True])
+def test_a_rate_that_no_schedule_may_give_is_named_with_its_epoch(value):
+    trainer = make_trainer(optimizer=SGD(0.01, schedule=lambda rate, epoch, epochs: rate if epoch == 1 else value))
+    with pytest.raises(ConfigurationError, match=r"epoch 2 of 3, by the schedule <.*>, must be finite and >= 0.*found"):
+        fit(trainer, epochs=3)
+    assert trainer.epoch == 1
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Brian2's, which pytest.warns would repeat as its own
 def test_an_epoch_that_can_not_learn_is_told():
     trainer = make_trainer(optimizer=SGD(0.01, schedule=Cosine()))
     fit(trainer)
-    with pytest.warns(UserWarning, match="learning rate of epoch 2, the last of 2, is 0"):
+    with pytest.warns(UserWarning, match="learning rate of epoch 2 of 2 is 0"):
         fit(trainer)
 
 
@@ -298,6 +306,22 @@ def test_gradient_that_is_not_finite(monkeypatch):
     for w, b in zip(trainer.network.weights, before, strict=True):
         np.testing.assert_array_equal(w, b)
     assert trainer.epoch == 1
+
+
+@pytest.mark.parametrize("where", ["weights/1", "optimizer/velocity_0"])
+def test_what_overflows_in_the_last_batch_is_no_finished_epoch(where):
+    class Overflow(SGD):
+        def update(self, state, weights, gradient, learning_rate, updater, scales):
+            super().update(state, weights, gradient, learning_rate, updater, scales)
+            if learning_rate == 0.005:  # of epoch 2
+                {"weights/1": weights[1], "optimizer/velocity_0": state["velocity_0"]}[where][0, 0] = np.inf
+
+    trainer = make_trainer(optimizer=Overflow(0.01, schedule=ExponentialDecay(0.5)))
+    fit(trainer)
+    finished = trainer.state.arrays()
+    with pytest.raises(NumericalError, match=f"'{where}' of the trainer's state has overflowed in epoch 2"):
+        fit(trainer, batch_size=30)
+    assert_same_state(trainer.state.arrays(), finished)
 
 
 def test_weights_that_the_user_assigns_between_epochs_are_trained_on():
