@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hm2bp_brian import plotting
+from hm2bp_brian.errors import DatasetError
 from hm2bp_brian.experiments.run_folder import RunFolder
 from hm2bp_brian.files import write_atomically
 from hm2bp_brian.tables import to_csv, to_markdown
@@ -17,10 +18,10 @@ REPEATS = ("seed", "leave_out")  # what makes no other experiment
 
 
 def read_history(folder: RunFolder) -> History:
-    """The history of a run as far as it has come; empty if it has not finished an epoch."""
+    """The history of a run as far as it has come; empty if it has not finished an epoch, or the file is damaged."""
     try:
         return History.from_csv(folder.history)
-    except FileNotFoundError:
+    except (FileNotFoundError, DatasetError):
         return History()
 
 

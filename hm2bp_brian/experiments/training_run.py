@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hm2bp_brian.errors import CheckpointError
+from hm2bp_brian.errors import CheckpointError, DatasetError
 from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.experiments.run_folder import RunFolder
 from hm2bp_brian.experiments.weights_file import read_weights, save_weights
@@ -95,6 +95,7 @@ def train_run(
 def is_finished(recipe: Recipe, folder: RunFolder) -> bool:
     """Whether the folder holds all that a run of the recipe's length writes; its recipe is not looked at."""
     try:
-        return folder.weights.exists() and read_weights(folder.weights).epoch >= recipe.epochs
-    except CheckpointError:  # damaged; a run that goes on writes it anew
+        epochs = len(History.from_csv(folder.history)), read_weights(folder.weights).epoch
+        return min(epochs) >= recipe.epochs
+    except (CheckpointError, DatasetError, FileNotFoundError):  # a run that goes on writes them anew
         return False

@@ -108,6 +108,32 @@ def test_finished_runs_are_skipped_and_broken_ones_resumed(tmp_path, monkeypatch
     assert len(History.from_csv(first.history)) == 3
 
 
+@pytest.mark.parametrize("damage", ["", "epoch,train_loss\n1", None, "a row less"])
+def test_a_history_that_is_lost_or_damaged_is_written_again(tmp_path, damage):
+    rows = sweep(SHORT, tmp_path, seeds=[1, 2], progress=False)
+    history = RunFolder(tmp_path / "seed=1").history
+    whole = history.read_text()
+    if damage is None:
+        history.unlink()
+    else:
+        history.write_text("".join(whole.splitlines(keepends=True)[:-1]) if damage == "a row less" else damage)
+    assert sweep(SHORT, tmp_path, seeds=[1, 2], progress=False) == rows
+    assert history.read_text() == whole
+
+
+def test_a_damaged_history_of_a_run_that_fails_keeps_no_other_from_the_tables(tmp_path):
+    sweep(SHORT, tmp_path, seeds=[1, 2], progress=False)
+    folder = RunFolder(tmp_path / "seed=1")
+    folder.history.write_text("damaged")
+    folder.checkpoint.write_text("damaged")
+    with pytest.raises(SweepError, match="1 of 2 runs failed .*checkpoint"):
+        sweep(SHORT, tmp_path, seeds=[1, 2], progress=False)
+    assert [(row["epochs"], row["error"] == "") for row in rows_of(tmp_path / "table.csv")] == [
+        ("0", False),
+        ("2", True),
+    ]
+
+
 def test_a_setting_that_fails_is_named_and_the_others_go_on(tmp_path):
     settings = {"train_samples": [12, 31, 20]}
     with pytest.raises(
