@@ -12,6 +12,7 @@ import numpy as np
 
 from hm2bp_brian.experiments.recipe import Recipe
 from hm2bp_brian.training.evaluator import batches
+from hm2bp_brian.training.optimizers import rate
 from hm2bp_brian.training.schedules import Constant
 
 REPEATS = 5
@@ -95,7 +96,7 @@ def _stages(trainer, train, batch_size: int) -> dict:
         clock.stop("forward")
         gradient = trainer.gradient(tape, train.labels[indices], indices)
         clock.stop("backward")
-        trainer.update(gradient, trainer.optimizer.learning_rate)
+        trainer.update(gradient, rate(trainer.optimizer.learning_rate))
         clock.stop("optimizer")
         spikes += tape.n_spikes
     per_sample = {stage: 1e3 * total / len(train) for stage, total in seconds.items()}

@@ -21,6 +21,7 @@ from hm2bp_brian.experiments import recipes
 from hm2bp_brian.experiments.benchmark import benchmark
 from hm2bp_brian.experiments.data_command import add_data
 from hm2bp_brian.experiments.recipe_arguments import add_recipe_arguments, chosen_recipe
+from hm2bp_brian.experiments.recipe_settings import with_setting
 from hm2bp_brian.experiments.report import write_report
 from hm2bp_brian.experiments.run_folder import RunFolder
 from hm2bp_brian.experiments.sweep_command import add_sweep, run_sweep
@@ -168,8 +169,7 @@ def run_bench(args) -> None:
     if args.duration is not None:
         recipe = dataclasses.replace(recipe, duration_ms=args.duration)
     if args.width is not None:
-        first = dataclasses.replace(recipe.layers[0], units=args.width)
-        recipe = dataclasses.replace(recipe, layers=(first, *recipe.layers[1:]))
+        recipe = with_setting(recipe, "layers.0.units", args.width)
     result = benchmark(recipe, args.threads, args.data, args.device)
     print(json.dumps(result) if args.json else "\n".join(f"{key:>26}  {value}" for key, value in result.items()))
 

@@ -268,6 +268,11 @@ def test_devices_that_can_not_be_used(capsys):
     assert "unknown device 'gpu'" in last_error(capsys)
 
 
+def test_a_width_for_layers_that_have_none_is_named(capsys):
+    assert run("bench", "--recipe", "mnist-cnn", "--width", 4) == 2
+    assert "unknown setting 'layers.0.units'. Did you mean" in last_error(capsys)
+
+
 def test_export_brian(tmp_path, capsys):
     assert run("train", "tiny", "--out", "a", "--epochs", 1) == 0
     capsys.readouterr()
