@@ -27,8 +27,8 @@ class TrainedRun:
     Parameters
     ----------
     folder : RunFolder
-        That of the run. For what is made of a weight file, a folder beside it with its name without ``.npz``; it need
-        not exist.
+        That of the run. For what is made of a weight file, a folder beside it with its name without ``.npz``, or with
+        ``.run`` if it has no such ending; it need not exist.
     recipe : Recipe
     evaluator : Evaluator
         The network with the weights that are evaluated.
@@ -95,7 +95,7 @@ def load_trained(
     """
     path = Path(path)
     file = read_weights(path) if path.is_file() else None
-    folder = RunFolder(path.with_suffix("") if file else path)
+    folder = RunFolder(path.with_suffix("" if path.suffix else ".run") if file else path)
     recipe = file.recipe if file else folder.read_recipe()
     if test_samples is not None:
         recipe = dataclasses.replace(recipe, test_samples=test_samples)

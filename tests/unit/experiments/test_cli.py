@@ -16,6 +16,7 @@ from hm2bp_brian.experiments import cli, recipes
 from hm2bp_brian.experiments.neuron_settings import LIFSettings
 from hm2bp_brian.experiments.recipe import DATASETS, Recipe
 from hm2bp_brian.experiments.run_folder import RunFolder
+from hm2bp_brian.experiments.trained import load_trained
 from hm2bp_brian.learning.backward import backward
 from hm2bp_brian.learning.losses import SpikeCountLoss
 from hm2bp_brian.model.initializers import Uniform
@@ -271,6 +272,14 @@ def test_devices_that_can_not_be_used(capsys):
 def test_a_width_for_layers_that_have_none_is_named(capsys):
     assert run("bench", "--recipe", "mnist-cnn", "--width", 4) == 2
     assert "unknown setting 'layers.0.units'. Did you mean" in last_error(capsys)
+
+
+def test_a_weight_file_without_an_ending_has_its_report_beside_it(tmp_path, capsys):
+    assert run("train", "tiny", "--out", "a", "--epochs", 1) == 0
+    (tmp_path / "a" / "weights.npz").rename(tmp_path / "mine")
+    folder = load_trained("mine").folder
+    assert folder.path.parent == load_trained("a").folder.path.parent
+    folder.path.mkdir()
 
 
 def test_export_brian(tmp_path, capsys):
