@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import platform
 import shlex
 import sys
@@ -30,7 +31,7 @@ from hm2bp_brian.experiments.training_run import train_run
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C, 1 without memory, by a bug."""
+    """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C, 141 where nobody reads on, 1 without memory, by a bug."""
     parser = argparse.ArgumentParser(prog="hm2bp", description="Train deep spiking neural networks with HM2-BP.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('hm2bp_brian')}")
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -40,6 +41,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with _chosen_device(args):
             args.run(args)
+            sys.stdout.flush()
+    except BrokenPipeError:  # as of `hm2bp data | head`: what is still to be written goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # of Unix tools that SIGPIPE ends
     except (Hm2bpError, OSError) as error:
         print(f"hm2bp: error: {error}", file=sys.stderr)
         return 2

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -380,6 +381,15 @@ def test_without_memory(monkeypatch, capsys):
     monkeypatch.setattr(cli, "run_recipes", too_large)
     assert run("recipes") == 1
     assert "not enough memory; take a smaller batch or network. Unable to allocate 1.00 EiB" in last_error(capsys)
+
+
+def test_a_pipe_that_nobody_reads_ends_it_quietly():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "hm2bp_brian.experiments.cli", "recipes"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_as_a_module():
