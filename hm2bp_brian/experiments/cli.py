@@ -31,7 +31,10 @@ from hm2bp_brian.experiments.training_run import train_run
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a subcommand and return its exit code: 0, 2 after an error, 130 after Ctrl+C, 141 where nobody reads on, 1 without memory, by a bug."""
+    """Run a subcommand and return its exit code.
+
+    It is 0; 2 after an error; 130 after Ctrl+C; 141 where nobody reads on; 1 without memory, or by a bug.
+    """
     parser = argparse.ArgumentParser(prog="hm2bp", description="Train deep spiking neural networks with HM2-BP.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('hm2bp_brian')}")
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
