@@ -6,6 +6,7 @@ import dataclasses
 import fcntl
 import os
 import platform
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -67,7 +68,7 @@ class RunFolder:
             finally:
                 self._lock.unlink(missing_ok=True)
 
-    def check(self, recipe: Recipe, resume: bool) -> None:
+    def check(self, recipe: Recipe, resume: bool, engine: str = "fused") -> None:
         """Refuse to mix two runs in one folder.
 
         Raises
@@ -75,7 +76,7 @@ class RunFolder:
         RunFolderError
             If the folder holds a run that is not to be resumed, or is a file.
         ConfigurationError
-            If there is nothing to resume, or the recipe there differs in more than fewer ``epochs``.
+            If there is nothing to resume, or the recipe there differs in more than fewer ``epochs``, or the engine.
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"{self.path} is a file, but a run makes a folder; choose another name with --out")
@@ -95,6 +96,13 @@ class RunFolder:
                     f"can't resume {self.path}: its run has {field.name} = {found!r}, this one {wanted!r}; give the "
                     "same arguments, or another --out"
                 )
+        run = tomllib.loads(self.recipe.read_text(encoding="utf-8")).get("run")
+        trained_by = run.get("engine", engine) if isinstance(run, dict) else engine
+        if trained_by != engine:
+            raise ConfigurationError(
+                f"can't resume {self.path}: its epochs were trained by engine '{trained_by}', found '{engine}'; give "
+                f"--engine {trained_by}, or another --out"
+            )
 
     def write_recipe(self, recipe: Recipe, **run) -> None:
         """Make the folder and write the recipe, facts of the run (such as engine and samples) and versions."""

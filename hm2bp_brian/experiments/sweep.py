@@ -101,7 +101,7 @@ def sweep(
     out = Path(out).absolute()
     runs = plan(recipe, out, seeds, settings, speakers)
     for run in runs:
-        run.folder.check(run.recipe, resume=run.folder.recipe.exists())
+        run.folder.check(run.recipe, resume=run.folder.recipe.exists(), engine=engine)
     unfinished = [run for run in runs if not is_finished(run.recipe, run.folder)]
     errors = {}
     if unfinished:

@@ -59,7 +59,7 @@ def train_run(
         If the folder holds a run that is not to be resumed, or nothing or another run to resume, or another process
         trains into it; or if the recipe can't work.
     """
-    folder.check(recipe, resume)
+    folder.check(recipe, resume, engine)
     train, holdout, test = recipe.load_data(data)
     own_device = None if engine == "brian2" else device
     trainer = recipe.make_trainer(recipe.make_network(train.shape), engine, threads, own_device)
@@ -76,7 +76,7 @@ def train_run(
         evaluations.append(EvaluationCallback(holdout, "holdout_accuracy"))
     with folder.locked():
         # a run may have come into the folder while the data were read
-        folder.check(recipe, resume)
+        folder.check(recipe, resume, engine)
         if resume and folder.checkpoint.exists():
             trainer.load(folder.checkpoint)
             # the run may have been killed between checkpoint and history

@@ -70,6 +70,11 @@ def test_resume_with_another_recipe(folder, changes, message):
         folder.check(dataclasses.replace(RECIPE, **changes), resume=True)
 
 
+def test_resume_with_another_engine(folder):
+    with pytest.raises(ConfigurationError, match="trained by engine 'fused', found 'brian2'; give --engine fused, or"):
+        folder.check(RECIPE, resume=True, engine="brian2")
+
+
 def test_resume_where_nothing_is(tmp_path):
     with pytest.raises(ConfigurationError, match="holds no run: there is no recipe.toml"):
         RunFolder(tmp_path / "typo").check(RECIPE, resume=True)
