@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from hm2bp_brian.encoding.delays import check_delays, delay_lines, delayed_shape
 from hm2bp_brian.encoding.poisson import BernoulliEncoder
-from hm2bp_brian.errors import ConfigurationError, ShapeError
+from hm2bp_brian.errors import ConfigurationError, ShapeError, SpikeError
 from hm2bp_brian.spikes import SpikeBatch
 
 
@@ -69,6 +69,11 @@ class Inputs:
         """Input spikes of images or spike trains, behind the delay lines."""
         if not isinstance(samples, SpikeBatch):
             samples = self.encoder.encode(samples, self.n_steps, seed, epoch, indices)
+            if getattr(samples, "n_samples", None) != len(indices):
+                raise SpikeError(
+                    f"{type(self.encoder).__name__}.encode must return a SpikeBatch of the {len(indices)} images that "
+                    f"it got, found {samples!r}"
+                )
         return delay_lines(samples, self.delays)
 
     def check(self, name: str, dataset) -> None:

@@ -54,6 +54,8 @@ def to_nir(network: SpikingNetwork, *, drop_refractory: bool = False):
 def from_nir(graph, *, dt, duration) -> SpikingNetwork:
     """A network from a NIRGraph; see ``SpikingNetwork.from_nir``."""
     nir = load_package("nir", "nir", "SpikingNetwork.from_nir")
+    if not isinstance(graph, nir.NIRGraph):
+        raise ExchangeError(f"from_nir needs a NIRGraph, such as nir.read('net.nir') returns; found {graph!r}")
     step = positive_time("dt", dt)
     chain = _chain(nir, graph)
     input_shape = _channels_last(tuple(int(n) for n in chain[0][1].input_type["input"]))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from hm2bp_brian.checks import check_offers
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 from hm2bp_brian.learning.gradient_sum import Gradients
 from hm2bp_brian.plotting.axes import COLOURS, label_axes, make_axes, whole_numbers
@@ -45,6 +46,7 @@ def learning_curve(history, ax=None):
     >>> history = History([{"epoch": n, "validation_accuracy": a} for n, a in accuracies.items()])
     >>> lines = hb.plotting.learning_curve(history)
     """
+    check_offers("history", history, "column", "what Trainer.fit returns")
     ax = make_axes(ax)
     lines = []
     for column, (label, colour) in ACCURACIES.items():

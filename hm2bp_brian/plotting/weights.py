@@ -45,7 +45,7 @@ def receptive_fields(network: SpikingNetwork, layer: int = 0, neurons: Sequence[
     Raises
     ------
     ConfigurationError
-        If there is no such layer or neuron.
+        If there is no such layer or neuron, or none is given.
 
     Examples
     --------
@@ -55,6 +55,8 @@ def receptive_fields(network: SpikingNetwork, layer: int = 0, neurons: Sequence[
     shape, size = network.shape_before(layer), network.size(layer)
     if neurons is None:
         neurons = np.unique(np.linspace(0, size - 1, min(size, MOST_FIELDS)).astype(int))
+    if len(neurons) == 0:
+        raise ConfigurationError("receptive_fields needs at least one neuron, found none")
     for neuron in neurons:
         check_neuron(layer, size, neuron)
     weights = np.array([incoming_weights(network, layer, neuron) for neuron in neurons])

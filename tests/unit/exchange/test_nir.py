@@ -331,3 +331,8 @@ def test_delays_and_loops_of_a_chain_are_written():
     for population, layer in zip(network.neural, record.layers, strict=True):
         assert layer.n_spikes > 10
         np.testing.assert_array_equal(layer.dense()[0], found[population.name])
+
+
+def test_a_path_is_no_graph():
+    with pytest.raises(ExchangeError, match="from_nir needs a NIRGraph, .* found 'net.nir'"):
+        SpikingNetwork.from_nir("net.nir", dt=1 * ms, duration=10 * ms)

@@ -119,3 +119,8 @@ def test_layer_norms_of_what_is_not_there(ax):
         plotting.layer_norms({1: make_gradients(1.0)}, "deltas", ax=ax)
     with pytest.raises(ConfigurationError, match="at least one epoch"):
         plotting.layer_norms({}, ax=ax)
+
+
+def test_what_is_no_history_is_named():
+    with pytest.raises(ConfigurationError, match=r"history must be an object with the method column, .*found \[\]"):
+        plotting.learning_curve([])

@@ -81,3 +81,9 @@ def test_what_makes_no_picture(network, ax):
             draw(network, 2, ax=ax)
     with pytest.raises(ConfigurationError, match=r"neurons 0\.\.4, found neuron 5"):
         plotting.receptive_fields(network, neurons=[5], ax=ax)
+
+
+def test_no_neuron_has_no_receptive_field():
+    network = SpikingNetwork((4,), [Dense(2, threshold=1)], LIF(20 * ms, 5 * ms), dt=1 * ms, duration=10 * ms)
+    with pytest.raises(ConfigurationError, match="receptive_fields needs at least one neuron, found none"):
+        plotting.receptive_fields(network, 0, [])

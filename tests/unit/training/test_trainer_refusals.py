@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from tiny_training import make_trainer, tiny_dataset
 
-from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError, UnknownNameError
+from hm2bp_brian.errors import ConfigurationError, LabelError, ShapeError, SpikeError, UnknownNameError
 from hm2bp_brian.learning.losses import CrossEntropyLoss, SpikeCountLoss
+from hm2bp_brian.spikes import SpikeBatch
 from hm2bp_brian.training.optimizers import Adam
 
 TRAIN, TEST = tiny_dataset(30), tiny_dataset(12, seed=5)
@@ -120,3 +121,13 @@ def test_labels_that_the_loss_does_not_take_are_told_before_any_work():
         with pytest.raises(LabelError, match="expected one label a sample"):
             trainer.fit(wanted, epochs=1, batch_size=10, progress=False)
         assert trainer.engine.runs == 0
+
+
+@pytest.mark.parametrize("encoded", [None, SpikeBatch.from_dense(np.zeros((1, 40, 4, 4, 1), bool))])
+def test_an_encoder_that_returns_other_samples_is_named(encoded):
+    class Mine:
+        def encode(self, images, n_steps, seed, epoch, indices):
+            return encoded
+
+    with pytest.raises(SpikeError, match="Mine.encode must return a SpikeBatch of the 30 images"):
+        make_trainer(encoder=Mine()).fit(TRAIN, progress=False)
