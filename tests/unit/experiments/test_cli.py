@@ -291,7 +291,7 @@ def test_export_brian(tmp_path, capsys):
     assert sorted(p.name for p in (tmp_path / "plain").iterdir()) == ["network.npz", "network.py"]
     with np.load("plain/network.npz") as exported, np.load("a/weights.npz") as trained:
         assert exported["n_samples"] == 4
-        np.testing.assert_array_equal(exported["weights_0"], trained["weights/0"].ravel())
+        np.testing.assert_array_equal(exported["weights_synapses_0"], trained["weights/0"].ravel())
     assert run("export-brian", "a/weights.npz", "--out", "plain") == 2
     assert "choose another folder" in last_error(capsys)
 
