@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from hm2bp_brian.model.borders import check_record
 from hm2bp_brian.spike_record import SpikeRecord
 from hm2bp_brian.spikes import SpikeBatch
 
@@ -75,7 +74,6 @@ def firing_table(network, record: SpikeRecord) -> list[dict]:
     ``median_isi_ms``, ``mean_cv``, ``silent_percent`` and ``saturated_percent`` of the neurons; NaN where there are no
     intervals.
     """
-    check_record(network, record)
     rows = []
     for layer, spikes in enumerate(record.layers):
         intervals, _ = interspike_intervals(spikes)

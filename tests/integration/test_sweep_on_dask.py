@@ -10,7 +10,7 @@ import pytest
 
 import hm2bp_brian as hb
 from hm2bp_brian.engines.registry import available_cores
-from hm2bp_brian.errors import ClusterError
+from hm2bp_brian.errors import ClusterError, RunFolderError
 from hm2bp_brian.experiments import recipes
 from hm2bp_brian.experiments.recipe_settings import with_setting
 from hm2bp_brian.experiments.run_folder import RunFolder
@@ -67,6 +67,14 @@ def test_a_sweep_on_a_cluster_has_the_results_of_this_machine_and_outlives_a_wor
             np.testing.assert_array_equal(one.column(name), other.column(name))
 
 
+def is_free(folder: RunFolder) -> bool:
+    try:
+        with folder.locked():
+            return True
+    except RunFolderError:
+        return False
+
+
 def test_runs_of_a_sweep_that_was_left_end_after_their_epoch(cluster, client, tmp_path):
     cluster.set_workers(client, 1)
     long = with_setting(RECIPE, "epochs", 10_000)
@@ -84,11 +92,9 @@ def test_runs_of_a_sweep_that_was_left_end_after_their_epoch(cluster, client, tm
         patch.setattr(SweepProgress, "update", lambda self: leave())
         hb.sweep(long, tmp_path, data=DATA, scheduler=client, progress=False)
     folder = RunFolder(tmp_path / "seed=0")
-    wait_until(lambda: not any(client.processing().values()))
-    time.sleep(0.5)
+    wait_until(lambda: is_free(folder))  # nobody trains into it any more
     epochs = len(read_history(folder))
-    with folder.locked():  # nobody trains into it any more
-        time.sleep(1)
+    time.sleep(1)
     assert len(read_history(folder)) == epochs < 10_000
 
 
