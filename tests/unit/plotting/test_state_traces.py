@@ -3,7 +3,7 @@ import pytest
 from brian2 import ms, mV
 from matplotlib.colors import to_rgb
 
-from hm2bp_brian import Dense, NeuronModel, SpikeBatch, SpikingNetwork, Uniform, plotting
+from hm2bp_brian import LIF, Dense, NeuronModel, SpikeBatch, SpikingNetwork, Uniform, plotting
 from hm2bp_brian.brian.state_traces import record_state_traces
 from hm2bp_brian.errors import ConfigurationError, UnknownNameError
 
@@ -96,3 +96,16 @@ def test_units_and_thresholds_on_several_variables(ax):
 def test_recording_what_is_not_there(network, record, layer, neurons):
     with pytest.raises(ConfigurationError, match="layer"):
         record_state_traces(network, record.input, layer, neurons)
+
+
+def test_traces_of_a_population_of_a_graph():
+    network = SpikingNetwork(dt=0.5 * ms, duration=20 * ms, seed=1)
+    network.input("in", 6)
+    for name in ("first", "second"):
+        network.population(name, 4, neuron=LIF(10 * ms, 3 * ms), threshold=0.5, readout=name == "second")
+    network.connect("in", "first", weights=2.0)
+    network.connect("first", "second", weights=2.0)
+    inputs = SpikeBatch.from_dense(np.ones((1, 40, 6), dtype=bool))
+    found = record_state_traces(network, inputs, 1, [2])
+    (train,) = found.spikes
+    assert len(train) > 2 and (found.values["u"][0, train] > 0.5).all()
