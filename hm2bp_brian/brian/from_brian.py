@@ -246,7 +246,7 @@ def _add_projection(network: SpikingNetwork, own: UserSynapses, learned: Learned
             f"argument delay=, set {name}.delay after connect"
         )
     complete = len(source) == shape[0] * shape[1]
-    connector = AllToAll(self_connections=True) if complete else Sparse(i=source, j=target)
+    connector = AllToAll(self_connections=True) if complete else Sparse(i=source[order], j=target[order])
     shape = shape if complete else (len(source),)
     weights, delays = own.weights[order].reshape(shape), own.delays[order]
     same_delay = (delays == delays[0]).all()

@@ -79,7 +79,8 @@ class Sparse:
         Probability with which each pair is connected; or a function that makes an array of probabilities of an array of
         distances, for populations with positions.
     i, j : int arrays, optional
-        Instead: the source and target neuron of each connection, flat indices.
+        Instead: the source and target neuron of each connection, flat indices. Arrays of weights and delays are sorted
+        by source, then target, however these are.
     self_connections : bool
         With ``p`` within one population: also neurons to themselves.
 
@@ -112,6 +113,11 @@ class Sparse:
         if len(pairs) == 0:
             raise ConfigurationError(f"no neuron of '{source.name}' is connected to one of '{target.name}': {self!r}")
         return Pairs(source.shape, target.shape, *(index.astype(np.int32) for index in np.divmod(pairs, target.size)))
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the pairs are as arrays of weights and delays have them."""
+        return self.p is not None or bool((np.diff(np.lexsort((self.j, self.i))) > 0).all())
 
     def _listed(self, source: Population, target: Population) -> np.ndarray:
         i = check_integers(f"source neurons i, in '{source.name}',", self.i, 0, source.size - 1)

@@ -204,6 +204,11 @@ class PopulationGraph:
         ------
         UnknownNameError, ConfigurationError, UnitError, ShapeError
             If a population is unknown, or a value does not fit.
+
+        Warns
+        -----
+        UserWarning
+            If pairs are listed in another order than arrays of weights and delays have.
         """
         self._check_graph()
         source, target = self._population(source), self._population(target)
@@ -221,6 +226,13 @@ class PopulationGraph:
         weights = Scaled() if weights is None else weights
         if isinstance(weights, Scaled):
             weights = uniform(weights, self, f"weights of '{name}'", source, target, made, sign, receptor)
+        if (np.ndim(weights) or np.ndim(delay)) and not getattr(connection, "in_order", True):
+            warnings.warn(
+                f"the pairs of '{name}' are not sorted by source, then target, as arrays of weights and delays are: "
+                "sort i, j and the arrays by np.lexsort((j, i))",
+                UserWarning,
+                stacklevel=2,
+            )
         array = initial_weights(
             name,
             weights,

@@ -39,9 +39,16 @@ def test_sparse_connections_have_the_probability_and_no_loops():
     assert (with_self.pre == with_self.post).any()
 
 
-def test_listed_connections_keep_their_weights_in_order():
-    network = graph()
-    projection = network.connect("in", "exc", hb.Sparse(i=[4, 0, 4], j=[1, 7, 0]), weights=[1.0, 2.0, 3.0])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_weights_of_listed_connections_are_sorted_and_a_list_that_is_not_is_warned_of():
+    network, connection = graph(), hb.Sparse(i=[4, 0, 4], j=[1, 7, 0])
+    for settings in ({"weights": [1.0, 2.0, 3.0]}, {"delay": [1, 2, 3] * ms}):
+        with pytest.warns(UserWarning, match=r"pairs of 'again' are not sorted .* by np.lexsort\(\(j, i\)\)"):
+            graph().connect("in", "exc", connection, name="again", **settings)
+    graph().connect("in", "exc", connection, weights=1.0, delay=2 * ms)  # one for all
+    order = np.lexsort((connection.j, connection.i))
+    sorted_connection = hb.Sparse(i=np.array(connection.i)[order], j=np.array(connection.j)[order])
+    projection = network.connect("in", "exc", sorted_connection, weights=[1.0, 2.0, 3.0])
     assert (projection.connection.pre.tolist(), projection.connection.post.tolist()) == ([0, 4, 4], [7, 0, 1])
     np.testing.assert_array_equal(network.weights["in_to_exc"], [1, 2, 3])
 
