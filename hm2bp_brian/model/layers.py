@@ -10,8 +10,8 @@ from hm2bp_brian.errors import ConfigurationError, ShapeError
 from hm2bp_brian.model.connections import AllPairs, Windows
 from hm2bp_brian.model.delays import Learned
 from hm2bp_brian.model.initializers import Scaled, Uniform
-from hm2bp_brian.model.populations import RateBand
-from hm2bp_brian.model.units import check_setting, to_float
+from hm2bp_brian.model.populations import RateBand, check_strength
+from hm2bp_brian.model.units import check_setting
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,7 @@ class Dense:
         if self.rate is not None and not isinstance(self.rate, RateBand):
             raise ConfigurationError(f"Dense.rate must be RateBand(...), found {self.rate!r}")
         _check_threshold(self)
-        if to_float("Dense.lateral_inhibition", self.lateral_inhibition, None) < 0:
-            raise ConfigurationError(
-                f"Dense.lateral_inhibition is a strength and must be >= 0, found {self.lateral_inhibition!r}"
-            )
+        check_strength("Dense.lateral_inhibition", self.lateral_inhibition)
 
     def connect(self, input_shape: tuple[int, ...]) -> AllPairs:
         """The layer's connections to a population of the given shape, which is flattened."""

@@ -20,10 +20,10 @@ from hm2bp_brian.model.initializers import Scaled
 from hm2bp_brian.model.learned import at_the_ends, with_threshold
 from hm2bp_brian.model.learned_variables import check_start
 from hm2bp_brian.model.neurons import NeuronModel
-from hm2bp_brian.model.populations import Population, RateBand, check_positions, population_shape
+from hm2bp_brian.model.populations import Population, RateBand, check_positions, check_strength, population_shape
 from hm2bp_brian.model.projections import Projection
 from hm2bp_brian.model.sizes import single_precision
-from hm2bp_brian.model.units import to_float, with_unit
+from hm2bp_brian.model.units import with_unit
 from hm2bp_brian.model.weight_scale import uniform
 
 CLOCK = "clock"
@@ -142,9 +142,7 @@ class PopulationGraph:
             make_signs(name, sign, size),
             rate,
         )
-        strength = to_float(what := f"lateral inhibition of '{name}'", lateral_inhibition, None)
-        if strength < 0:
-            raise ConfigurationError(f"{what} is a strength and must be >= 0, found {lateral_inhibition!r}")
+        strength = check_strength(what := f"lateral inhibition of '{name}'", lateral_inhibition)
         if strength and not readout:
             raise ConfigurationError(
                 f"'{name}' is no readout: HM2-BP accounts for lateral inhibition in the output only; connect the "

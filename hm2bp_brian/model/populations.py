@@ -128,6 +128,14 @@ def distances(source: Population, target: Population, pre: int | None = None) ->
     return np.sqrt(((start - target.positions) ** 2).sum(axis=-1))
 
 
+def check_strength(what: str, value) -> float:
+    """A strength of lateral inhibition without its unit; ConfigurationError if it is negative."""
+    strength = to_float(what, value, None)
+    if strength < 0:
+        raise ConfigurationError(f"{what} is a strength and must be >= 0, found {value!r}")
+    return strength
+
+
 def check_positions(name: str, positions, size: int) -> np.ndarray | None:
     """Positions of a population's neurons as floats (size, n_dimensions), or None; ShapeError if they do not fit."""
     if positions is None:

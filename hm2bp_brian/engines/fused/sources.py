@@ -28,12 +28,12 @@ def adjoint_source(code: NeuronCode, dtype: np.dtype, headers: Sequence[str]) ->
     """A backward pass: with the neurons' code only where it runs them again."""
     if code.along_trajectory:
         return neuron_source(code, dtype, ("trajectory.hpp", *headers))
-    return "\n".join([*_common(dtype), code.facts, *_includes(headers)])
+    return plain_source(dtype, headers, code.facts)
 
 
-def plain_source(dtype: np.dtype, headers: Sequence[str]) -> str:
-    """Headers that know nothing of neurons."""
-    return "\n".join([*_common(dtype), *_includes(headers)])
+def plain_source(dtype: np.dtype, headers: Sequence[str], *facts: str) -> str:
+    """Headers that know nothing of neurons but facts."""
+    return "\n".join([*_common(dtype), *facts, *_includes(headers)])
 
 
 def _common(dtype: np.dtype) -> list[str]:
